@@ -1,0 +1,3 @@
+//! The `naq` command.
+
+fn main() {}

@@ -1,0 +1,24 @@
+//! The settings, one file per section of the configuration file.
+
+mod nats;
+mod queues;
+mod results;
+mod workers;
+
+pub use nats::{Auth, NatsSettings, Tls};
+pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
+pub use results::ResultsSettings;
+pub use workers::{CommandHandler, PoolSettings, WorkersSettings};
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Settings {
+    /// How to reach the NATS servers.
+    pub nats: NatsSettings,
+    /// Where jobs wait, and for how long a worker may hold one.
+    pub queues: QueuesSettings,
+    /// How jobs are run.
+    pub workers: WorkersSettings,
+    /// How long outcomes are kept.
+    pub results: ResultsSettings,
+}

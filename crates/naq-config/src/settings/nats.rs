@@ -1,0 +1,78 @@
+//! Section `nats`: how to reach the servers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Secret;
+
+/// Section `nats`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NatsSettings {
+    /// Server URLs (`nats://`, `tls://`, `ws://`, `wss://`); at least one. Default `nats://localhost:4222`.
+    pub servers: Vec<String>,
+    /// Name shown in the server's connection list. Default `naq-client`.
+    pub client_name: String,
+    /// Attempts in a row after which a lost connection is given up; `None` (the default) never gives up.
+    pub max_reconnect_attempts: Option<u32>,
+    /// Upper bound of the jittered wait between two attempts. Default 500 ms.
+    pub reconnect_time_wait: Duration,
+    /// Time for one dial: name lookup, TCP, TLS and the NATS handshake. Default 10 s.
+    pub connection_timeout: Duration,
+    /// Time that closing may take. Default 30 s.
+    pub drain_timeout: Duration,
+    /// Time that a confirmed flush may take. Default 5 s.
+    pub flush_timeout: Duration,
+    /// Time that one request or acknowledged publish may take. Default 5 s.
+    pub request_timeout: Duration,
+    /// Time between two PINGs of an idle connection. Default 120 s.
+    pub ping_interval: Duration,
+    /// Unanswered PINGs after which a connection counts as lost. Default 2.
+    pub max_outstanding_pings: u32,
+    /// Credentials.
+    pub auth: Auth,
+    /// Transport security.
+    pub tls: Tls,
+}
+
+/// Section `nats.auth`: a user with a password, or a token, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Auth {
+    /// User name; needs `password`.
+    pub username: Option<String>,
+    /// Password of `username`.
+    pub password: Option<Secret>,
+    /// Token; excludes `username`.
+    pub token: Option<Secret>,
+}
+
+/// Section `nats.tls`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// Whether TLS is required. Default false (a `tls://` URL requires it too).
+    pub enabled: bool,
+    /// Client certificate (PEM); needs `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// Key of the client certificate (PEM); needs `cert_file`.
+    pub key_file: Option<PathBuf>,
+    /// Certificate authority that signs the server's certificate (PEM).
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for NatsSettings {
+    fn default() -> Self {
+        Self {
+            servers: vec!["nats://localhost:4222".to_owned()],
+            client_name: "naq-client".to_owned(),
+            max_reconnect_attempts: None,
+            reconnect_time_wait: Duration::from_millis(500),
+            connection_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
+            flush_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(120),
+            max_outstanding_pings: 2,
+            auth: Auth::default(),
+            tls: Tls::default(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Finds or fetches nats-server and runs it as a supervised child.

@@ -1,0 +1,1 @@
+//! Background jobs on NATS JetStream: enqueue, worker, results, dead letters.

@@ -1,0 +1,1 @@
+//! Background jobs and connection management on NATS JetStream.
