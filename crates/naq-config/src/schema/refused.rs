@@ -1,0 +1,59 @@
+//! Keys that other versions or earlier documents name and that have no meaning here.
+
+const SERVER_EXPIRES: &str = "the server expires results itself; remove this key";
+const RESULTS_STREAM: &str =
+    "results are kept in a stream named after `queues.prefix`; remove this key";
+
+/// Path and advice; the path also stands for everything below it.
+const REFUSED: &[(&str, &str)] = &[
+    ("results.cleanup_interval", SERVER_EXPIRES),
+    ("results.kv_bucket", RESULTS_STREAM),
+    ("results.default_ttl", "the key is called `results.ttl`"),
+    (
+        "nats.url",
+        "the key is called `nats.servers` and takes a list",
+    ),
+    (
+        "nats.nats_url",
+        "the key is called `nats.servers` and takes a list",
+    ),
+];
+
+const NOT_YET: [&str; 4] = ["scheduler", "events", "serialization", "logging"];
+
+/// Why a path that is not in the key table is refused, if there is a special reason.
+pub(crate) fn refusal<S: AsRef<str>>(path: &[S]) -> Option<String> {
+    let first = path.first()?.as_ref();
+    if NOT_YET.contains(&first) {
+        return Some(format!(
+            "section `{first}` is not supported by this version of NAQ"
+        ));
+    }
+    let under = |refused: &str| {
+        let mut segments = path.iter();
+        refused
+            .split('.')
+            .all(|part| segments.next().is_some_and(|s| s.as_ref() == part))
+    };
+    let found = REFUSED.iter().find(|(refused, _)| under(refused));
+    found.map(|(_, advice)| (*advice).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_key_says_why() {
+        assert_eq!(
+            refusal(&["events", "batch_size"]).as_deref(),
+            Some("section `events` is not supported by this version of NAQ")
+        );
+        assert_eq!(
+            refusal(&["results", "cleanup_interval"]).as_deref(),
+            Some(SERVER_EXPIRES)
+        );
+        assert_eq!(refusal(&["results", "ttl"]), None);
+        assert_eq!(refusal::<&str>(&[]), None);
+    }
+}

@@ -1,0 +1,181 @@
+//! The smallest and largest value of each number and time.
+
+use std::time::Duration;
+
+use super::Findings;
+use crate::Settings;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const SECOND: Duration = Duration::from_secs(1);
+const MOMENT: Duration = Duration::from_millis(1);
+/// Far more than anybody means, and still a time that can be added to a clock.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+type Number = (&'static str, fn(&Settings) -> u64, u64, u64);
+type Time = (&'static str, fn(&Settings) -> Duration, Duration, Duration);
+
+const ANY: u64 = u32::MAX as u64;
+
+const NUMBERS: &[Number] = &[
+    (
+        "nats.max_outstanding_pings",
+        |s| s.nats.max_outstanding_pings.into(),
+        1,
+        ANY,
+    ),
+    (
+        "queues.max_deliver",
+        |s| s.queues.max_deliver.into(),
+        1,
+        ANY,
+    ),
+    (
+        "queues.max_ack_pending",
+        |s| s.queues.max_ack_pending.into(),
+        1,
+        ANY,
+    ),
+    ("queues.replicas", |s| s.queues.replicas.into(), 1, 5),
+    (
+        "workers.concurrency",
+        |s| s.workers.concurrency.into(),
+        1,
+        1000,
+    ),
+    ("results.replicas", |s| s.results.replicas.into(), 1, 5),
+];
+
+const TIMES: &[Time] = &[
+    (
+        "nats.reconnect_time_wait",
+        |s| s.nats.reconnect_time_wait,
+        Duration::ZERO,
+        CENTURY,
+    ),
+    (
+        "nats.connection_timeout",
+        |s| s.nats.connection_timeout,
+        MOMENT,
+        CENTURY,
+    ),
+    (
+        "nats.drain_timeout",
+        |s| s.nats.drain_timeout,
+        Duration::ZERO,
+        CENTURY,
+    ),
+    (
+        "nats.flush_timeout",
+        |s| s.nats.flush_timeout,
+        MOMENT,
+        CENTURY,
+    ),
+    (
+        "nats.request_timeout",
+        |s| s.nats.request_timeout,
+        MOMENT,
+        CENTURY,
+    ),
+    (
+        "nats.ping_interval",
+        |s| s.nats.ping_interval,
+        MOMENT,
+        CENTURY,
+    ),
+    ("queues.ack_wait", |s| s.queues.ack_wait, SECOND, CENTURY),
+    (
+        "queues.max_age",
+        |s| s.queues.max_age.unwrap_or(SECOND),
+        Duration::ZERO,
+        CENTURY,
+    ),
+    (
+        "queues.dead_letters.max_age",
+        |s| s.queues.dead_letters.max_age.unwrap_or(SECOND),
+        Duration::ZERO,
+        CENTURY,
+    ),
+    (
+        "workers.heartbeat_interval",
+        |s| s.workers.heartbeat_interval,
+        MOMENT,
+        CENTURY,
+    ),
+    ("workers.ttl", |s| s.workers.ttl, MOMENT, CENTURY),
+    (
+        "workers.max_job_duration",
+        |s| s.workers.max_job_duration,
+        MOMENT,
+        DAY,
+    ),
+    (
+        "workers.shutdown_timeout",
+        |s| s.workers.shutdown_timeout,
+        Duration::ZERO,
+        CENTURY,
+    ),
+    ("results.ttl", |s| s.results.ttl, SECOND, CENTURY),
+];
+
+pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
+    for (key, value, min, max) in NUMBERS {
+        number(key, value(settings), *min, *max, findings);
+    }
+    for (key, value, min, max) in TIMES {
+        time(key, value(settings), *min, *max, findings);
+    }
+    for (queue, config) in &settings.queues.configs {
+        let key = |name: &str| format!("queues.configs.{queue}.{name}");
+        if let Some(ack_wait) = config.ack_wait {
+            time(&key("ack_wait"), ack_wait, SECOND, CENTURY, findings);
+        }
+        for (name, value) in [
+            ("max_deliver", config.max_deliver),
+            ("max_ack_pending", config.max_ack_pending),
+        ] {
+            if let Some(value) = value {
+                number(&key(name), value.into(), 1, ANY, findings);
+            }
+        }
+    }
+    for (name, pool) in &settings.workers.pools {
+        let key = format!("workers.pools.{name}.concurrency");
+        number(&key, pool.concurrency.into(), 1, 1000, findings);
+    }
+    for (kind, handler) in &settings.workers.handlers {
+        let key = |name: &str| format!("workers.handlers.{kind}.{name}");
+        if let Some(timeout) = handler.timeout {
+            time(&key("timeout"), timeout, MOMENT, DAY, findings);
+        }
+        number(
+            &key("max_output"),
+            handler.max_output,
+            1,
+            u64::MAX,
+            findings,
+        );
+    }
+}
+
+fn number(key: &str, value: u64, min: u64, max: u64, findings: &mut Findings<'_>) {
+    if value < min && max >= ANY {
+        findings.key(key, format!("must be at least {min}, not {value}"));
+    } else if value < min || value > max {
+        findings.key(key, format!("must be from {min} to {max}, not {value}"));
+    }
+}
+
+fn time(key: &str, value: Duration, min: Duration, max: Duration, findings: &mut Findings<'_>) {
+    let show = |time| humantime::format_duration(time);
+    if value < min {
+        findings.key(
+            key,
+            format!("must be at least {}, not {}", show(min), show(value)),
+        );
+    } else if value > max {
+        findings.key(
+            key,
+            format!("must be at most {}, not {}", show(max), show(value)),
+        );
+    }
+}
