@@ -26,11 +26,12 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn new(problems: Vec<Problem>) -> Self {
+    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|a, b| a.origin.reading_order().cmp(&b.origin.reading_order()));
         Self { problems }
     }
 
-    /// The problems, in the order of the layers; never empty.
+    /// The problems: those in files by line, then variables, then code and flags; never empty.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }

@@ -4,6 +4,29 @@
 //! environment variables, code or command line flags; the later wins. Whatever is wrong comes
 //! back in one [`ConfigError`], each [`Problem`] with its file, line and key.
 //!
+//! # Files
+//!
+//! A file has the sections of [`Settings`], and `environments.<name>` for profiles. The type of
+//! a key decides how its value is read:
+//!
+//! * a time is a number of seconds (`2.5`) or has units (`500ms`, `1h30m`, `7d`);
+//! * a size is a number of bytes or has a unit (`64KiB`, `1GB`);
+//! * `123` and `on` stay texts for a key that takes a text.
+//!
+//! Values may have variables; keys and comments are left alone:
+//!
+//! | form | stands for |
+//! | --- | --- |
+//! | `${NAME}` | the variable, also if it is empty; a problem if it is not set |
+//! | `${NAME:default}` | the variable, also if it is empty; the default if it is not set |
+//! | `${NAME:-default}` | the variable, or the default if it is not set or empty |
+//! | `$$` | `$`; a `$` before anything but `{` or `$` needs no doubling |
+//!
+//! A default may have colons. A variable without a value is no problem where a later layer sets
+//! the key anyway.
+//!
+//! # Types
+//!
 //! The types are in [`settings`]; each has a `Default` that works against a server on this host.
 //! The rules for names of queues and job kinds are in [`names`].
 //!
@@ -23,6 +46,7 @@ mod schema;
 mod secret;
 mod server_url;
 pub mod settings;
+mod show;
 mod validate;
 mod yaml;
 
@@ -33,3 +57,4 @@ pub use schema::{KeyInfo, known_keys};
 pub use secret::Secret;
 pub use server_url::redact_url;
 pub use settings::Settings;
+pub use show::Shown;

@@ -100,6 +100,20 @@ impl Origin {
         }
     }
 
+    /// What a report is sorted by, so that it can be read along the files.
+    pub(crate) fn reading_order(&self) -> (u8, Option<&Path>, Option<Place>) {
+        match self {
+            Self::File { path, place } => (0, Some(path), *place),
+            Self::Profile {
+                at: Some((path, place)),
+                ..
+            } => (0, Some(path), Some(*place)),
+            Self::Env { .. } => (1, None, None),
+            Self::Override { .. } => (2, None, None),
+            Self::Profile { at: None, .. } | Self::Default => (3, None, None),
+        }
+    }
+
     /// The same file at another place.
     pub(crate) fn moved(&self, to: Place) -> Self {
         let mut moved = self.clone();

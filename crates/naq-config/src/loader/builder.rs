@@ -6,7 +6,7 @@ use super::assembly::Assembly;
 use super::environment::{Environment, setting_of};
 use super::files::{File, Source, StandardPlaces};
 use super::profiles::{self, Chosen};
-use super::walk::Walk;
+use super::walk::{Walk, unknown_key};
 use crate::schema::{check_names, find_dotted};
 use crate::{ConfigError, Origin, Origins, Place, Problem, Settings, validate};
 
@@ -30,7 +30,7 @@ const PROFILE_VARIABLE: &str = "NAQ_ENVIRONMENT";
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use = "a loader does nothing until `load`"]
 pub struct Loader {
     source: Source,
@@ -58,6 +58,8 @@ pub struct Loaded {
     pub profile: Option<String>,
     /// The files that were read, the least important first.
     pub files: Vec<PathBuf>,
+    /// Variables that begin with `NAQ_` and set nothing: misspelt, or of another version.
+    pub unknown_variables: Vec<String>,
 }
 
 impl Loader {
@@ -111,6 +113,8 @@ impl Loader {
     }
 
     /// Adds environment variables: for the variables of NAQ, for `${VAR}` in files, and `HOME`.
+    ///
+    /// A variable of NAQ that is empty counts as not set.
     pub fn env<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<String>,
@@ -193,11 +197,13 @@ impl Loader {
         }
         let profile = chosen.map(|chosen| chosen.name);
         let files = files.into_iter().map(|file| file.path).collect();
+        let unknown_variables = self.environment.unknown(&[PROFILE_VARIABLE]);
         Ok(Loaded {
             settings,
             origins,
             profile,
             files,
+            unknown_variables,
         })
     }
 
@@ -226,13 +232,10 @@ impl Settings {
     }
 }
 
-/// The value may be a secret.
-impl std::fmt::Debug for Override {
+/// What a loader holds may be secret: it knows the whole environment.
+impl std::fmt::Debug for Loader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Override")
-            .field("by", &self.by)
-            .field("key", &self.key)
-            .finish()
+        f.debug_struct("Loader").finish_non_exhaustive()
     }
 }
 
@@ -255,6 +258,7 @@ fn apply_override(change: &Override, assembly: &mut Assembly<'_>) {
     let Override { by, key, value } = change;
     let origin = Origin::Override { by: by.clone() };
     let path = find_dotted(key);
+    let segments: Vec<_> = key.split('.').map(str::to_owned).collect();
     if let Some(Err(message)) = path.as_deref().map(check_names) {
         return assembly.problems.push(Problem::new(origin, key, message));
     }
@@ -262,6 +266,6 @@ fn apply_override(change: &Override, assembly: &mut Assembly<'_>) {
         Some(setting) => assembly.apply(vec![setting]),
         None => assembly
             .problems
-            .push(Problem::new(origin, key, profiles::unknown_key(key))),
+            .push(Problem::new(origin, key, unknown_key(&segments))),
     }
 }

@@ -14,7 +14,7 @@ use crate::{Origin, Place, Problem};
 const ACK_WAIT_PER_QUEUE: &str = "NAQ_ACK_WAIT_PER_QUEUE";
 
 /// The variables that a loader was given.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
@@ -49,6 +49,20 @@ impl Environment {
         }
         self.ack_wait_per_queue(&mut settings, &mut problems);
         (settings, problems)
+    }
+
+    /// The variables with the prefix of NAQ that neither the key table nor `others` has.
+    pub(super) fn unknown(&self, others: &[&str]) -> Vec<String> {
+        let is_known = |name: &str| {
+            name == ACK_WAIT_PER_QUEUE
+                || others.contains(&name)
+                || KEYS.iter().any(|spec| spec.variables.contains(&name))
+        };
+        let names = self
+            .0
+            .keys()
+            .filter(|name| name.starts_with("NAQ_") && !is_known(name));
+        names.cloned().collect()
     }
 
     /// The value that the variables of `spec` agree on.

@@ -7,14 +7,14 @@ use crate::yaml::{self, Field, Node, Value};
 use crate::{Origin, Problem};
 
 /// The directories that the standard files are looked for in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct StandardPlaces {
     pub(super) system: PathBuf,
     pub(super) working: PathBuf,
 }
 
 /// Where the text of files comes from.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) enum Source {
     #[default]
     None,
@@ -22,7 +22,7 @@ pub(super) enum Source {
     Standard(StandardPlaces),
     /// One file, which must exist.
     File(PathBuf),
-    /// A text, with the name that problems show.
+    /// A text in place of a file.
     Text(String),
 }
 

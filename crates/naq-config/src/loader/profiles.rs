@@ -6,7 +6,7 @@ use super::assembly::Assembly;
 use super::environment::setting_of;
 use super::files::File;
 use super::walk::{Setting, Walk};
-use crate::schema::{find_dotted, nearest, suggest};
+use crate::schema::{find_dotted, nearest};
 use crate::yaml::{Field, Node, Value};
 use crate::{Origin, Place, Problem};
 
@@ -143,10 +143,4 @@ fn overrides(node: &Node, walk: &mut Walk<'_>) {
         let path = find_dotted(&field.key).unwrap_or_else(split);
         walk.path(path, field.key_place, &field.node);
     }
-}
-
-/// The answer to a key, written with dots, that the table does not have.
-pub(super) fn unknown_key(key: &str) -> String {
-    let path: Vec<_> = key.split('.').collect();
-    crate::schema::refusal(&path).unwrap_or_else(|| suggest(&path))
 }

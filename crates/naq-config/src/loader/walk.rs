@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
     pub(super) fn path(&mut self, path: Vec<String>, key_place: Place, node: &Node) {
         let found = schema::find(&path);
         if let Found::Unknown = found {
-            let message = schema::refusal(&path).unwrap_or_else(|| schema::suggest(&path));
+            let message = unknown_key(&path);
             return self.problem(key_place, &path, message);
         }
         if let Err(message) = schema::check_names(&path) {
@@ -126,5 +126,15 @@ impl<'a> Walk<'a> {
             }
         }
         (list.len() == items.len()).then_some(Input::List(list))
+    }
+}
+
+/// What to do about a path that the key table does not have.
+pub(super) fn unknown_key(path: &[String]) -> String {
+    match path {
+        [dotted] if schema::find_dotted(dotted).is_some() => {
+            "a key with dots; write it as nested maps".to_owned()
+        }
+        path => schema::refusal(path).unwrap_or_else(|| schema::suggest(path)),
     }
 }

@@ -78,8 +78,8 @@ pub(crate) fn check_names<S: AsRef<str>>(path: &[S]) -> Result<(), String> {
     Ok(())
 }
 
-/// The names that the wildcards of `spec` stand for in `path`.
-pub(super) fn wildcard_at<S: AsRef<str>>(path: &[S]) -> Option<&'static str> {
+/// The wildcard that the last segment of `path` stands for.
+fn wildcard_at<S: AsRef<str>>(path: &[S]) -> Option<&'static str> {
     KEYS.iter().find_map(|spec| {
         let mut pattern = spec.path.split('.');
         let fitting = path

@@ -1,12 +1,13 @@
 //! Section `nats`: how to reach the servers.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Secret;
+use crate::{Secret, redact_url};
 
-/// Section `nats`.
-#[derive(Debug, Clone, PartialEq)]
+/// Section `nats`. `Debug` hides the credentials in server URLs.
+#[derive(Clone, PartialEq)]
 pub struct NatsSettings {
     /// Server URLs (`nats://`, `tls://`, `ws://`, `wss://`); at least one. Default `nats://localhost:4222`.
     pub servers: Vec<String>,
@@ -74,5 +75,25 @@ impl Default for NatsSettings {
             auth: Auth::default(),
             tls: Tls::default(),
         }
+    }
+}
+
+impl fmt::Debug for NatsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<_> = self.servers.iter().map(|url| redact_url(url)).collect();
+        f.debug_struct("NatsSettings")
+            .field("servers", &servers)
+            .field("client_name", &self.client_name)
+            .field("max_reconnect_attempts", &self.max_reconnect_attempts)
+            .field("reconnect_time_wait", &self.reconnect_time_wait)
+            .field("connection_timeout", &self.connection_timeout)
+            .field("drain_timeout", &self.drain_timeout)
+            .field("flush_timeout", &self.flush_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("ping_interval", &self.ping_interval)
+            .field("max_outstanding_pings", &self.max_outstanding_pings)
+            .field("auth", &self.auth)
+            .field("tls", &self.tls)
+            .finish()
     }
 }

@@ -1,6 +1,7 @@
 //! Section `workers`: how jobs are run.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +34,9 @@ pub struct PoolSettings {
 }
 
 /// Section `workers.handlers.<kind>`: a program that handles one job kind. No shell is involved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` shows the names of the environment variables only, since their values may be secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub struct CommandHandler {
     /// The program and its arguments; at least one element.
     pub command: Vec<String>,
@@ -71,5 +74,17 @@ impl CommandHandler {
             working_directory: None,
             max_output: 512 * 1024,
         }
+    }
+}
+
+impl fmt::Debug for CommandHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandHandler")
+            .field("command", &self.command)
+            .field("timeout", &self.timeout)
+            .field("environment", &self.environment.keys())
+            .field("working_directory", &self.working_directory)
+            .field("max_output", &self.max_output)
+            .finish()
     }
 }

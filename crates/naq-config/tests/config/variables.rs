@@ -1,0 +1,181 @@
+//! Environment variables, and variables inside values.
+
+use std::time::Duration;
+
+use naq_config::{Loader, Settings};
+
+use crate::{load, one_problem, problems, problems_of};
+
+#[test]
+fn every_variable_reaches_its_key() {
+    let env: Vec<(&str, &str)> = naq_config::known_keys()
+        .filter_map(|info| {
+            let value = match info.path {
+                "nats.servers" => "tls://a:1, ws://[::1]:2",
+                "nats.max_reconnect_attempts" => "0",
+                "nats.auth.token" => return None,
+                "nats.tls.enabled" => "on",
+                path if path.starts_with("nats.tls") || path.starts_with("nats.auth") => "text",
+                "nats.client_name" | "queues.default" | "queues.prefix" => "123",
+                path if path.ends_with("replicas") => "3",
+                "workers.ttl" | "workers.max_job_duration" => "500",
+                _ => "4",
+            };
+            Some((*info.variables.first()?, value))
+        })
+        .collect();
+    let loaded = load("", &env);
+    for info in naq_config::known_keys().filter(|info| info.path != "nats.auth.token") {
+        if let Some(var) = info.variables.first() {
+            assert_eq!(loaded.origins.of(info.path).to_string(), *var);
+        }
+    }
+    let Settings {
+        nats,
+        queues,
+        workers,
+        results,
+    } = loaded.settings;
+    assert_eq!(nats.servers, ["tls://a:1", "ws://[::1]:2"]);
+    assert_eq!(
+        (nats.client_name.as_str(), nats.max_reconnect_attempts),
+        ("123", Some(0))
+    );
+    assert!(nats.tls.enabled);
+    assert_eq!((queues.replicas, results.replicas), (3, 3));
+    assert_eq!(workers.ttl, Duration::from_secs(500));
+}
+
+#[test]
+fn a_variable_and_its_older_name_are_the_same() {
+    for (name, value, check) in [
+        (
+            "NAQ_CONCURRENCY",
+            "1",
+            (|s| s.workers.concurrency == 1) as fn(&Settings) -> bool,
+        ),
+        ("NAQ_WORKER_CONCURRENCY", "1", |s| {
+            s.workers.concurrency == 1
+        }),
+        ("NAQ_MAX_RECONNECT", "4", |s| {
+            s.nats.max_reconnect_attempts == Some(4)
+        }),
+        ("NAQ_MAX_RECONNECT_ATTEMPTS", "4", |s| {
+            s.nats.max_reconnect_attempts == Some(4)
+        }),
+        ("NAQ_NATS_CLIENT_NAME", "on", |s| s.nats.client_name == "on"),
+        ("NAQ_PREFIX", "x", |s| s.queues.prefix == "x"),
+        ("NAQ_ACK_WAIT", "9", |s| s.queues.ack_wait.as_secs() == 9),
+        ("NAQ_RESULT_TTL", "1h", |s| s.results.ttl.as_secs() == 3600),
+        ("NAQ_CLIENT_NAME", "", |s| {
+            s.nats.client_name == "naq-client"
+        }),
+    ] {
+        assert!(check(&load("", &[(name, value)]).settings), "{name}");
+    }
+    let same = [("NAQ_CONCURRENCY", "4"), ("NAQ_WORKER_CONCURRENCY", "4")];
+    assert_eq!(load("", &same).settings.workers.concurrency, 4);
+    let differ = [("NAQ_CONCURRENCY", "4"), ("NAQ_WORKER_CONCURRENCY", "5")];
+    assert_eq!(
+        problems_of(Loader::new().env(differ)),
+        [
+            "NAQ_WORKER_CONCURRENCY: workers.concurrency: `NAQ_WORKER_CONCURRENCY` and \
+          `NAQ_CONCURRENCY` mean the same but differ; unset one of them"
+        ]
+    );
+}
+
+#[test]
+fn ack_wait_per_queue_is_a_json_object() {
+    let var = "NAQ_ACK_WAIT_PER_QUEUE";
+    let text = "queues: {configs: {a: {ack_wait: 5, max_deliver: 2}}}";
+    let settings = load(text, &[(var, r#"{"a": 60, "b": "2m"}"#)]).settings;
+    assert_eq!(settings.queues.ack_wait_of("a"), Duration::from_secs(60));
+    assert_eq!(settings.queues.max_deliver_of("a"), 2);
+    assert_eq!(settings.queues.ack_wait_of("b"), Duration::from_secs(120));
+    for wrong in ["60", "[1]", "{", "a: 1", "{\"a\": 1} x"] {
+        assert_eq!(
+            problems_of(Loader::new().env([(var, wrong)])),
+            [
+                "NAQ_ACK_WAIT_PER_QUEUE: queues.configs: must be a JSON object such as \
+              {\"emails\": 60}"
+            ],
+            "{wrong}"
+        );
+    }
+    let found = problems_of(Loader::new().env([(var, r#"{"a.b": 1, "c": "x", "d": 0}"#)]));
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|problem| problem.starts_with("NAQ_ACK_WAIT_PER_QUEUE: queues."))
+    );
+}
+
+#[test]
+fn variables_without_a_meaning_are_listed_and_change_nothing() {
+    let env = [
+        ("NAQ_JOB_STATUS_TTL", "5"),
+        ("NAQ_CONCURENCY", "5"),
+        ("PATH", "/bin"),
+    ];
+    let loaded = load("", &env);
+    assert_eq!(loaded.settings, Settings::default());
+    assert_eq!(
+        loaded.unknown_variables,
+        ["NAQ_CONCURENCY", "NAQ_JOB_STATUS_TTL"]
+    );
+}
+
+#[test]
+fn a_variable_is_expanded_in_values_only() {
+    let text = "
+# a comment with ${NOT_SET} is a comment
+nats:
+  client_name: ${NAME}
+queues: {default: '${QUEUE:-jobs}', prefix: \"$$\"}
+";
+    let env = [("NAME", "x\nworkers: {concurrency: 1}"), ("QUEUE", "")];
+    let error = Loader::new().text(text).env(env).load().unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("queues.prefix: `$` is not a valid prefix"),
+        "{error}"
+    );
+
+    let loaded = load(&text.replace("$$", "p"), &env);
+    assert_eq!(
+        loaded.settings.nats.client_name,
+        "x\nworkers: {concurrency: 1}"
+    );
+    assert_eq!(loaded.settings.workers.concurrency, 10);
+    assert_eq!(loaded.settings.queues.default, "jobs");
+}
+
+#[test]
+fn a_variable_without_value_and_default_is_named_with_its_key() {
+    let text = "nats:\n  auth:\n    username: ${NATS_USER}\n    password: x\n  servers:\n  - nats://a\n  - ${MORE}\n";
+    assert_eq!(
+        problems(text),
+        [
+            "(text):3:15: nats.auth.username: the variable `NATS_USER` is not set; set it, or \
+             give a default with `${NATS_USER:default}`",
+            "(text):7:5: nats.servers: the variable `MORE` is not set; set it, or give a default \
+             with `${MORE:default}`",
+        ]
+    );
+    let env = [
+        ("NAQ_NATS_AUTH_USERNAME", "me"),
+        ("NAQ_NATS_URL", "nats://b"),
+    ];
+    assert_eq!(
+        load(text, &env).settings.nats.auth.username.as_deref(),
+        Some("me")
+    );
+    one_problem(
+        "nats: {client_name: '${A'}",
+        "(text):1:21: nats.client_name: `${` is not closed; write `$$` for a literal `$`",
+    );
+}
