@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::assembly::Assembly;
-use super::environment::{Environment, setting_of};
+use super::environment::Environment;
 use super::files::{File, Source, StandardPlaces};
 use super::profiles::{self, Chosen};
-use super::walk::{Walk, unknown_key};
+use super::walk::{Walk, setting_of, unknown_key};
 use crate::schema::{check_names, find_dotted};
 use crate::{ConfigError, Origin, Origins, Place, Problem, Settings, validate};
 

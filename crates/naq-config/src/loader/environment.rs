@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::walk::{Setting, Walk};
-use crate::schema::{Found, Input, KEYS, KeySpec, find};
+use crate::schema::{Input, KEYS, KeySpec};
 use crate::yaml::{Value, parse};
 use crate::{Origin, Place, Problem};
 
@@ -121,23 +121,5 @@ impl Environment {
 fn origin_of(var: &str) -> Origin {
     Origin::Env {
         var: var.to_owned(),
-    }
-}
-
-/// The value for one key that code or a flag gives as a text.
-pub(super) fn setting_of(
-    path: Option<Vec<String>>,
-    value: &str,
-    origin: &Origin,
-) -> Option<Setting> {
-    let path = path?;
-    match find(&path) {
-        Found::Key(spec) => Some(Setting {
-            spec,
-            path,
-            input: Input::Text(value.to_owned()),
-            origin: origin.clone(),
-        }),
-        _ => None,
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::assembly::Assembly;
-use super::environment::setting_of;
 use super::files::File;
-use super::walk::{Setting, Walk};
+use super::walk::{Setting, Walk, setting_of};
 use crate::schema::{find_dotted, nearest};
 use crate::yaml::{Field, Node, Value};
 use crate::{Origin, Place, Problem};

@@ -1,4 +1,4 @@
-//! From the tree of a file to values for keys.
+//! From the tree of a file to values for keys, each with the row of the key table that it belongs to.
 
 use crate::schema::{self, Found, Input, Item, KeySpec};
 use crate::yaml::{Field, Node, Value};
@@ -136,5 +136,23 @@ pub(super) fn unknown_key(path: &[String]) -> String {
             "a key with dots; write it as nested maps".to_owned()
         }
         path => schema::refusal(path).unwrap_or_else(|| schema::suggest(path)),
+    }
+}
+
+/// The value for one key that code or a flag gives as a text.
+pub(super) fn setting_of(
+    path: Option<Vec<String>>,
+    value: &str,
+    origin: &Origin,
+) -> Option<Setting> {
+    let path = path?;
+    match schema::find(&path) {
+        Found::Key(spec) => Some(Setting {
+            spec,
+            path,
+            input: Input::Text(value.to_owned()),
+            origin: origin.clone(),
+        }),
+        _ => None,
     }
 }
