@@ -152,3 +152,30 @@ fn origins_say_which_layer_a_value_came_from() {
     assert_eq!(*loaded.origins.of("results.ttl"), Origin::Default);
     assert_eq!(loaded.profile.as_deref(), Some("blue"));
 }
+
+#[test]
+fn a_pool_without_concurrency_takes_that_of_the_last_layer() {
+    let text = "workers: {concurrency: 3, pools: {p: {queues: [a, b]}}}";
+    let loader = Loader::new().text(text).env([("NAQ_CONCURRENCY", "6")]);
+    assert_eq!(
+        loader.load().unwrap().settings.workers.pools["p"].concurrency,
+        6
+    );
+}
+
+#[test]
+fn a_problem_is_shown_in_the_layer_that_won() {
+    let text = "nats: {servers: [nats://a, nats://b], ping_interval: '${UNSET}'}";
+    let env = [
+        ("NAQ_NATS_URL", "nats://a,wrong"),
+        ("NAQ_PING_INTERVAL", "0"),
+    ];
+    assert_eq!(
+        problems_of(Loader::new().text(text).env(env)),
+        [
+            "NAQ_NATS_URL: nats.servers[1]: Invalid NATS server URL format: `wrong`: it must \
+             begin with nats://, tls://, ws:// or wss://",
+            "NAQ_PING_INTERVAL: nats.ping_interval: must be at least 1ms, not 0s",
+        ]
+    );
+}
