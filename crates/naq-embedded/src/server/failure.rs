@@ -3,7 +3,7 @@
 use crate::error::{EmbeddedError, EmbeddedErrorKind};
 
 /// What the server writes, and what it means to us. The first that matches counts.
-const SIGNS: [(&str, EmbeddedErrorKind, &str); 7] = [
+const SIGNS: [(&str, EmbeddedErrorKind, &str); 8] = [
     (
         "address already in use",
         EmbeddedErrorKind::PortInUse,
@@ -13,6 +13,11 @@ const SIGNS: [(&str, EmbeddedErrorKind, &str); 7] = [
         "storage directory is not writable",
         EmbeddedErrorKind::StoreNotWritable,
         "the server cannot write its store directory",
+    ),
+    (
+        "storage directory is not a directory",
+        EmbeddedErrorKind::StoreNotWritable,
+        "a file is in the way of the server's store",
     ),
     (
         "could not create storage directory",

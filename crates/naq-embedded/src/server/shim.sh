@@ -9,10 +9,16 @@
 run=$1
 log=$2
 shift 2
+# Every file that Rust opens is closed at exec anyhow; 3 to 9 are what a shell can close of those that the starter was
+# itself started with.
 exec 3<&0 </dev/null 2>>"$log" 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 
 "$@" >>"$log" 3<&- &
 server=$!
+
+# A process group that loses its last tie to its session while a member is stopped is hung up on by the kernel. That is
+# just when the watcher has to do its work. Set only now, so that the server is not started with the signal ignored.
+trap '' HUP
 
 (
     exec >/dev/null

@@ -26,7 +26,7 @@ async fn the_settings_of_the_builder_reach_the_server() {
     let dir = TempDir::new().unwrap();
     let server = EmbeddedServer::builder()
         .store_dir(dir.path().join("a \"b\" $c"))
-        .server_name("my server")
+        .server_name("my-server")
         .monitoring(true)
         .max_payload(123_456)
         .sync_always(true)
@@ -35,7 +35,7 @@ async fn the_settings_of_the_builder_reach_the_server() {
         .await
         .unwrap();
     let varz = server.monitor("/varz").await.unwrap();
-    assert_eq!(varz["server_name"], "my server");
+    assert_eq!(varz["server_name"], "my-server");
     assert_eq!(varz["max_payload"], 123_456);
     assert_eq!(varz["max_connections"], 77);
     assert_eq!(varz["host"], "127.0.0.1");
