@@ -69,18 +69,15 @@ async fn connz_and_varz_show_what_the_server_sees_of_its_clients() {
 #[tokio::test]
 async fn jsz_shows_streams_and_consumers() {
     let server = TestServer::start().await;
-    let lines = [
-        create(
-            "STREAM.CREATE.S",
-            r#"{"name":"S","subjects":["s"],"storage":"file"}"#,
-        ),
-        create(
-            "CONSUMER.CREATE.S.c",
-            r#"{"stream_name":"S","config":{"name":"c","durable_name":"c","ack_policy":"explicit"}}"#,
-        ),
-    ];
-    let mut client = client(server.port(), "maker", &lines.concat()).await;
-    // The server makes the stream after it has read on: a message sent along would be lost.
+    let config = r#"{"name":"S","subjects":["s"],"storage":"file"}"#;
+    let mut client = client(server.port(), "maker", &create("STREAM.CREATE.S", config)).await;
+    // The server makes things after it has read on: what was sent along would be lost.
+    let made = async || server.jsz().await.stream("S").is_some();
+    eventually_eq(SOON, true, made).await;
+    let config =
+        r#"{"stream_name":"S","config":{"name":"c","durable_name":"c","ack_policy":"explicit"}}"#;
+    let lines = create("CONSUMER.CREATE.S.c", config);
+    client.write_all(lines.as_bytes()).await.unwrap();
     eventually(SOON, async || {
         let jsz = server.jsz().await;
         let consumers = jsz.stream("S").map(|stream| stream.consumers.len());

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::builder::Builder;
 use super::config::Ports;
+use super::freeze;
 use super::launch::Launch;
 use super::process::Process;
 use crate::error::{EmbeddedError, EmbeddedErrorKind};
@@ -194,12 +195,14 @@ impl EmbeddedServer {
         self.orders.give(Order::LameDuck).await
     }
 
-    /// Freezes the server (SIGSTOP): its connections stay open and nothing answers.
+    /// Freezes the server (SIGSTOP): its connections stay open and nothing answers. On Linux, waits until it stands.
     ///
     /// # Errors
     /// [`EmbeddedErrorKind::NotRunning`] if there is no process. A retry helps if it is being restarted.
-    pub fn pause(&self) -> Result<(), EmbeddedError> {
-        self.signal(Signal::STOP)
+    pub async fn pause(&self) -> Result<(), EmbeddedError> {
+        let pid = self.signal(Signal::STOP)?;
+        freeze::until_frozen(pid).await;
+        Ok(())
     }
 
     /// Lets a frozen server go on (SIGCONT).
@@ -207,10 +210,10 @@ impl EmbeddedServer {
     /// # Errors
     /// As [`pause`](Self::pause).
     pub fn resume(&self) -> Result<(), EmbeddedError> {
-        self.signal(Signal::CONT)
+        self.signal(Signal::CONT).map(drop)
     }
 
-    fn signal(&self, signal: Signal) -> Result<(), EmbeddedError> {
+    fn signal(&self, signal: Signal) -> Result<Pid, EmbeddedError> {
         let status = self.status.borrow();
         let down = || {
             EmbeddedError::new(
@@ -220,7 +223,8 @@ impl EmbeddedServer {
         };
         let raw = status.pid.and_then(|pid| i32::try_from(pid).ok());
         let pid = raw.and_then(Pid::from_raw).ok_or_else(down)?;
-        rustix::process::kill_process(pid, signal).map_err(|e| down().with_source(e))
+        rustix::process::kill_process(pid, signal).map_err(|e| down().with_source(e))?;
+        Ok(pid)
     }
 
     /// Whether it serves, as far as its supervisor knows.

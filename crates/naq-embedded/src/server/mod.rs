@@ -7,6 +7,7 @@
 mod builder;
 mod config;
 mod failure;
+mod freeze;
 mod handle;
 mod launch;
 mod process;

@@ -50,9 +50,11 @@ impl Process {
         run_dir: &Path,
         log: &Path,
     ) -> io::Result<Self> {
+        // In a file, so that a list of processes stays readable.
+        let shim = run_dir.join("shim.sh");
+        std::fs::write(&shim, SHIM)?;
         let mut child = Command::new("/bin/sh")
-            .args(["-c", SHIM, "naq-nats-shim"])
-            .args([run_dir, log, binary])
+            .args([&shim, run_dir, log, binary])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

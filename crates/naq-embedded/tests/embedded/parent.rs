@@ -25,7 +25,7 @@ async fn be_a_parent_that_hangs() {
         .await
         .unwrap();
     if std::env::var_os(PAUSED).is_some() {
-        server.pause().unwrap();
+        server.pause().await.unwrap();
     }
     println!(
         "\nserver {} {}",

@@ -137,7 +137,7 @@ async fn a_killed_server_stays_down_until_it_is_started_again() {
     assert!(!is_alive(pid));
     assert_eq!((server.status().phase, server.pid()), (Phase::Down, None));
     assert_eq!(
-        server.pause().unwrap_err().kind(),
+        server.pause().await.unwrap_err().kind(),
         EmbeddedErrorKind::NotRunning
     );
     server.start_again().await.unwrap();
@@ -162,13 +162,13 @@ async fn a_restart_and_a_termination_are_graceful() {
 #[tokio::test]
 async fn a_paused_server_answers_nothing_until_it_goes_on() {
     let server = with_a_message().await;
-    server.pause().unwrap();
+    server.pause().await.unwrap();
     let asked = raw::messages(server.port(), "S");
     assert!(timeout(Duration::from_millis(200), asked).await.is_err());
     server.resume().unwrap();
     assert_eq!(raw::messages(server.port(), "S").await, Some(1));
     assert_eq!(server.restarts(), 0);
-    server.pause().unwrap();
+    server.pause().await.unwrap();
     let stopped = timeout(Duration::from_secs(5), server.stop()).await;
     stopped.expect("a paused server can be stopped").unwrap();
 }
