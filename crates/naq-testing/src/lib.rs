@@ -1,1 +1,28 @@
 //! A real nats-server per test, for the tests of NAQ and of its users.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use naq_testing::{TestServer, eventually_eq};
+//!
+//! # async fn example() {
+//! let server = TestServer::start().await;
+//! let settings = server.settings();
+//! // … connect with `settings`, and ask the server itself what it saw:
+//! eventually_eq(Duration::from_secs(5), 1, async || server.varz().await.connections).await;
+//! server.stop().await;
+//! # }
+//! ```
+//!
+//! Everything here panics instead of returning errors: in a test, a server that cannot be started or asked is a
+//! failure, never a reason to skip.
+
+mod eventually;
+mod report;
+mod test_cluster;
+mod test_server;
+mod test_settings;
+
+pub use eventually::{eventually, eventually_eq};
+pub use report::{Connection, Connz, Consumer, Jsz, Stream, Varz};
+pub use test_cluster::TestCluster;
+pub use test_server::TestServer;

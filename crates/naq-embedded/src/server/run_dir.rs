@@ -1,0 +1,61 @@
+//! The run directory of one server: configuration, log, ports file, and the store if that is temporary.
+//!
+//! Who removes it: while a child runs, the child's shim does, when this process is gone; otherwise the drop of
+//! [`RunDir`]. So nothing is left in the temporary directory, whichever side dies first.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// Lines of the log that an error carries.
+const TAIL: usize = 20;
+
+#[derive(Debug)]
+pub(crate) struct RunDir(TempDir);
+
+impl RunDir {
+    pub(super) fn create() -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("naq-nats-").tempdir()?;
+        Ok(Self(dir))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.path().join("nats.conf")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.path().join("nats.log")
+    }
+
+    /// Says who removes the directory from here on: the shim, or the drop of this value.
+    pub(super) fn leave_to_shim(&mut self, leave: bool) {
+        self.0.disable_cleanup(leave);
+    }
+
+    /// The ports file that the server with this process id has written, if it has.
+    pub(super) fn ports_file(&self, pid: i32) -> Option<String> {
+        let end = format!("_{pid}.ports");
+        let entries = fs::read_dir(self.path()).ok()?;
+        let file = entries
+            .flatten()
+            .find(|entry| entry.file_name().to_string_lossy().ends_with(&end))?;
+        fs::read_to_string(file.path()).ok()
+    }
+
+    /// The last lines of the log.
+    pub(super) fn log_tail(&self) -> Vec<String> {
+        let bytes = fs::read(self.log()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(TAIL)..]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect()
+    }
+}
