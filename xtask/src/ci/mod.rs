@@ -49,11 +49,10 @@ fn print_summary(chosen: &[&Step], finished: &[(&str, Duration)], all_passed: bo
             None => println!("{:10}{:>10}  not run", step.name, "-"),
         }
     }
-    println!(
-        "\n{} of {} steps known to ci were asked for",
-        chosen.len(),
-        STEPS.len()
-    );
+    let left_out = STEPS.len() - chosen.len();
+    if left_out > 0 {
+        println!("\nnote: {left_out} of {} steps were left out", STEPS.len());
+    }
 }
 
 fn word(result: &Result<(), String>) -> &'static str {
