@@ -8,6 +8,7 @@
 use std::process::ExitCode;
 
 mod arch;
+mod cargo;
 mod ci;
 mod docs;
 mod report;

@@ -1,10 +1,10 @@
 //! Crates use only crates below them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
+use crate::cargo;
 use crate::report::Finding;
 use crate::tree::Tree;
 
@@ -43,16 +43,14 @@ impl Package {
 
 /// Asks cargo for the packages of the workspace.
 pub(crate) fn read_packages(tree: &Tree) -> Result<Vec<Package>, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "metadata",
-            "--no-deps",
-            "--offline",
-            "--format-version",
-            "1",
-        ])
-        .current_dir(tree.root())
+    let args = [
+        "metadata",
+        "--no-deps",
+        "--offline",
+        "--format-version",
+        "1",
+    ];
+    let output = cargo::command(tree, &args)
         .output()
         .map_err(|error| format!("failed to start cargo metadata: {error}"))?;
     if !output.status.success() {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::corpus::{self, Sums};
-use super::shell;
+use crate::cargo;
 use crate::tree::Tree;
 
 /// Tracked files only, and no two runs differ.
@@ -24,7 +24,7 @@ const WORDS: &str = "/corpus/words";
 
 pub(crate) fn check(tree: &Tree) -> Result<(), String> {
     let counted = corpus::count(tree, Path::new(FOLDER))?;
-    let output = shell::cargo_command(tree, &["run", "--release", "--", "demo", "--json", FOLDER])
+    let output = cargo::command(tree, &["run", "--release", "--", "demo", "--json", FOLDER])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("failed to start the demo: {error}"))?;

@@ -2,7 +2,6 @@
 
 mod corpus;
 mod demo;
-mod shell;
 mod steps;
 
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! The steps of `cargo xtask ci`.
 
-use super::{demo, shell};
+use super::demo;
 use crate::docs::{self, Depth};
 use crate::tree::Tree;
-use crate::{arch, size};
+use crate::{arch, cargo, size};
 
 /// One thing that can pass or fail.
 pub(crate) struct Step {
@@ -16,7 +16,7 @@ pub(crate) const STEPS: [Step; 8] = [
     Step {
         name: "fmt",
         what: "cargo fmt --check",
-        run: |tree| shell::cargo(tree, &["fmt", "--all", "--check"]),
+        run: |tree| cargo::run(tree, &["fmt", "--all", "--check"]),
     },
     Step {
         name: "clippy",
@@ -30,7 +30,7 @@ pub(crate) const STEPS: [Step; 8] = [
                 "-D",
                 "warnings",
             ];
-            shell::cargo(tree, &all)
+            cargo::run(tree, &all)
         },
     },
     Step {
@@ -51,12 +51,12 @@ pub(crate) const STEPS: [Step; 8] = [
     Step {
         name: "test",
         what: "cargo test --workspace, examples in documentation included",
-        run: |tree| shell::cargo(tree, &["test", "--workspace"]),
+        run: |tree| cargo::run(tree, &["test", "--workspace"]),
     },
     Step {
         name: "rustdoc",
         what: "cargo doc without warnings",
-        run: docs::build_rustdoc,
+        run: cargo::doc,
     },
     Step {
         name: "demo",

@@ -4,14 +4,12 @@ mod architecture;
 mod conformance;
 mod ids;
 mod links;
-mod rustdoc;
 mod test_index;
 
+use crate::cargo;
 use crate::report::conclude;
 use crate::source::load_all;
 use crate::tree::Tree;
-
-pub(crate) use self::rustdoc::build as build_rustdoc;
 
 /// How much `cargo xtask docs --check` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +29,6 @@ pub(crate) fn run(depth: Depth) -> Result<(), String> {
     conclude("docs", &findings)?;
     match depth {
         Depth::Quick => Ok(()),
-        Depth::Full => build_rustdoc(&tree),
+        Depth::Full => cargo::doc(&tree),
     }
 }
