@@ -1,3 +1,48 @@
-//! The checks and chores of this repository.
+//! The checks and chores of this repository: `cargo xtask <command>`.
+//!
+//! One command a folder. A check prints what is wrong, one line each with file and line, and the
+//! process ends with 1.
+#![expect(clippy::print_stdout, reason = "a command line tool prints")]
+#![expect(clippy::print_stderr, reason = "a command line tool prints")]
 
-fn main() {}
+use std::process::ExitCode;
+
+mod arch;
+mod cargo;
+mod ci;
+mod docs;
+mod report;
+mod size;
+mod source;
+mod tree;
+
+const USAGE: &str = "usage: cargo xtask <command>
+
+  arch                    crate arrows, module cycles, who may dial, names, cover pages
+  size                    lines in files and functions
+  docs --check [--quick]  conformance table, links, ARCHITECTURE.md; cargo doc unless --quick
+  ci [--only STEP,STEP]   everything that a change has to pass";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Result<(), String> {
+    match args {
+        ["arch"] => arch::run(),
+        ["size"] => size::run(),
+        ["docs", "--check"] => docs::run(docs::Depth::Full),
+        ["docs", "--check", "--quick"] => docs::run(docs::Depth::Quick),
+        ["ci"] => ci::run(None),
+        ["ci", "--only", steps] => ci::run(Some(steps)),
+        _ => Err(format!("unknown command\n\n{USAGE}")),
+    }
+}
