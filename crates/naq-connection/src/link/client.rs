@@ -105,23 +105,34 @@ impl Link {
         if state.is_connected() {
             return Ok(state.epoch);
         }
-        let mut states = self.states();
-        let state = states
-            .wait_for(|state| state.is_connected() || state.is_terminal())
-            .await
-            .map_or(self.state(), |state| *state);
+        let state = self
+            .until(|state| state.is_connected() || state.is_terminal())
+            .await;
         self.refuse_ended(state)?;
         Ok(state.epoch)
     }
 
     /// Resolves when the connection of `epoch` is not up any more.
     pub(crate) async fn lost(&self, epoch: u64) -> ConnectionError {
-        let mut states = self.states();
-        // The sender lives in `self`, so waiting cannot fail.
-        let _seen = states
-            .wait_for(|state| !state.is_connected() || state.epoch != epoch)
+        self.until(|state| !state.is_connected() || state.epoch != epoch)
             .await;
         lost(epoch)
+    }
+
+    async fn until(&self, mut condition: impl FnMut(&State) -> bool) -> State {
+        let mut state = self.state();
+        let mut states = self.states();
+        // The sender lives in `self`, so waiting cannot fail. The copy is made inside, because what
+        // `wait_for` returns holds a lock.
+        drop(
+            states
+                .wait_for(|now| {
+                    state = *now;
+                    condition(now)
+                })
+                .await,
+        );
+        state
     }
 
     /// The error of a call on a client in `state`, if it has ended.

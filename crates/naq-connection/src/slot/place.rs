@@ -87,9 +87,7 @@ impl Slot {
                 }
                 continue;
             };
-            let mut view = self.view.subscribe();
-            // The sender lives in `self`, so waiting cannot fail.
-            let _settled = view.wait_for(|view| view.settled >= dial).await;
+            self.until_settled(dial).await;
             if let Some(link) = self.current() {
                 return Ok(link);
             }
@@ -97,6 +95,13 @@ impl Slot {
                 return Err(error);
             }
         }
+    }
+
+    async fn until_settled(&self, dial: u64) {
+        let mut view = self.view.subscribe();
+        // The sender lives in `self`, so waiting cannot fail. What it returns holds a lock and must
+        // not live on: `inner` is locked before the view, never after it.
+        drop(view.wait_for(|view| view.settled >= dial).await);
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Link>> {

@@ -10,6 +10,7 @@ mod flush;
 mod leases;
 mod loss;
 mod publish;
+mod records;
 mod server;
 mod shutdown;
 

@@ -80,16 +80,19 @@ impl TestServer {
 
     /// Clients that are connected now.
     pub(crate) async fn connections(&self) -> Vec<Value> {
-        let connz = get(self.monitor, "/connz?subs=1").await.unwrap();
-        connz["connections"].as_array().unwrap().clone()
+        self.clients("/connz").await
     }
 
     /// Clients that ever completed a connect: our own probe of the port does not count.
     pub(crate) async fn total_connects(&self) -> usize {
-        let closed = get(self.monitor, "/connz?state=closed").await.unwrap();
-        let clients = closed["connections"].as_array().unwrap().iter();
-        let past = clients.filter(|client| client["lang"] == "rust").count();
-        past + self.connections().await.len()
+        self.clients("/connz?state=all").await.len()
+    }
+
+    async fn clients(&self, path: &str) -> Vec<Value> {
+        let mut connz = get(self.monitor, path).await.unwrap();
+        let clients = connz["connections"].as_array_mut().unwrap();
+        clients.retain(|client| client["lang"] == "rust");
+        std::mem::take(clients)
     }
 
     pub(crate) async fn in_msgs(&self) -> u64 {
