@@ -111,6 +111,34 @@ async fn a_dead_server_beside_a_live_one_does_not_matter() {
 }
 
 #[tokio::test]
+async fn a_silent_server_leaves_time_for_the_live_one_beside_it() {
+    let server = TestServer::start().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // The first server is chosen at random.
+    for _ in 0..8 {
+        let mut settings = settings(&format!("nats://{}", silent.local_addr().unwrap()));
+        settings.servers.push(server.url());
+        settings.connection_timeout = Duration::from_millis(400);
+        let service = ConnectionService::new(settings);
+        service.connection().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn refused_credentials_are_not_hidden_by_a_dead_server() {
+    let server = TestServer::start_with(&GUARDED).await;
+    for _ in 0..8 {
+        let mut settings = login(&server, "wr0ng");
+        settings.servers.push("nats://127.0.0.1:1".to_owned());
+        let error = ConnectionService::new(settings)
+            .connection()
+            .await
+            .unwrap_err();
+        assert_eq!(*error.kind(), ConnectionErrorKind::AuthFailed);
+    }
+}
+
+#[tokio::test]
 async fn settings_that_cannot_work_are_refused_before_any_dial() {
     let start = |settings| {
         let builder = ConnectionService::builder().profile("default", settings);
