@@ -1,1 +1,60 @@
-//! Leases on shared NATS connections: single-flight dialling, jittered reconnect, deadlines, confirmed flush.
+//! Leases on shared NATS connections: single-flight dialling, jittered reconnect, deadlines,
+//! confirmed flush.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), naq_connection::ConnectionError> {
+//! use std::time::Duration;
+//! use naq_connection::ConnectionService;
+//! use naq_config::settings::NatsSettings;
+//!
+//! let service = ConnectionService::new(NatsSettings::default());
+//! let connection = service.connection().await?;
+//! connection.publish("greetings", "hello").await?;
+//! connection.flush_confirmed().await?;
+//! drop(connection);
+//! service.shutdown(Duration::from_secs(30)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The life of a connection
+//!
+//! ```text
+//!            first lease            dial ok                drop
+//!    Idle ───────────────► Dialing ─────────► Connected ◄────────► Reconnecting
+//!                            ▲  │                 │       restored     │    │ max_reconnect_attempts
+//!                 next lease │  │ dial failed     │ shutdown, or the   │    ▼ (default: never)
+//!                            │  ▼                 ▼ runtime ended      │  Failed
+//!                            └─ Failed          Closed ◄───────────────┘
+//! ```
+//!
+//! A profile has one multiplexed client, whatever the number of leases. The client restores a
+//! lost connection by itself and each connection has an [epoch](State::epoch). When a client has
+//! ended, its leases fail with a typed error and the next lease makes a new one.
+//!
+//! # What is promised
+//!
+//! * Every call has a deadline and fails with a [`ConnectionError`] that says whether waiting helps
+//!   and whether the call may have had an effect.
+//! * A request in flight fails as soon as its connection drops.
+//! * [`Connection::flush_confirmed`] is a proof, not a hope: the server has read it all, or an error.
+//! * Leaving a scope is a synchronous decrement, the same on success, error, panic and cancellation.
+//! * What nobody holds any more stops: no task reconnects for ever on its own.
+//!
+//! `max_outstanding_pings` of the settings has no effect yet: the client gives a connection up
+//! after two unanswered pings.
+
+mod dial;
+mod error;
+mod lease;
+mod link;
+mod service;
+mod slot;
+mod state;
+
+pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use lease::{Connection, Subscription};
+pub use service::{
+    ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ShutdownReport, StartMode,
+};
+pub use state::{Failure, Phase, State};

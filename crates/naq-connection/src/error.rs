@@ -1,0 +1,233 @@
+//! The error of every fallible call in this crate: what went wrong, whether waiting helps, and
+//! whether the call may have taken effect all the same.
+//!
+//! Errors of the caller's own code are never wrapped here.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a [`ConnectionError`] is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionErrorKind {
+    /// The settings can't be used: no server, not a URL, a file that is missing. Retrying never helps.
+    InvalidSettings,
+    /// The service has no profile of this name. Retrying never helps.
+    UnknownProfile,
+    /// The call was made outside of a Tokio runtime.
+    NoRuntime,
+    /// No server could be reached. A later attempt may succeed.
+    Connect,
+    /// No server answered within `connection_timeout`. A later attempt may succeed.
+    ConnectTimedOut,
+    /// The TLS handshake failed. Retrying does not help until a certificate changes.
+    Tls,
+    /// The server refused the credentials. Retrying does not help until they change.
+    AuthFailed,
+    /// The connection was lost, and `max_reconnect_attempts` attempts in a row failed.
+    /// Each acquire makes one new attempt, so a later one may succeed.
+    ReconnectsExhausted,
+    /// The client behind this lease has ended. Acquire a new lease.
+    Closed,
+    /// The service is shutting down and gives no new leases. Retrying never helps.
+    ShuttingDown,
+    /// The connection dropped while the call waited; `epoch` is the one that ended.
+    /// The server may or may not have seen the message.
+    ConnectionLost {
+        /// The epoch that ended.
+        epoch: u64,
+    },
+    /// There was no connection until the deadline; nothing was sent. Safe to retry.
+    NotConnected,
+    /// The deadline passed.
+    Deadline {
+        /// What was being done.
+        operation: Operation,
+    },
+    /// Nobody listens on the subject (for an acknowledged publish: no stream takes it, or none
+    /// has a leader right now). Nothing was processed; a later attempt may succeed.
+    NoResponders,
+    /// An acknowledged publish was sent and its acknowledgement was lost: the message may be
+    /// stored or not. Repeat it only with the same `Nats-Msg-Id`.
+    OutcomeUnknown,
+    /// JetStream refused the request.
+    Api {
+        /// Class of the refusal, as in HTTP.
+        code: u16,
+        /// The exact reason; see `async_nats::jetstream::ErrorCode`.
+        err_code: u64,
+        /// The server's own words.
+        description: String,
+    },
+    /// The subject or the queue group is not valid. Retrying never helps.
+    InvalidSubject,
+    /// Headers and payload are larger than the server accepts. Retrying never helps.
+    PayloadTooLarge,
+    /// The reply could not be read.
+    Protocol,
+}
+
+/// What a call was doing when its deadline passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Queueing a message for sending; it was not queued.
+    Publish,
+    /// Waiting for a reply; the server may have seen the request.
+    Request,
+    /// Queueing a subscription; it was not queued.
+    Subscribe,
+    /// Waiting for the proof that everything sent so far has arrived.
+    Flush,
+    /// Waiting for the first connection.
+    Start,
+}
+
+/// The error of this crate. Cheap to clone: callers that shared one dial share its error.
+#[derive(Clone)]
+pub struct ConnectionError(Arc<Inner>);
+
+struct Inner {
+    kind: ConnectionErrorKind,
+    context: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl ConnectionError {
+    pub(crate) fn new(kind: ConnectionErrorKind, context: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            context: context.into(),
+            source: None,
+        }))
+    }
+
+    pub(crate) fn with_source(
+        kind: ConnectionErrorKind,
+        context: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            context: context.into(),
+            source: Some(source.into()),
+        }))
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ConnectionErrorKind {
+        &self.0.kind
+    }
+
+    /// Whether the cause can pass by itself, so that the same call may succeed later.
+    ///
+    /// This says nothing about whether repeating is harmless: ask
+    /// [`outcome_unknown`](Self::outcome_unknown) too unless the operation is idempotent.
+    pub fn is_transient(&self) -> bool {
+        use ConnectionErrorKind as Kind;
+        match &self.0.kind {
+            Kind::Connect
+            | Kind::ConnectTimedOut
+            | Kind::ReconnectsExhausted
+            | Kind::Closed
+            | Kind::ConnectionLost { .. }
+            | Kind::NotConnected
+            | Kind::Deadline { .. }
+            | Kind::NoResponders
+            | Kind::OutcomeUnknown => true,
+            Kind::Api { code, .. } => *code == 503,
+            Kind::InvalidSettings
+            | Kind::UnknownProfile
+            | Kind::NoRuntime
+            | Kind::Tls
+            | Kind::AuthFailed
+            | Kind::ShuttingDown
+            | Kind::InvalidSubject
+            | Kind::PayloadTooLarge
+            | Kind::Protocol => false,
+        }
+    }
+
+    /// Whether the server may have acted on the call although it failed here.
+    pub fn outcome_unknown(&self) -> bool {
+        use ConnectionErrorKind as Kind;
+        matches!(
+            self.0.kind,
+            Kind::ConnectionLost { .. }
+                | Kind::OutcomeUnknown
+                | Kind::Protocol
+                | Kind::Deadline {
+                    operation: Operation::Request
+                }
+        )
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.kind, self.0.context)
+    }
+}
+
+impl fmt::Debug for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionError")
+            .field("kind", &self.0.kind)
+            .field("context", &self.0.context)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for ConnectionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.0.source.as_ref()?;
+        Some(source.as_ref())
+    }
+}
+
+impl fmt::Display for ConnectionErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidSettings => f.write_str("invalid settings"),
+            Self::UnknownProfile => f.write_str("unknown profile"),
+            Self::NoRuntime => f.write_str("no Tokio runtime"),
+            Self::Connect => f.write_str("could not connect"),
+            Self::ConnectTimedOut => f.write_str("connecting timed out"),
+            Self::Tls => f.write_str("TLS failed"),
+            Self::AuthFailed => f.write_str("authentication failed"),
+            Self::ReconnectsExhausted => f.write_str("reconnect attempts exhausted"),
+            Self::Closed => f.write_str("connection closed"),
+            Self::ShuttingDown => f.write_str("shutting down"),
+            Self::ConnectionLost { epoch } => write!(f, "connection lost (epoch {epoch})"),
+            Self::NotConnected => f.write_str("not connected"),
+            Self::Deadline { operation } => write!(f, "{operation} deadline passed"),
+            Self::NoResponders => f.write_str("no responders"),
+            Self::OutcomeUnknown => f.write_str("outcome unknown"),
+            Self::Api {
+                code,
+                err_code,
+                description,
+            } => write!(
+                f,
+                "JetStream refused: {description} (code {code}, error code {err_code})"
+            ),
+            Self::InvalidSubject => f.write_str("invalid subject"),
+            Self::PayloadTooLarge => f.write_str("payload too large"),
+            Self::Protocol => f.write_str("unreadable reply"),
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Publish => "publish",
+            Self::Request => "request",
+            Self::Subscribe => "subscribe",
+            Self::Flush => "flush",
+            Self::Start => "start",
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! The lease.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use async_nats::{Client, ServerInfo, jetstream};
+use tokio::sync::watch;
+
+use super::flush::CLEAN;
+use super::gauge::Token;
+use crate::link::Link;
+use crate::slot::Slot;
+use crate::state::State;
+
+/// A lease on a profile's shared connection.
+///
+/// All leases of a profile use one multiplexed client, so a lease costs no connection. Dropping it
+/// is synchronous and never waits; what was published and not confirmed by
+/// [`flush_confirmed`](Self::flush_confirmed) is still sent, but nobody learns whether it arrived.
+/// A clone is a lease of its own.
+///
+/// The lease outlives drops of the connection: the client reconnects by itself. It does not
+/// outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
+/// acquired.
+///
+/// Every call has a deadline: the one of the settings, or the argument of its `_within` variant.
+/// Dropping a call's future before it is done is safe; a message that was handed to the client by
+/// then is sent all the same.
+pub struct Connection {
+    pub(super) link: Arc<Link>,
+    /// The oldest epoch with unconfirmed messages of this lease.
+    pub(super) unconfirmed_since: AtomicU64,
+    slot: Arc<Slot>,
+    token: Token,
+}
+
+impl Connection {
+    pub(crate) fn new(link: Arc<Link>, slot: Arc<Slot>, token: Token) -> Self {
+        Self {
+            link,
+            unconfirmed_since: AtomicU64::new(CLEAN),
+            slot,
+            token,
+        }
+    }
+
+    /// The client itself, for what this type does not offer.
+    ///
+    /// Unaccounted: its calls have no deadlines of ours and are not counted as unconfirmed, and a
+    /// clone is no lease. It stops with the last lease if it is not connected then.
+    pub fn client(&self) -> &Client {
+        &self.link.client
+    }
+
+    /// The JetStream context of the client; there is one per client. Its timeout is
+    /// `request_timeout`. Unaccounted as [`client`](Self::client).
+    pub fn jetstream(&self) -> &jetstream::Context {
+        &self.link.jetstream
+    }
+
+    /// What the server told at the last connect.
+    pub fn server_info(&self) -> ServerInfo {
+        self.link.client.server_info()
+    }
+
+    /// The largest message (headers and payload) that the server takes, in bytes.
+    pub fn max_payload(&self) -> usize {
+        self.link.client.max_payload()
+    }
+
+    /// What the connection is doing now.
+    pub fn state(&self) -> State {
+        self.link.state()
+    }
+
+    /// Follows what the connection is doing. Changes in quick succession may be seen as one; the
+    /// epoch shows reconnects that were not seen.
+    pub fn states(&self) -> watch::Receiver<State> {
+        self.link.states()
+    }
+
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.link.request_timeout
+    }
+}
+
+impl Clone for Connection {
+    fn clone(&self) -> Self {
+        Self::new(
+            Arc::clone(&self.link),
+            Arc::clone(&self.slot),
+            self.token.clone(),
+        )
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! Confirmed flush: every message of this lease so far has been read by the server, or an error.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Connection;
+use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use crate::link::lost;
+
+/// No message of the lease waits for a confirmation.
+pub(super) const CLEAN: u64 = u64::MAX;
+
+impl Connection {
+    /// Waits until the server has read everything that this lease published, within
+    /// `flush_timeout`.
+    ///
+    /// One round trip; it also covers messages of an earlier, lost connection: if some of this
+    /// lease's were not confirmed by then, the answer is `ConnectionLost`, once, even if all is
+    /// well again.
+    ///
+    /// # Errors
+    /// `ConnectionLost`: some messages published in that epoch may be lost; repeating the flush
+    /// does not bring them back. `Deadline`: not known yet; a later flush may tell. `Closed` or
+    /// `ReconnectsExhausted`: the client has ended and with it what it had not sent.
+    pub async fn flush_confirmed(&self) -> Result<(), ConnectionError> {
+        self.flush_confirmed_within(self.link.flush_timeout).await
+    }
+
+    /// As [`flush_confirmed`](Self::flush_confirmed), within `deadline`.
+    ///
+    /// # Errors
+    /// As [`flush_confirmed`](Self::flush_confirmed).
+    pub async fn flush_confirmed_within(&self, deadline: Duration) -> Result<(), ConnectionError> {
+        match timeout(deadline, self.flush()).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => Err(ConnectionError::new(
+                ConnectionErrorKind::Deadline {
+                    operation: Operation::Flush,
+                },
+                format!("the server confirmed nothing for {deadline:?}"),
+            )),
+        }
+    }
+
+    /// Notes that a message went to the client in `epoch`. After the fact: a flush that begins
+    /// after the publish has returned must see it.
+    pub(super) fn mark_unconfirmed(&self, epoch: u64) {
+        if self.unconfirmed_since.load(Ordering::SeqCst) > epoch {
+            self.unconfirmed_since.fetch_min(epoch, Ordering::SeqCst);
+        }
+    }
+
+    async fn flush(&self) -> Result<(), ConnectionError> {
+        let epoch = self.link.connected_epoch().await?;
+        // Taken before the probe: what is published meanwhile sets it anew.
+        let mark = Mark::take(&self.unconfirmed_since);
+        if mark.epoch < epoch {
+            let epoch = mark.settle();
+            return Err(lost(epoch));
+        }
+        let outcome = self.link.confirm_in(epoch).await;
+        // A loss is told once. Anything else that failed leaves the question open.
+        let told = |error: &ConnectionError| {
+            matches!(error.kind(), ConnectionErrorKind::ConnectionLost { .. })
+        };
+        if outcome.as_ref().err().is_none_or(told) {
+            mark.settle();
+        }
+        outcome
+    }
+}
+
+/// Puts the mark back unless the question was settled, also when the flush is cancelled.
+struct Mark<'a> {
+    cell: &'a AtomicU64,
+    epoch: u64,
+}
+
+impl<'a> Mark<'a> {
+    fn take(cell: &'a AtomicU64) -> Self {
+        let epoch = cell.swap(CLEAN, Ordering::SeqCst);
+        Self { cell, epoch }
+    }
+
+    fn settle(mut self) -> u64 {
+        std::mem::replace(&mut self.epoch, CLEAN)
+    }
+}
+
+impl Drop for Mark<'_> {
+    fn drop(&mut self) {
+        self.cell.fetch_min(self.epoch, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancelled_flush_puts_the_mark_back_and_the_older_one_wins() {
+        let cell = AtomicU64::new(3);
+        let mark = Mark::take(&cell);
+        cell.store(5, Ordering::SeqCst);
+        drop(mark);
+        assert_eq!(cell.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn a_settled_flush_leaves_newer_marks_alone() {
+        let cell = AtomicU64::new(3);
+        let mark = Mark::take(&cell);
+        cell.store(5, Ordering::SeqCst);
+        assert_eq!(mark.settle(), 3);
+        assert_eq!(cell.load(Ordering::SeqCst), 5);
+    }
+}

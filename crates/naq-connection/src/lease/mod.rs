@@ -1,0 +1,17 @@
+//! What a caller holds: a counted lease on the shared client, and what can be done with it.
+//!
+//! `connection` is the lease itself, the others its verbs; `gauge` counts. Leaving a scope is a
+//! synchronous decrement and the same on success, error, panic and cancellation.
+
+mod acked;
+mod connection;
+mod flush;
+mod gauge;
+mod publish;
+mod request;
+mod subscribe;
+
+pub use connection::Connection;
+pub use subscribe::Subscription;
+
+pub(crate) use gauge::Gauge;

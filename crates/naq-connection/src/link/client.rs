@@ -1,0 +1,184 @@
+//! The client, its JetStream context, its state and its counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::client::Statistics;
+use async_nats::connection::State as ClientState;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::ContextBuilder;
+use naq_config::settings::NatsSettings;
+use tokio::sync::watch;
+
+use super::feed::Feed;
+use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::state::{Failure, Phase, State};
+
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) jetstream: Context,
+    pub(crate) request_timeout: Duration,
+    pub(crate) flush_timeout: Duration,
+    pub(super) feed: Arc<Feed>,
+    pub(super) published: AtomicU64,
+    pub(super) confirmed: AtomicU64,
+    pub(super) overheard: AtomicBool,
+    statistics: Arc<Statistics>,
+    states: watch::Sender<State>,
+}
+
+impl Link {
+    pub(crate) fn new(client: Client, feed: Arc<Feed>, settings: &NatsSettings) -> Arc<Self> {
+        let jetstream = ContextBuilder::new()
+            .timeout(settings.request_timeout)
+            .build(client.clone());
+        let link = Arc::new(Self {
+            statistics: client.statistics(),
+            client,
+            jetstream,
+            request_timeout: settings.request_timeout,
+            flush_timeout: settings.flush_timeout,
+            published: AtomicU64::new(0),
+            confirmed: AtomicU64::new(0),
+            overheard: AtomicBool::new(false),
+            states: watch::Sender::new(State {
+                phase: Phase::Dialing,
+                epoch: 0,
+            }),
+            feed,
+        });
+        link.feed.attach(&link);
+        link
+    }
+
+    pub(crate) fn state(&self) -> State {
+        *self.states.borrow()
+    }
+
+    pub(crate) fn states(&self) -> watch::Receiver<State> {
+        self.states.subscribe()
+    }
+
+    pub(crate) fn publish_state(&self, state: State) {
+        self.states.send_if_modified(|current| {
+            let changed = *current != state;
+            *current = state;
+            changed
+        });
+    }
+
+    pub(crate) fn connects(&self) -> u64 {
+        self.statistics.connects.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.client.connection_state() == ClientState::Connected
+    }
+
+    /// Looks for what happened before anybody listened.
+    pub(crate) fn observe(&self) {
+        self.feed.observe();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.feed.has_ended()
+    }
+
+    /// Counts a message that the client has accepted.
+    pub(crate) fn count_publish(&self) {
+        self.published.fetch_add(1, Ordering::Release);
+    }
+
+    /// Accepted messages after the last confirmed flush.
+    pub(crate) fn unconfirmed(&self) -> u64 {
+        let confirmed = self.confirmed.load(Ordering::Acquire);
+        self.published
+            .load(Ordering::Acquire)
+            .saturating_sub(confirmed)
+    }
+
+    /// The epoch, once the connection is up.
+    pub(crate) async fn connected_epoch(&self) -> Result<u64, ConnectionError> {
+        let state = self.state();
+        if state.is_connected() {
+            return Ok(state.epoch);
+        }
+        let state = self
+            .until(|state| state.is_connected() || state.is_terminal())
+            .await;
+        self.refuse_ended(state)?;
+        Ok(state.epoch)
+    }
+
+    /// Resolves when the connection of `epoch` is not up any more.
+    pub(crate) async fn lost(&self, epoch: u64) -> ConnectionError {
+        self.until(|state| !state.is_connected() || state.epoch != epoch)
+            .await;
+        lost(epoch)
+    }
+
+    async fn until(&self, mut condition: impl FnMut(&State) -> bool) -> State {
+        let mut state = self.state();
+        let mut states = self.states();
+        // The sender lives in `self`, so waiting cannot fail. The copy is made inside, because what
+        // `wait_for` returns holds a lock.
+        drop(
+            states
+                .wait_for(|now| {
+                    state = *now;
+                    condition(now)
+                })
+                .await,
+        );
+        state
+    }
+
+    /// The error of a call on a client in `state`, if it has ended.
+    pub(crate) fn refuse_ended(&self, state: State) -> Result<(), ConnectionError> {
+        let profile = self.feed.profile();
+        match state.phase {
+            Phase::Failed {
+                reason: Failure::ReconnectsExhausted { attempts },
+            } => Err(ConnectionError::new(
+                ConnectionErrorKind::ReconnectsExhausted,
+                format!("profile `{profile}`: gave up after {attempts} attempts"),
+            )),
+            Phase::Closed | Phase::Failed { .. } => Err(self.closed()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error of a call on a client whose task is gone.
+    pub(crate) fn closed(&self) -> ConnectionError {
+        ConnectionError::new(
+            ConnectionErrorKind::Closed,
+            format!(
+                "profile `{}`: this client has ended; acquire a new lease",
+                self.feed.profile()
+            ),
+        )
+    }
+}
+
+pub(crate) fn lost(epoch: u64) -> ConnectionError {
+    ConnectionError::new(
+        ConnectionErrorKind::ConnectionLost { epoch },
+        "the connection dropped before the server confirmed",
+    )
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.feed.stop();
+        let unconfirmed = self.unconfirmed();
+        if unconfirmed > 0 {
+            tracing::warn!(
+                profile = self.feed.profile(),
+                unconfirmed,
+                "a connection was dropped with unconfirmed messages; shut the service down to flush them"
+            );
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the callbacks inside a client may hold: a way to tell its owner, and a way to be told that
+//! there is no owner any more. Never the client itself, which would keep itself alive.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use tokio_util::sync::CancellationToken;
+
+use super::client::Link;
+
+/// News of a client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Signal {
+    /// What is true now: connects so far, whether it is up, attempts since it was.
+    Observed {
+        connects: u64,
+        up: bool,
+        attempts: u32,
+    },
+    /// It gives up.
+    Exhausted { attempts: u32 },
+    /// Its connection task has ended.
+    Ended,
+}
+
+/// Where the news go.
+pub(crate) type Report = Arc<dyn Fn(Signal) + Send + Sync>;
+
+pub(crate) struct Feed {
+    profile: Arc<str>,
+    report: Report,
+    link: OnceLock<Weak<Link>>,
+    attempts: AtomicU32,
+    stop: CancellationToken,
+    ended: CancellationToken,
+}
+
+impl Feed {
+    pub(crate) fn new(profile: Arc<str>, report: Report) -> Self {
+        Self {
+            profile,
+            report,
+            link: OnceLock::new(),
+            attempts: AtomicU32::new(0),
+            stop: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn profile(&self) -> &str {
+        &self.profile
+    }
+
+    pub(super) fn attach(&self, link: &Arc<Link>) {
+        // Set once, by the dial that made both.
+        let _already = self.link.set(Arc::downgrade(link));
+    }
+
+    /// Whether the first connect is over.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.link.get().is_some()
+    }
+
+    /// Connects so far; `None` when nobody holds the client any more.
+    pub(crate) fn connects(&self) -> Option<u64> {
+        if self.stop.is_cancelled() {
+            return None;
+        }
+        self.link().map(|link| link.connects())
+    }
+
+    /// An attempt to reconnect starts, the n-th since the loss.
+    pub(crate) fn attempting(&self, attempts: u32) {
+        self.attempts.store(attempts, Ordering::Relaxed);
+        self.observe();
+    }
+
+    /// Looks at the client and tells what is true now.
+    pub(crate) fn observe(&self) {
+        if let Some(link) = self.link() {
+            let up = link.is_up();
+            (self.report)(Signal::Observed {
+                connects: link.connects(),
+                up,
+                attempts: self.attempts.load(Ordering::Relaxed),
+            });
+        }
+    }
+
+    pub(crate) fn exhausted(&self, attempts: u32) {
+        (self.report)(Signal::Exhausted { attempts });
+    }
+
+    /// The connection task is over.
+    pub(crate) fn end(&self) {
+        self.ended.cancel();
+        (self.report)(Signal::Ended);
+    }
+
+    pub(crate) async fn until_ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// Nobody wants this client any more: it must not reconnect.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(crate) async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    fn link(&self) -> Option<Arc<Link>> {
+        self.link.get()?.upgrade()
+    }
+}
+
+/// Tells of the end of a connection task by being dropped with it. The client's own `Closed` event
+/// comes only after a drain; this comes also after a panic and with the end of the runtime.
+pub(crate) struct EndGuard(Arc<Feed>);
+
+impl EndGuard {
+    pub(crate) fn new(feed: Arc<Feed>) -> Self {
+        Self(feed)
+    }
+}
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

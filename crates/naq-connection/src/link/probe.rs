@@ -1,0 +1,84 @@
+//! The proof that the server has read everything that was sent before.
+//!
+//! The server reads a connection in order, so an answer to a message proves that all earlier ones
+//! were read. The quick probe asks on a subject where nobody listens: the "no responders" status
+//! is the answer. Where somebody listens to everything (`nats sub ">"`) that status does not come;
+//! then we send a message to ourselves, which costs a subscription.
+
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::{Request, RequestError, RequestErrorKind};
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::client::{Link, lost};
+use crate::error::{ConnectionError, ConnectionErrorKind};
+
+const SUBJECT: &str = "_naq.flush";
+const SILENCE: Duration = Duration::from_millis(250);
+
+impl Link {
+    /// Proves that the server has read all that was sent, in the epoch that is current now.
+    ///
+    /// Waits for a connection and for the answer without limit: the caller has the deadline.
+    pub(crate) async fn confirm(&self) -> Result<(), ConnectionError> {
+        let epoch = self.connected_epoch().await?;
+        self.confirm_in(epoch).await
+    }
+
+    /// As [`confirm`](Self::confirm), but fails unless `epoch` is up from start to end.
+    pub(crate) async fn confirm_in(&self, epoch: u64) -> Result<(), ConnectionError> {
+        let published = self.published.load(Ordering::Acquire);
+        let answer = tokio::select! {
+            biased;
+            error = self.lost(epoch) => return Err(error),
+            answer = self.probe() => answer,
+        };
+        answer?;
+        let state = self.state();
+        if !state.is_connected() || state.epoch != epoch {
+            return Err(lost(epoch));
+        }
+        self.confirmed.fetch_max(published, Ordering::AcqRel);
+        Ok(())
+    }
+
+    async fn probe(&self) -> Result<(), ConnectionError> {
+        if self.overheard.load(Ordering::Relaxed) {
+            return self.answered(self.echo().await);
+        }
+        let request = Request::new().payload(Bytes::new()).timeout(None);
+        let mut quiet = pin!(self.client.send_request(SUBJECT, request));
+        if let Ok(answer) = timeout(SILENCE, &mut quiet).await {
+            return self.answered(answer.map(drop));
+        }
+        tokio::select! {
+            answer = quiet => self.answered(answer.map(drop)),
+            answer = self.echo() => {
+                self.overheard.store(true, Ordering::Relaxed);
+                self.answered(answer)
+            }
+        }
+    }
+
+    /// A message to ourselves, and back.
+    async fn echo(&self) -> Result<(), RequestError> {
+        let inbox = self.client.new_inbox();
+        let request = Request::new().inbox(inbox.clone()).timeout(None);
+        self.client.send_request(inbox, request).await.map(drop)
+    }
+
+    fn answered(&self, answer: Result<(), RequestError>) -> Result<(), ConnectionError> {
+        match answer {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(()),
+            Err(error) => Err(ConnectionError::with_source(
+                ConnectionErrorKind::Closed,
+                "the client ended during a flush",
+                error,
+            )),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Starting a service.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use naq_config::settings::NatsSettings;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::handle::ConnectionService;
+use crate::dial::{Backoff, Plan};
+use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+
+/// What `start` does about servers that do not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartMode {
+    /// One dial per profile; the first failure is the answer.
+    FailFast,
+    /// Dials until every profile is connected, or until the time is over. Failures that time
+    /// can't heal (credentials, TLS, settings) end it at once.
+    WaitUntil(Duration),
+    /// No dial; the first use connects.
+    Lazy,
+}
+
+/// Builds a [`ConnectionService`]; see [`ConnectionService::builder`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct ConnectionServiceBuilder {
+    profiles: Vec<(String, NatsSettings)>,
+}
+
+impl ConnectionServiceBuilder {
+    /// Adds a profile; one of the same name is replaced.
+    pub fn profile(mut self, name: impl Into<String>, settings: NatsSettings) -> Self {
+        self.profiles.push((name.into(), settings));
+        self
+    }
+
+    /// Starts the service.
+    ///
+    /// # Errors
+    /// `InvalidSettings` in every mode. Otherwise the error of a dial as in
+    /// [`ConnectionService::connection`]: of the first that failed (`FailFast`), of the last before
+    /// the time was over (`WaitUntil`).
+    pub async fn start(self, mode: StartMode) -> Result<ConnectionService, ConnectionError> {
+        if self.profiles.is_empty() {
+            return Err(ConnectionError::new(
+                ConnectionErrorKind::InvalidSettings,
+                "the service has no profile",
+            ));
+        }
+        let mut plans = Vec::with_capacity(self.profiles.len());
+        for (name, settings) in self.profiles {
+            plans.push((name, Ok(Plan::new(settings)?)));
+        }
+        let service = ConnectionService::with_plans(plans);
+        let profiles = service.inner.slots.keys();
+        match mode {
+            StartMode::FailFast => {
+                try_join_all(profiles.map(|name| service.connection_for(name))).await?;
+            }
+            StartMode::WaitUntil(limit) => {
+                let deadline = Instant::now() + limit;
+                try_join_all(profiles.map(|name| service.wait_for(name, deadline))).await?;
+            }
+            StartMode::Lazy => {}
+        }
+        Ok(service)
+    }
+}
+
+impl ConnectionService {
+    async fn wait_for(&self, profile: &str, deadline: Instant) -> Result<(), ConnectionError> {
+        let backoff = Backoff::new(Duration::from_millis(500));
+        let mut last = None;
+        for step in 0.. {
+            match timeout_at(deadline, self.connection_for(profile)).await {
+                Ok(Ok(_lease)) => return Ok(()),
+                Ok(Err(error)) if !error.is_transient() => return Err(error),
+                Ok(Err(error)) => last = Some(error),
+                Err(_elapsed) => break,
+            }
+            let next = Instant::now() + backoff.pause(step);
+            if next >= deadline {
+                break;
+            }
+            sleep_until(next).await;
+        }
+        Err(last.unwrap_or_else(|| {
+            ConnectionError::new(
+                ConnectionErrorKind::Deadline {
+                    operation: Operation::Start,
+                },
+                format!("profile `{profile}` was not connected in time"),
+            )
+        }))
+    }
+}

@@ -1,0 +1,158 @@
+//! The service's handle.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use naq_config::settings::NatsSettings;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::builder::ConnectionServiceBuilder;
+use super::shutdown::ShutdownReport;
+use crate::dial::Plan;
+use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::lease::{Connection, Gauge};
+use crate::slot::Slot;
+use crate::state::State;
+
+/// The profile that [`ConnectionService::connection`] uses.
+pub const DEFAULT_PROFILE: &str = "default";
+
+/// Shared connections, one per profile.
+///
+/// A clone is another handle on the same service. End it with
+/// [`shutdown`](ConnectionService::shutdown): dropping the last handle and the last lease stops all
+/// attempts to connect, but loses what was not flushed.
+#[derive(Clone)]
+pub struct ConnectionService {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) slots: HashMap<String, Arc<Slot>>,
+    /// Apart from the map: the way to it is the hot one.
+    default: Option<Arc<Slot>>,
+    pub(super) leases: Arc<Gauge>,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+    pub(super) report: OnceCell<ShutdownReport>,
+}
+
+impl ConnectionService {
+    /// A service with the one profile [`DEFAULT_PROFILE`], which connects at the first use.
+    ///
+    /// Settings that can't be used show at the first use too; [`builder`](Self::builder) refuses
+    /// them at once.
+    #[must_use]
+    pub fn new(settings: NatsSettings) -> Self {
+        Self::with_plans([(DEFAULT_PROFILE.to_owned(), Plan::new(settings))])
+    }
+
+    /// A service with several profiles, or with another way of starting.
+    pub fn builder() -> ConnectionServiceBuilder {
+        ConnectionServiceBuilder::default()
+    }
+
+    pub(super) fn with_plans(
+        plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
+    ) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let slots: HashMap<_, _> = plans
+            .into_iter()
+            .map(|(profile, plan)| {
+                let slot = Slot::new(&profile, plan, tasks.clone(), stop.clone());
+                (profile, slot)
+            })
+            .collect();
+        Self {
+            inner: Arc::new(Inner {
+                default: slots.get(DEFAULT_PROFILE).cloned(),
+                slots,
+                leases: Arc::default(),
+                tasks,
+                stop,
+                report: OnceCell::new(),
+            }),
+        }
+    }
+
+    /// Leases the connection of [`DEFAULT_PROFILE`]; dials it first if need be.
+    ///
+    /// Concurrent callers share one dial and its outcome. While a lost connection is being
+    /// restored, the lease is given at once and its calls wait within their own deadlines. After
+    /// a failed dial the same error answers for a short while (10 ms up to `reconnect_time_wait`,
+    /// growing), so that callers in a loop do not hammer a dead server. Cancel safe: the dial goes
+    /// on for the others.
+    ///
+    /// # Errors
+    /// `Connect`, `ConnectTimedOut`: no server answered in `connection_timeout`; retrying may help.
+    /// `AuthFailed`, `Tls`, `InvalidSettings`: retrying does not help. `ReconnectsExhausted`: an
+    /// earlier client was given up and one more attempt has failed. `ShuttingDown`, `NoRuntime`.
+    pub async fn connection(&self) -> Result<Connection, ConnectionError> {
+        match &self.inner.default {
+            Some(slot) => self.lease(slot).await,
+            None => Err(unknown(DEFAULT_PROFILE)),
+        }
+    }
+
+    /// As [`connection`](Self::connection), of the profile `profile`.
+    ///
+    /// # Errors
+    /// As [`connection`](Self::connection); `UnknownProfile`.
+    pub async fn connection_for(&self, profile: &str) -> Result<Connection, ConnectionError> {
+        self.lease(self.slot(profile)?).await
+    }
+
+    /// What the shared connection of `profile` is doing; does not dial.
+    ///
+    /// # Errors
+    /// `UnknownProfile`.
+    pub fn state_of(&self, profile: &str) -> Result<State, ConnectionError> {
+        Ok(self.slot(profile)?.state())
+    }
+
+    /// Leases that are out now, subscriptions included.
+    pub fn leases(&self) -> usize {
+        self.inner.leases.count()
+    }
+
+    fn slot(&self, profile: &str) -> Result<&Arc<Slot>, ConnectionError> {
+        let slot = self.inner.slots.get(profile);
+        slot.ok_or_else(|| unknown(profile))
+    }
+
+    async fn lease(&self, slot: &Arc<Slot>) -> Result<Connection, ConnectionError> {
+        let link = slot.acquire().await?;
+        let token = self.inner.leases.enter().ok_or_else(|| {
+            ConnectionError::new(
+                ConnectionErrorKind::ShuttingDown,
+                "the service gives no new leases",
+            )
+        })?;
+        Ok(Connection::new(link, Arc::clone(slot), token))
+    }
+}
+
+fn unknown(profile: &str) -> ConnectionError {
+    ConnectionError::new(
+        ConnectionErrorKind::UnknownProfile,
+        format!("`{profile}` is not a profile of this service"),
+    )
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl fmt::Debug for ConnectionService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionService")
+            .field("profiles", &self.inner.slots.keys())
+            .field("leases", &self.leases())
+            .finish_non_exhaustive()
+    }
+}

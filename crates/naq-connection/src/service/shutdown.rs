@@ -1,0 +1,76 @@
+//! The end of a service, within a deadline.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::{Instant, timeout_at};
+
+use super::handle::ConnectionService;
+
+/// How a shutdown went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Leases that were still out when the connections were closed.
+    pub leases_outstanding: usize,
+    /// Connections that were closed.
+    pub connections_closed: usize,
+    /// Connections whose task was still there at the deadline (a link that stalls). They don't
+    /// reconnect any more.
+    pub connections_left: usize,
+    /// Messages that were published through leases and never confirmed: they may be lost. An upper
+    /// bound, counted from the last confirmed flush.
+    pub unconfirmed: u64,
+}
+
+impl ShutdownReport {
+    /// Whether the server has confirmed everything.
+    pub fn flushed(&self) -> bool {
+        self.unconfirmed == 0
+    }
+}
+
+impl ConnectionService {
+    /// Ends the service: no new leases, waits for those that are out, confirms what was published,
+    /// drains, closes.
+    ///
+    /// Three quarters of the time go to the leases, the rest is kept for flushing. A server that is
+    /// down is waited for (within the deadline) only if something is left to deliver. May be
+    /// called again, and from several places: all get the same report. Cancelled, it can be called
+    /// again to go on.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        *self
+            .inner
+            .report
+            .get_or_init(|| self.close_all(deadline))
+            .await
+    }
+
+    async fn close_all(&self, deadline: Duration) -> ShutdownReport {
+        let (inner, start) = (&self.inner, Instant::now());
+        let end = start + deadline;
+        inner.slots.values().for_each(|slot| slot.refuse());
+        inner.leases.close();
+        inner.stop.cancel();
+        let patience = start + deadline.mul_f64(0.75);
+        let _all_back = timeout_at(patience, inner.leases.until_zero()).await;
+        let leases_outstanding = inner.leases.count();
+
+        let links: Vec<_> = inner.slots.values().filter_map(|s| s.current()).collect();
+        let closings = join_all(links.iter().map(|link| link.close(end))).await;
+        inner.slots.values().for_each(|slot| slot.close());
+        inner.tasks.close();
+        let _joined = timeout_at(end, inner.tasks.wait()).await;
+
+        let closed = closings.iter().filter(|closing| closing.ended).count();
+        let report = ShutdownReport {
+            leases_outstanding,
+            connections_closed: closed,
+            connections_left: closings.len() - closed,
+            unconfirmed: closings.iter().map(|closing| closing.unconfirmed).sum(),
+        };
+        let took = start.elapsed();
+        tracing::info!(?report, ?took, "connections shut down");
+        report
+    }
+}

@@ -1,0 +1,48 @@
+//! The connection service against a real nats-server, judged by what the server reports.
+//!
+//! Needs the `nats-server` binary: `$NAQ_NATS_SERVER` or on `PATH`.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod cold_start;
+mod failure;
+mod flush;
+mod leases;
+mod loss;
+mod publish;
+mod records;
+mod server;
+mod shutdown;
+
+use std::time::Duration;
+
+use naq_config::settings::NatsSettings;
+use naq_connection::ConnectionService;
+use tokio::time::{Instant, sleep};
+
+use server::TestServer;
+
+/// Waits until `condition` holds; panics after ten seconds.
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not within 10 s: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn settings(url: &str) -> NatsSettings {
+    NatsSettings {
+        servers: vec![url.to_owned()],
+        ..NatsSettings::default()
+    }
+}
+
+/// A server and a service on it.
+async fn setup() -> (TestServer, ConnectionService) {
+    let server = TestServer::start().await;
+    let service = ConnectionService::new(settings(&server.url()));
+    (server, service)
+}
+
+const SOON: Duration = Duration::from_secs(5);

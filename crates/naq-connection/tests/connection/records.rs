@@ -1,0 +1,115 @@
+//! What is written to the log.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use naq_connection::ConnectionService;
+use tracing::Level;
+use tracing::subscriber::{DefaultGuard, set_default};
+
+use crate::server::TestServer;
+use crate::settings;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Records everything that this thread does, down to the client's own traces.
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn ours(&self, level: &str) -> Vec<String> {
+        let ours = |line: &&str| line.contains(level) && line.contains(" naq_connection::");
+        self.text()
+            .lines()
+            .filter(ours)
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_failed_dial_is_one_error_record_whatever_the_number_of_callers_and_servers() {
+    let (log, _guard) = Log::start();
+    let mut settings = settings("nats://127.0.0.1:1");
+    settings.servers.push("nats://127.0.0.1:2".to_owned());
+    let service = ConnectionService::new(settings);
+    let calls = (0..100).map(|_| service.connection());
+    futures::future::join_all(calls).await;
+    let errors = log.ours("ERROR");
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(errors[0].contains("NATS connection error: "), "{errors:#?}");
+}
+
+#[tokio::test]
+async fn connecting_losing_and_closing_are_told_once_each() {
+    let (log, _guard) = Log::start();
+    let mut server = TestServer::start().await;
+    let service = ConnectionService::new(settings(&server.url()));
+    let connection = service.connection().await.unwrap();
+    server.restart().await;
+    let mut states = connection.states();
+    states
+        .wait_for(|s| s.epoch == 2 && s.is_connected())
+        .await
+        .unwrap();
+    drop(connection);
+    service.shutdown(crate::SOON).await;
+    let told = log.ours("INFO");
+    for what in [
+        "connected to NATS",
+        "lost the",
+        "reconnected to",
+        "closed the",
+        "connections shut down",
+    ] {
+        let lines = told
+            .iter()
+            .filter(|line| line.contains(&format!(": {what}")));
+        assert_eq!(lines.count(), 1, "{what}: {told:#?}");
+    }
+}
+
+#[tokio::test]
+async fn no_record_of_any_level_shows_a_password() {
+    let (log, _guard) = Log::start();
+    let mut server = TestServer::start_with(&["--user", "alice", "--pass", "s3cret"]).await;
+    let url = server.url().replace("://", "://alice:s3cret@");
+    let service = ConnectionService::new(settings(&url));
+    let connection = service.connection().await.unwrap();
+    server.restart().await;
+    let mut states = connection.states();
+    states.wait_for(|s| s.epoch == 2).await.unwrap();
+    server.kill();
+    let dead = ConnectionService::new(settings(&url));
+    let error = dead.connection().await.unwrap_err();
+    let shown = format!("{}{error}{error:?}{service:?}{connection:?}", log.text());
+    assert!(
+        shown.contains("establishing connection"),
+        "the client's traces are missing"
+    );
+    assert!(!shown.contains("s3cret"), "{shown}");
+}

@@ -1,0 +1,146 @@
+//! The end of the service.
+
+use std::time::Duration;
+
+use naq_connection::{ConnectionErrorKind, Phase};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
+
+use crate::{SOON, setup, until};
+
+#[tokio::test]
+async fn a_backlog_of_20_mb_arrives_whole() {
+    let (server, service) = setup().await;
+    let connection = service.connection().await.unwrap();
+    let before = server.varz().await["in_bytes"].as_u64().unwrap();
+    let payload = bytes::Bytes::from(vec![7_u8; 20_000]);
+    for _ in 0..1000 {
+        connection.publish("bulk", payload.clone()).await.unwrap();
+    }
+    drop(connection);
+    let report = service.shutdown(Duration::from_secs(10)).await;
+    assert!(report.flushed(), "{report:?}");
+    assert_eq!(
+        (report.leases_outstanding, report.connections_closed),
+        (0, 1)
+    );
+    let varz = server.varz().await;
+    assert_eq!(varz["in_bytes"].as_u64().unwrap() - before, 20_000_000);
+    until("no connection is left", async || {
+        server.connections().await.is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_leased_after_shutdown_and_a_second_one_reports_the_same() {
+    let (_server, service) = setup().await;
+    drop(service.connection().await.unwrap());
+    let first = service.shutdown(SOON).await;
+    assert_eq!(service.shutdown(SOON).await, first);
+    let error = service.connection().await.unwrap_err();
+    assert_eq!(*error.kind(), ConnectionErrorKind::ShuttingDown);
+    assert!(!error.is_transient());
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_leases() {
+    let (_server, service) = setup().await;
+    let connection = service.connection().await.unwrap();
+    let work = async {
+        until("the door is closed", async || {
+            service.connection().await.is_err()
+        })
+        .await;
+        connection.request("nobody", "").await.unwrap_err();
+        connection.publish("a", "last words").await.unwrap();
+        drop(connection);
+    };
+    let (report, ()) = tokio::join!(service.shutdown(SOON), work);
+    assert_eq!(report.leases_outstanding, 0);
+    assert!(report.flushed());
+}
+
+#[tokio::test]
+async fn leases_that_never_come_back_are_counted_and_end() {
+    let (server, service) = setup().await;
+    let connection = service.connection().await.unwrap();
+    connection.publish("a", "b").await.unwrap();
+    let report = service.shutdown(Duration::from_millis(400)).await;
+    assert_eq!(
+        (report.leases_outstanding, report.connections_closed),
+        (1, 1)
+    );
+    assert!(report.flushed());
+    assert_eq!(connection.state().phase, Phase::Closed);
+    let error = connection.publish("a", "b").await.unwrap_err();
+    assert_eq!(*error.kind(), ConnectionErrorKind::Closed);
+    until("no connection is left", async || {
+        server.connections().await.is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shutdown_while_the_server_is_down_ends_in_time_and_nothing_dials_afterwards() {
+    let (mut server, service) = setup().await;
+    let connection = service.connection().await.unwrap();
+    connection.publish("a", "b").await.unwrap();
+    server.kill();
+    let mut states = connection.states();
+    timeout(SOON, states.wait_for(|s| !s.is_connected()))
+        .await
+        .unwrap()
+        .unwrap();
+    drop(connection);
+    let started = Instant::now();
+    let report = service.shutdown(Duration::from_millis(500)).await;
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!((report.unconfirmed, report.flushed()), (1, false));
+    assert_eq!((report.connections_closed, report.connections_left), (1, 0));
+
+    let listener = TcpListener::bind(("127.0.0.1", server.port()))
+        .await
+        .unwrap();
+    let dialled = timeout(Duration::from_secs(1), listener.accept()).await;
+    assert!(dialled.is_err(), "somebody still dials");
+    let tasks = tokio::runtime::Handle::current().metrics();
+    until("no task is left", async || tasks.num_alive_tasks() == 0).await;
+}
+
+#[tokio::test]
+async fn a_dead_server_is_not_waited_for_when_all_is_confirmed() {
+    let (mut server, service) = setup().await;
+    let connection = service.connection().await.unwrap();
+    connection.publish("a", "b").await.unwrap();
+    connection.flush_confirmed().await.unwrap();
+    server.kill();
+    let mut states = connection.states();
+    timeout(SOON, states.wait_for(|s| !s.is_connected()))
+        .await
+        .unwrap()
+        .unwrap();
+    drop(connection);
+    let report = timeout(SOON, service.shutdown(Duration::from_secs(60)))
+        .await
+        .unwrap();
+    assert!(report.flushed());
+}
+
+#[tokio::test]
+async fn a_dial_under_way_ends_with_the_service() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("nats://{}", listener.local_addr().unwrap());
+    let service = naq_connection::ConnectionService::new(crate::settings(&url));
+    let shutdown = async {
+        let _dialled = listener.accept().await.unwrap();
+        service.shutdown(SOON).await
+    };
+    let both = async { tokio::join!(service.connection(), shutdown) };
+    let (lease, report) = timeout(SOON, both).await.unwrap();
+    assert_eq!(
+        *lease.unwrap_err().kind(),
+        ConnectionErrorKind::ShuttingDown
+    );
+    assert_eq!(report.connections_closed, 0);
+}
