@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use crate::child::ClusterConfig;
 use crate::error::{EmbeddedError, EmbeddedErrorKind};
-use crate::server::{Builder, ClusterConfig, EmbeddedServer};
+use crate::server::{Builder, EmbeddedServer};
 
 /// The first election takes 0.3 to 0.6 s, one after a lost leader 4 to 9 s; a busy machine takes longer.
 const FORMING: Duration = Duration::from_secs(30);

@@ -21,6 +21,7 @@
 //!
 //! Works on Linux and macOS: the child is run through `/bin/sh`, which ends it when this process is gone.
 
+mod child;
 mod cluster;
 mod error;
 mod lookup;

@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::config::{ClusterConfig, ServerConfig};
 use super::handle::EmbeddedServer;
-use super::launch::Launch;
-use super::run_dir::RunDir;
-use super::store::Store;
+use crate::child::{ClusterConfig, Launch, RunDir, ServerConfig, Store};
 use crate::error::EmbeddedError;
 use crate::lookup::{Lookup, ServerBinary};
 use crate::supervisor::RestartPolicy;

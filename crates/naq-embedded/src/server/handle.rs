@@ -10,10 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::builder::Builder;
-use super::config::Ports;
-use super::freeze;
-use super::launch::Launch;
-use super::process::Process;
+use crate::child::{Launch, Ports, Process, until_frozen};
 use crate::error::{EmbeddedError, EmbeddedErrorKind};
 use crate::lookup::{ServerBinary, Version};
 use crate::monitor;
@@ -201,7 +198,7 @@ impl EmbeddedServer {
     /// [`EmbeddedErrorKind::NotRunning`] if there is no process. A retry helps if it is being restarted.
     pub async fn pause(&self) -> Result<(), EmbeddedError> {
         let pid = self.signal(Signal::STOP)?;
-        freeze::until_frozen(pid).await;
+        until_frozen(pid).await;
         Ok(())
     }
 

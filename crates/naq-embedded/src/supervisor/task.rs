@@ -14,8 +14,8 @@ use tokio::time::sleep;
 use super::machine::{Machine, Next, RestartPolicy};
 use super::order::{Inbox, Order, Orders, Reply};
 use super::status::{Phase, Status};
+use crate::child::{Exit, Launch, Process};
 use crate::error::EmbeddedError;
-use crate::server::{Exit, Launch, Process};
 
 #[derive(Debug)]
 pub(crate) struct Supervisor {

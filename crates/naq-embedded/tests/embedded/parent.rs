@@ -12,10 +12,8 @@ use crate::wait::{is_alive, kill_9, mentioning, until};
 const STORE: &str = "NAQ_TEST_PARENT_STORE";
 const PAUSED: &str = "NAQ_TEST_PARENT_PAUSES";
 
-/// The parent's part: starts a server, says where, and hangs. Does nothing when run by hand.
-#[tokio::test]
-#[ignore = "run by the other tests of this file"]
-async fn be_a_parent_that_hangs() {
+/// The parent's part, for a test that was started once more by itself: starts a server, says where, and hangs.
+async fn hang_if_started_as_the_parent() {
     let Some(store) = std::env::var_os(STORE) else {
         return;
     };
@@ -41,15 +39,11 @@ struct Parent {
     run_dir: PathBuf,
 }
 
-fn start_parent(store: &TempDir, paused: bool) -> Parent {
+/// Starts the test `name` of this program as the parent.
+fn start_parent(name: &str, store: &TempDir, paused: bool) -> Parent {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args([
-            "--exact",
-            "parent::be_a_parent_that_hangs",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", name, "--nocapture"])
         .env(STORE, store.path())
         .stdout(Stdio::piped());
     if paused {
@@ -82,8 +76,12 @@ impl Parent {
 
 #[tokio::test]
 async fn a_server_dies_with_a_parent_that_is_killed() {
+    hang_if_started_as_the_parent().await;
     let store = TempDir::new().unwrap();
-    start_parent(&store, false).dies_with_its_server().await;
+    let name = "parent::a_server_dies_with_a_parent_that_is_killed";
+    start_parent(name, &store, false)
+        .dies_with_its_server()
+        .await;
     assert!(
         store.path().join("jetstream").exists(),
         "the durable store stays"
@@ -92,8 +90,12 @@ async fn a_server_dies_with_a_parent_that_is_killed() {
 
 #[tokio::test]
 async fn a_paused_server_dies_with_a_parent_that_is_killed() {
+    hang_if_started_as_the_parent().await;
     let store = TempDir::new().unwrap();
-    start_parent(&store, true).dies_with_its_server().await;
+    let name = "parent::a_paused_server_dies_with_a_parent_that_is_killed";
+    start_parent(name, &store, true)
+        .dies_with_its_server()
+        .await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 const DEADLINE: Duration = Duration::from_secs(1);
 
 /// Waits until every thread of `pid` is stopped, where the system shows that (Linux); otherwise returns at once.
-pub(super) async fn until_frozen(pid: Pid) {
+pub(crate) async fn until_frozen(pid: Pid) {
     let stands = async {
         while !all_stopped(pid) {
             sleep(Duration::from_millis(1)).await;

@@ -16,30 +16,30 @@ const TAIL: usize = 20;
 pub(crate) struct RunDir(TempDir);
 
 impl RunDir {
-    pub(super) fn create() -> io::Result<Self> {
+    pub(crate) fn create() -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("naq-nats-").tempdir()?;
         Ok(Self(dir))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub(super) fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.path().join("nats.conf")
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.path().join("nats.log")
     }
 
     /// Says who removes the directory from here on: the shim, or the drop of this value.
-    pub(super) fn leave_to_shim(&mut self, leave: bool) {
+    pub(crate) fn leave_to_shim(&mut self, leave: bool) {
         self.0.disable_cleanup(leave);
     }
 
     /// The ports file that the server with this process id has written, if it has.
-    pub(super) fn ports_file(&self, pid: i32) -> Option<String> {
+    pub(crate) fn ports_file(&self, pid: i32) -> Option<String> {
         let end = format!("_{pid}.ports");
         let entries = fs::read_dir(self.path()).ok()?;
         let file = entries
@@ -49,7 +49,7 @@ impl RunDir {
     }
 
     /// The last lines of the log.
-    pub(super) fn log_tail(&self) -> Vec<String> {
+    pub(crate) fn log_tail(&self) -> Vec<String> {
         let bytes = fs::read(self.log()).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();

@@ -13,16 +13,16 @@ const TRY: Duration = Duration::from_millis(500);
 
 /// What to ask for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Question<'a> {
-    pub(super) port: u16,
+pub(crate) struct Question<'a> {
+    pub(crate) port: u16,
     /// Somebody else's server may answer on our port.
-    pub(super) server_name: &'a str,
+    pub(crate) server_name: &'a str,
     /// A node of a cluster answers JetStream requests only once the others are up: then the handshake must do.
-    pub(super) jetstream: bool,
+    pub(crate) jetstream: bool,
 }
 
 /// Whether the server serves.
-pub(super) async fn is_ready(question: Question<'_>) -> bool {
+pub(crate) async fn is_ready(question: Question<'_>) -> bool {
     matches!(timeout(TRY, ask(question)).await, Ok(Ok(true)))
 }
 

@@ -47,7 +47,7 @@ const SIGNS: [(&str, EmbeddedErrorKind, &str); 8] = [
 ];
 
 /// The error for a server that ended (`how`) while it started.
-pub(super) fn explain(how: &str, log: Vec<String>) -> EmbeddedError {
+pub(crate) fn explain(how: &str, log: Vec<String>) -> EmbeddedError {
     let found = SIGNS
         .iter()
         .find(|(sign, ..)| log.iter().any(|line| line.contains(sign)));

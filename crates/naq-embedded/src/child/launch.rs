@@ -24,13 +24,13 @@ const POLL: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(crate) struct Launch {
-    pub(super) binary: ServerBinary,
-    pub(super) config: ServerConfig,
-    pub(super) run_dir: RunDir,
-    pub(super) store: Store,
-    pub(super) ports: Option<Ports>,
-    pub(super) start_deadline: Duration,
-    pub(super) stop_grace: Duration,
+    pub(crate) binary: ServerBinary,
+    pub(crate) config: ServerConfig,
+    pub(crate) run_dir: RunDir,
+    pub(crate) store: Store,
+    pub(crate) ports: Option<Ports>,
+    pub(crate) start_deadline: Duration,
+    pub(crate) stop_grace: Duration,
 }
 
 impl Launch {

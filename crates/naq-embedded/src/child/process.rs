@@ -44,7 +44,7 @@ pub(crate) enum Exit {
 
 impl Process {
     /// Starts `binary`, which logs to `log`; `run_dir` is removed by the shim once we are gone.
-    pub(super) async fn spawn(
+    pub(crate) async fn spawn(
         binary: &Path,
         arguments: &[&OsStr],
         run_dir: &Path,

@@ -17,7 +17,7 @@ pub(crate) struct Store {
 
 impl Store {
     /// A directory of the user's, which outlives the server.
-    pub(super) fn durable(path: &Path) -> Result<Self, EmbeddedError> {
+    pub(crate) fn durable(path: &Path) -> Result<Self, EmbeddedError> {
         let refused = |e: std::io::Error| {
             EmbeddedError::new(
                 EmbeddedErrorKind::StoreNotWritable,
@@ -48,7 +48,7 @@ impl Store {
     }
 
     /// A directory that goes with `run_dir`.
-    pub(super) fn temporary(run_dir: &Path) -> Self {
+    pub(crate) fn temporary(run_dir: &Path) -> Self {
         Self {
             path: run_dir.join("store"),
             _lock: None,
