@@ -81,7 +81,8 @@ impl Connection {
         self.link.states()
     }
 
-    pub(super) fn request_timeout(&self) -> Duration {
+    /// The time that one request may take (`nats.request_timeout`).
+    pub fn request_timeout(&self) -> Duration {
         self.link.request_timeout
     }
 }

@@ -7,6 +7,7 @@ mod acked;
 mod connection;
 mod flush;
 mod gauge;
+mod inbox;
 mod publish;
 mod request;
 mod subscribe;

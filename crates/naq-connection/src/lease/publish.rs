@@ -85,7 +85,7 @@ impl Connection {
     }
 }
 
-fn refused(link: &Link, error: PublishError) -> ConnectionError {
+pub(super) fn refused(link: &Link, error: PublishError) -> ConnectionError {
     let kind = match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => ConnectionErrorKind::PayloadTooLarge,
         PublishErrorKind::InvalidSubject => ConnectionErrorKind::InvalidSubject,

@@ -93,6 +93,22 @@ impl Subscription {
     }
 }
 
+impl Subscription {
+    /// Ends the subscription without losing what is on its way: the stream ends when the server has
+    /// sent the last message.
+    ///
+    /// # Errors
+    /// As [`unsubscribe`](Self::unsubscribe).
+    pub async fn drain(&mut self) -> Result<(), ConnectionError> {
+        let deadline = self.lease.request_timeout();
+        match timeout(deadline, self.messages.drain()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_ended)) => Err(self.lease.link.closed()),
+            Err(_elapsed) => Err(late(deadline)),
+        }
+    }
+}
+
 impl Stream for Subscription {
     type Item = Message;
 

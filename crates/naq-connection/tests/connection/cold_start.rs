@@ -133,8 +133,8 @@ async fn a_lazy_start_dials_only_at_the_first_use() {
 
 #[tokio::test]
 async fn waiting_for_a_server_that_comes_up_later_succeeds() {
-    let mut server = TestServer::start().await;
-    server.kill();
+    let server = TestServer::start().await;
+    server.kill().await;
     let starting = ConnectionService::builder()
         .profile("default", settings(&server.url()))
         .start(StartMode::WaitUntil(Duration::from_secs(10)));

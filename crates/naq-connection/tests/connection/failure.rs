@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::server::TestServer;
 use crate::{SOON, settings, until};
 
-const GUARDED: [&str; 4] = ["--user", "alice", "--pass", "s3cret"];
+const GUARDED: &str = "authorization { user: alice, password: s3cret }";
 
 fn login(server: &TestServer, password: &str) -> NatsSettings {
     NatsSettings {
@@ -26,7 +26,7 @@ fn login(server: &TestServer, password: &str) -> NatsSettings {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_at_once_and_not_tried_again() {
-    let server = TestServer::start_with(&GUARDED).await;
+    let server = TestServer::start_with(GUARDED).await;
     let start = ConnectionService::builder()
         .profile("default", login(&server, "wr0ng"))
         .start(StartMode::WaitUntil(Duration::from_secs(60)));
@@ -42,7 +42,7 @@ async fn a_wrong_password_is_refused_at_once_and_not_tried_again() {
 
 #[tokio::test]
 async fn credentials_work_from_the_settings_and_from_the_url() {
-    let server = TestServer::start_with(&GUARDED).await;
+    let server = TestServer::start_with(GUARDED).await;
     let by_url = settings(&server.url().replace("://", "://alice:s3cret@"));
     for settings in [login(&server, "s3cret"), by_url] {
         let service = ConnectionService::new(settings);
@@ -54,7 +54,7 @@ async fn credentials_work_from_the_settings_and_from_the_url() {
             .await
             .unwrap();
     }
-    let server = TestServer::start_with(&["--auth", "t0ken"]).await;
+    let server = TestServer::start_with("authorization { token: t0ken }").await;
     let service = ConnectionService::new(settings(&server.url().replace("://", "://t0ken@")));
     service
         .connection()
@@ -67,7 +67,7 @@ async fn credentials_work_from_the_settings_and_from_the_url() {
 
 #[tokio::test]
 async fn credentials_are_used_again_after_a_restart() {
-    let mut server = TestServer::start_with(&GUARDED).await;
+    let server = TestServer::start_with(GUARDED).await;
     let service = ConnectionService::new(login(&server, "s3cret"));
     let connection = service.connection().await.unwrap();
     server.restart().await;
@@ -126,7 +126,7 @@ async fn a_silent_server_leaves_time_for_the_live_one_beside_it() {
 
 #[tokio::test]
 async fn refused_credentials_are_not_hidden_by_a_dead_server() {
-    let server = TestServer::start_with(&GUARDED).await;
+    let server = TestServer::start_with(GUARDED).await;
     for _ in 0..8 {
         let mut settings = login(&server, "wr0ng");
         settings.servers.push("nats://127.0.0.1:1".to_owned());

@@ -73,7 +73,7 @@ async fn a_stalled_link_is_not_confirmed() {
 
 #[tokio::test]
 async fn messages_of_a_lost_connection_are_not_confirmed_by_the_next_one() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
     let unconcerned = service.connection().await.unwrap();
     connection.publish("a", "b").await.unwrap();

@@ -16,7 +16,7 @@ async fn silent_responder(connection: &Connection) -> naq_connection::Subscripti
 
 #[tokio::test]
 async fn a_request_in_flight_fails_at_once_when_the_server_dies() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
     let mut responder = silent_responder(&connection).await;
     let epoch = connection.state().epoch;
@@ -24,7 +24,7 @@ async fn a_request_in_flight_fails_at_once_when_the_server_dies() {
         connection.request_within("silent", Default::default(), "?", Duration::from_secs(60));
     let killer = async {
         responder.next().await.unwrap();
-        server.kill();
+        server.kill().await;
         Instant::now()
     };
     let (outcome, killed) = timeout(SOON, async { tokio::join!(request, killer) })
@@ -38,13 +38,13 @@ async fn a_request_in_flight_fails_at_once_when_the_server_dies() {
 
 #[tokio::test]
 async fn the_same_lease_works_again_after_a_restart_and_its_epoch_has_grown() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
     let mut subscription = connection.subscribe("news").await.unwrap();
     connection.flush_confirmed().await.unwrap();
     let before = connection.state();
     let mut states = connection.states();
-    server.kill();
+    server.kill().await;
     let down = |state: &naq_connection::State| matches!(state.phase, Phase::Reconnecting { .. });
     timeout(SOON, states.wait_for(down)).await.unwrap().unwrap();
     server.restart().await;
@@ -62,9 +62,9 @@ async fn the_same_lease_works_again_after_a_restart_and_its_epoch_has_grown() {
 
 #[tokio::test]
 async fn a_request_while_the_server_is_down_was_not_sent_and_says_so() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
-    server.kill();
+    server.kill().await;
     let mut states = connection.states();
     timeout(SOON, states.wait_for(|s| !s.is_connected()))
         .await
@@ -81,9 +81,9 @@ async fn a_request_while_the_server_is_down_was_not_sent_and_says_so() {
 
 #[tokio::test]
 async fn publishes_to_a_dead_server_end_at_their_deadline() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
-    server.kill();
+    server.kill().await;
     let limit = Duration::from_millis(100);
     let publishing = async {
         loop {
@@ -103,7 +103,7 @@ async fn publishes_to_a_dead_server_end_at_their_deadline() {
 
 #[tokio::test]
 async fn exhausted_attempts_end_the_lease_and_the_next_acquire_tries_anew() {
-    let mut server = TestServer::start().await;
+    let server = TestServer::start().await;
     let service = ConnectionService::new(naq_config::settings::NatsSettings {
         max_reconnect_attempts: Some(3),
         ..settings(&server.url())
@@ -111,7 +111,7 @@ async fn exhausted_attempts_end_the_lease_and_the_next_acquire_tries_anew() {
     let connection = service.connection().await.unwrap();
     let mut states = connection.states();
     let mut subscription = connection.subscribe("a").await.unwrap();
-    server.kill();
+    server.kill().await;
     let end = *timeout(SOON, states.wait_for(|s| s.is_terminal()))
         .await
         .unwrap()
@@ -139,10 +139,10 @@ async fn exhausted_attempts_end_the_lease_and_the_next_acquire_tries_anew() {
 
 #[tokio::test]
 async fn a_service_that_nobody_holds_stops_reconnecting() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
     let mut states = connection.states();
-    server.kill();
+    server.kill().await;
     timeout(SOON, states.wait_for(|s| !s.is_connected()))
         .await
         .unwrap()

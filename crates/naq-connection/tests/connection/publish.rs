@@ -132,14 +132,14 @@ async fn a_publish_that_no_stream_takes_is_not_an_unknown_outcome() {
 
 #[tokio::test]
 async fn a_lost_acknowledgement_is_an_unknown_outcome() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
     // A stream that listens and does not acknowledge.
     let mut silent = connection.subscribe("jobs").await.unwrap();
     let publish = connection.publish_acked("jobs", HeaderMap::new(), "x");
     let killer = async {
         silent.next().await.unwrap();
-        server.kill();
+        server.kill().await;
     };
     let (outcome, ()) = timeout(SOON, async { tokio::join!(publish, killer) })
         .await

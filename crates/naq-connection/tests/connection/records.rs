@@ -67,7 +67,7 @@ async fn a_failed_dial_is_one_error_record_whatever_the_number_of_callers_and_se
 #[tokio::test]
 async fn connecting_losing_and_closing_are_told_once_each() {
     let (log, _guard) = Log::start();
-    let mut server = TestServer::start().await;
+    let server = TestServer::start().await;
     let service = ConnectionService::new(settings(&server.url()));
     let connection = service.connection().await.unwrap();
     server.restart().await;
@@ -96,14 +96,14 @@ async fn connecting_losing_and_closing_are_told_once_each() {
 #[tokio::test]
 async fn no_record_of_any_level_shows_a_password() {
     let (log, _guard) = Log::start();
-    let mut server = TestServer::start_with(&["--user", "alice", "--pass", "s3cret"]).await;
+    let server = TestServer::start_with("authorization { user: alice, password: s3cret }").await;
     let url = server.url().replace("://", "://alice:s3cret@");
     let service = ConnectionService::new(settings(&url));
     let connection = service.connection().await.unwrap();
     server.restart().await;
     let mut states = connection.states();
     states.wait_for(|s| s.epoch == 2).await.unwrap();
-    server.kill();
+    server.kill().await;
     let dead = ConnectionService::new(settings(&url));
     let error = dead.connection().await.unwrap_err();
     let shown = format!("{}{error}{error:?}{service:?}{connection:?}", log.text());

@@ -1,81 +1,65 @@
-//! A nats-server of its own for one test, with its monitoring port.
+//! A nats-server of its own for one test, and what it reports.
+//!
+//! It is looked after by a runtime of its own: the tests count the tasks of theirs, or end it.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
+use naq_testing::TestServer as Server;
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-use crate::until;
+use tokio::runtime::{Builder, Runtime};
 
 pub(crate) struct TestServer {
-    child: Option<Child>,
-    port: u16,
-    monitor: u16,
-    store: TempDir,
-    args: Vec<String>,
+    server: Arc<Server>,
+    runtime: Option<Runtime>,
 }
 
 impl TestServer {
     pub(crate) async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with("").await
     }
 
-    pub(crate) async fn start_with(args: &[&str]) -> Self {
-        let mut server = Self {
-            child: None,
-            port: free_port(),
-            monitor: free_port(),
-            store: TempDir::new().unwrap(),
-            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        };
-        server.restart().await;
-        server
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Ends the server without warning (SIGKILL).
-    pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+    /// With further text in the server's configuration file.
+    pub(crate) async fn start_with(config: &str) -> Self {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let config = config.to_owned();
+        let start =
+            Server::start_with(move |builder| builder.monitoring(true).extra_config(config));
+        let server = Arc::new(runtime.spawn(start).await.unwrap());
+        Self {
+            server,
+            runtime: Some(runtime),
         }
     }
 
-    /// Starts it on the same ports, with the same store.
-    pub(crate) async fn restart(&mut self) {
-        self.kill();
-        let binary = std::env::var("NAQ_NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
-        let child = Command::new(&binary)
-            .args(["-a", "127.0.0.1", "-js", "-p", &self.port.to_string()])
-            .args(["-m", &self.monitor.to_string()])
-            .arg("-sd")
-            .arg(self.store.path())
-            .args(&self.args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start `{binary}`: {error}"));
-        self.child = Some(child);
-        let (port, monitor) = (self.port, self.monitor);
-        until("the server listens", async || {
-            TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-                && get(monitor, "/varz").await.is_some()
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// Ends the server without warning (SIGKILL).
+    pub(crate) async fn kill(&self) {
+        self.there(|server| async move { server.kill().await.unwrap() })
+            .await;
+    }
+
+    /// Ends it if it runs, and starts it on the same ports, with the same store.
+    pub(crate) async fn restart(&self) {
+        self.there(|server| async move {
+            server.kill().await.unwrap();
+            server.start_again().await.unwrap();
         })
         .await;
     }
 
     pub(crate) async fn varz(&self) -> Value {
-        get(self.monitor, "/varz").await.unwrap()
+        self.ask("/varz").await
     }
 
     /// Clients that are connected now.
@@ -83,40 +67,42 @@ impl TestServer {
         self.clients("/connz").await
     }
 
-    /// Clients that ever completed a connect: our own probe of the port does not count.
+    /// Clients that ever completed a connect: the probe of the port does not count.
     pub(crate) async fn total_connects(&self) -> usize {
         self.clients("/connz?state=all").await.len()
     }
 
     async fn clients(&self, path: &str) -> Vec<Value> {
-        let mut connz = get(self.monitor, path).await.unwrap();
+        let mut connz = self.ask(path).await;
         let clients = connz["connections"].as_array_mut().unwrap();
-        clients.retain(|client| client["lang"] == "rust");
+        clients.retain(|client| client["lang"] == "rust" && client["name"] != "naq-embedded-ready");
         std::mem::take(clients)
     }
 
     pub(crate) async fn in_msgs(&self) -> u64 {
         self.varz().await["in_msgs"].as_u64().unwrap()
     }
+
+    async fn ask(&self, path: &str) -> Value {
+        let path = path.to_owned();
+        self.there(|server| async move { server.monitor(&path).await.unwrap() })
+            .await
+    }
+
+    /// Runs on the server's runtime.
+    async fn there<F>(&self, task: impl FnOnce(Arc<Server>) -> F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let runtime = self.runtime.as_ref().unwrap();
+        runtime.spawn(task(Arc::clone(&self.server))).await.unwrap()
+    }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        self.kill();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-async fn get(port: u16, path: &str) -> Option<Value> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.ok()?;
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).await.ok()?;
-    let (_, body) = reply.split_once("\r\n\r\n")?;
-    serde_json::from_str(body).ok()
 }

@@ -83,10 +83,10 @@ async fn leases_that_never_come_back_are_counted_and_end() {
 
 #[tokio::test]
 async fn shutdown_while_the_server_is_down_ends_in_time_and_nothing_dials_afterwards() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
     connection.publish("a", "b").await.unwrap();
-    server.kill();
+    server.kill().await;
     let mut states = connection.states();
     timeout(SOON, states.wait_for(|s| !s.is_connected()))
         .await
@@ -110,11 +110,11 @@ async fn shutdown_while_the_server_is_down_ends_in_time_and_nothing_dials_afterw
 
 #[tokio::test]
 async fn a_dead_server_is_not_waited_for_when_all_is_confirmed() {
-    let (mut server, service) = setup().await;
+    let (server, service) = setup().await;
     let connection = service.connection().await.unwrap();
     connection.publish("a", "b").await.unwrap();
     connection.flush_confirmed().await.unwrap();
-    server.kill();
+    server.kill().await;
     let mut states = connection.states();
     timeout(SOON, states.wait_for(|s| !s.is_connected()))
         .await
