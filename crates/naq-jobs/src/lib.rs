@@ -1,1 +1,30 @@
 //! Background jobs on NATS JetStream: enqueue, worker, results, dead letters.
+//!
+//! At least once, settled exactly once: a job's outcome is recorded by one attempt and never overwritten. Nothing
+//! that was acknowledged is lost, nothing polls.
+//!
+//! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
+
+mod dead;
+mod enqueue;
+mod error;
+mod jobs;
+mod model;
+mod results;
+mod server;
+mod wire;
+mod worker;
+
+pub use dead::{DeadLetter, DeadLetters, DeadPage};
+pub use enqueue::JobHandle;
+pub use error::{JobsError, JobsErrorKind};
+pub use jobs::{Jobs, WorkerInfo};
+pub use model::{
+    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, Job, JobId, Kind, KindName, QueueName,
+    RetryPolicy,
+};
+pub use results::{ResultPage, Results};
+pub use wire::{
+    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
+};
+pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};

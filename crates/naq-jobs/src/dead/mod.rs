@@ -1,0 +1,6 @@
+//! Dead letters: listed, shown, requeued, removed.
+
+mod letters;
+mod requeue;
+
+pub use letters::{DeadLetter, DeadLetters, DeadPage};

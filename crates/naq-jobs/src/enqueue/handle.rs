@@ -1,0 +1,66 @@
+//! What the sender keeps of a job: its id, and the way to its result.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::JobsError;
+use crate::model::JobId;
+use crate::results::Results;
+use crate::wire::Outcome;
+
+/// A job that was enqueued. `R` is the type of its result.
+pub struct JobHandle<R> {
+    id: JobId,
+    results: Results,
+    returns: PhantomData<fn() -> R>,
+}
+
+impl<R> JobHandle<R> {
+    pub(crate) fn new(id: JobId, results: Results) -> Self {
+        Self {
+            id,
+            results,
+            returns: PhantomData,
+        }
+    }
+
+    /// The job's id; with it any process can ask for the result.
+    pub fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    /// Waits until the job has ended, by push, at most `within`.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::Timeout`] if it has not ended by then (a retry helps).
+    pub async fn outcome(&self, within: Duration) -> Result<Outcome, JobsError> {
+        self.results.wait(&self.id, within).await
+    }
+
+    /// Waits for the result, by push, at most `within`.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::JobFailed`] if the job is in the dead letters, with the failure as
+    /// [`JobsError::job_failure`]; [`crate::JobsErrorKind::InvalidPayload`] if the result is not an `R`;
+    /// [`crate::JobsErrorKind::Timeout`] if it has not ended by then (a retry helps).
+    ///
+    /// # Cancel safety
+    /// Safe to drop and call again.
+    pub async fn result(&self, within: Duration) -> Result<R, JobsError>
+    where
+        R: DeserializeOwned,
+    {
+        self.outcome(within).await?.into_result()
+    }
+}
+
+impl<R> fmt::Debug for JobHandle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobHandle")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

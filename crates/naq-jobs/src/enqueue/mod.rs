@@ -1,0 +1,9 @@
+//! Putting jobs into the queue: one, or many at a time.
+
+mod handle;
+mod many;
+mod one;
+
+pub use handle::JobHandle;
+pub(crate) use many::enqueue_many;
+pub(crate) use one::enqueue;

@@ -1,0 +1,118 @@
+//! Enqueues one job: checked, written, confirmed; tried again with the same message id when the answer was lost.
+
+use std::time::{Duration, SystemTime};
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use naq_connection::Connection;
+use tokio::time::Instant;
+
+use crate::model::{Job, JobId, QueueName};
+use crate::server::{Link, repair_streams, rfc3339};
+use crate::wire::{MAX_HEADER_TEXT, encode};
+use crate::{JobsError, JobsErrorKind};
+
+/// Bytes that a job must leave free below `max_payload`, so that its dead letter fits with its reason.
+const RESERVE: usize = 3 * MAX_HEADER_TEXT;
+
+/// Waits between two tries: the first, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// A job as it goes to the server.
+struct Prepared {
+    id: JobId,
+    subject: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// Enqueues `job` and says its id. Tries again until three request timeouts have passed.
+pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<JobId, JobsError> {
+    let prepared = prepare(link, job)?;
+    let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
+    let mut pause = PAUSE.0;
+    loop {
+        let result = match link.lease("enqueue a job").await {
+            Ok(conn) => publish(&conn, &prepared).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) => return Ok(prepared.id),
+            Err(error) if error.is_transient() => {
+                let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+                if Instant::now() + wait > deadline {
+                    return Err(error);
+                }
+                if error.kind() == JobsErrorKind::Unavailable {
+                    repair_streams(link).await?;
+                }
+                tokio::time::sleep(wait).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError> {
+    let now = SystemTime::now();
+    let id = job.id.clone().unwrap_or_else(JobId::generate);
+    let queue = match &job.queue {
+        Some(queue) => queue.clone(),
+        None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {
+            JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
+        })?,
+    };
+    let body = encode(&job, now)
+        .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Msg-Id", id.as_str());
+    let target = link.names().job(&queue, &id);
+    let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
+    let subject = match due {
+        None => target,
+        Some(due) => {
+            let at = rfc3339(due).ok_or_else(|| {
+                JobsError::new(
+                    JobsErrorKind::Configuration,
+                    "schedule a job after the year 9999",
+                )
+            })?;
+            headers.insert("Nats-Schedule", format!("@at {at}"));
+            headers.insert("Nats-Schedule-Target", target);
+            link.names().schedule(&queue, &id)
+        }
+    };
+    Ok(Prepared {
+        id,
+        subject,
+        headers,
+        body: body.into(),
+    })
+}
+
+async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
+    let limit = conn.max_payload().saturating_sub(RESERVE);
+    if job.body.len() > limit {
+        return Err(JobsError::new(
+            JobsErrorKind::TooLarge,
+            format!(
+                "enqueue a job of {} bytes: the server takes {} (max_payload), of which {RESERVE} are \
+                 kept for the headers of a dead letter. Store the data elsewhere and send its address, \
+                 or raise max_payload",
+                job.body.len(),
+                conn.max_payload()
+            ),
+        ));
+    }
+    match conn
+        .publish_acked(job.subject.clone(), job.headers.clone(), job.body.clone())
+        .await
+    {
+        Ok(ack) => {
+            tracing::debug!(id = %job.id, sequence = ack.sequence, "job enqueued");
+            Ok(())
+        }
+        Err(error) => Err(JobsError::connection("enqueue a job", error)),
+    }
+}

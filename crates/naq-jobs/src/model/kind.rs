@@ -1,0 +1,134 @@
+//! The kind of a job: which handler runs it, and with which types.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use super::{Job, RetryPolicy};
+
+/// A typed job kind: what is sent (`A`) and what comes back (`R`).
+///
+/// Declared once as a constant and used on both sides, so that the sender and the handler cannot disagree:
+///
+/// ```
+/// use naq_jobs::Kind;
+///
+/// const GREET: Kind<String, String> = Kind::new("greet").queue("mail").retries(3);
+/// let job = GREET.job(&"Ada".to_owned()).unwrap();
+/// assert_eq!(job.kind().as_str(), "greet");
+/// ```
+pub struct Kind<A, R> {
+    pub(crate) name: &'static str,
+    pub(crate) queue: Option<&'static str>,
+    pub(crate) retries: u32,
+    types: PhantomData<fn(A) -> R>,
+}
+
+/// The name of a job kind: 1 to 128 of `A-Z a-z 0-9 _ . : -`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KindName(Cow<'static, str>);
+
+/// The text is no [`KindName`]. A retry does not help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct InvalidKind(#[from] naq_config::names::NameError);
+
+impl<A, R> Kind<A, R> {
+    /// A kind called `name`, on the default queue, without retries.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            queue: None,
+            retries: 0,
+            types: PhantomData,
+        }
+    }
+
+    /// The queue that its jobs go to, unless a job says otherwise.
+    #[must_use]
+    pub const fn queue(mut self, queue: &'static str) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
+    /// How often its jobs are run again after an error, unless a job says otherwise. The wait before a retry is one
+    /// second, unless the job sets a [`RetryPolicy`].
+    #[must_use]
+    pub const fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The name, as it is on the wire.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A job of this kind with these arguments.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidPayload`] if `args` has no JSON form, [`crate::JobsErrorKind::InvalidName`] if
+    /// the kind or its queue has an impossible name. A retry does not help.
+    pub fn job(&self, args: &A) -> Result<Job<R>, crate::JobsError>
+    where
+        A: serde::Serialize,
+    {
+        let mut job = Job::from_payload(self.name, args)?.retry(RetryPolicy::fixed(
+            self.retries,
+            std::time::Duration::from_secs(1),
+        ));
+        if let Some(queue) = self.queue {
+            job = job.queue(queue)?;
+        }
+        Ok(job.returning())
+    }
+}
+
+impl<A, R> Clone for Kind<A, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A, R> Copy for Kind<A, R> {}
+
+impl<A, R> fmt::Debug for Kind<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kind")
+            .field("name", &self.name)
+            .field("queue", &self.queue)
+            .finish()
+    }
+}
+
+impl KindName {
+    /// Checks and wraps `text`.
+    ///
+    /// # Errors
+    /// [`InvalidKind`], with what is allowed.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Result<Self, InvalidKind> {
+        let text = text.into();
+        naq_config::names::check_job_kind(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KindName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for KindName {
+    type Err = InvalidKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text.to_owned())
+    }
+}

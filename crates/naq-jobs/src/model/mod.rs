@@ -1,0 +1,13 @@
+//! Plain data of a job: names, options, retry policy. No I/O.
+
+mod id;
+mod job;
+mod kind;
+mod queue_name;
+mod retry;
+
+pub use id::{InvalidJobId, JobId};
+pub use job::Job;
+pub use kind::{InvalidKind, Kind, KindName};
+pub use queue_name::{InvalidQueueName, QueueName};
+pub use retry::{Backoff, RetryPolicy};

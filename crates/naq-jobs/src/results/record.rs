@@ -1,0 +1,42 @@
+//! An outcome as a value: decoded, and turned into what the caller asked for.
+
+use serde::de::DeserializeOwned;
+
+use crate::wire::{JobFailure, Outcome};
+use crate::{JobsError, JobsErrorKind};
+
+pub(crate) fn parse(subject: &str, body: &[u8]) -> Result<Outcome, JobsError> {
+    serde_json::from_slice(body).map_err(|e| {
+        JobsError::new(
+            JobsErrorKind::Corrupt,
+            format!("read the outcome on {subject}"),
+        )
+        .because(e)
+    })
+}
+
+impl Outcome {
+    /// The result as an `R`, or the failure as an error.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::JobFailed`] or [`JobsErrorKind::InvalidPayload`]. A retry does not help.
+    pub fn into_result<R: DeserializeOwned>(self) -> Result<R, JobsError> {
+        let id = self.id;
+        if let Some(failure) = self.error {
+            let error = JobsError::new(JobsErrorKind::JobFailed, format!("run job {id}"));
+            return Err(error.because(failure));
+        }
+        let text = self.result.as_ref().map_or("null", |value| value.get());
+        serde_json::from_str(text).map_err(|e| {
+            let context = format!("read the result of job {id}");
+            JobsError::new(JobsErrorKind::InvalidPayload, context).because(e)
+        })
+    }
+}
+
+impl JobsError {
+    /// The failure of the job, if this error is one.
+    pub fn job_failure(&self) -> Option<&JobFailure> {
+        self.cause()?.downcast_ref()
+    }
+}

@@ -1,0 +1,43 @@
+//! Points in time, as the wire has them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds since 1970, now.
+pub(crate) fn now_ms() -> u64 {
+    unix_ms(SystemTime::now())
+}
+
+/// The form of the server's schedules. `None` for a year that has no such form (after 9999).
+pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanos = i128::try_from(since.as_nanos()).ok()?;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()?
+        .format(&Rfc3339)
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_time_is_written_as_the_server_reads_it() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_763_762_400_123);
+        assert_eq!(rfc3339(time).unwrap(), "2025-11-21T22:00:00.123Z");
+        assert_eq!(
+            rfc3339(UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX) * 1000)),
+            None
+        );
+    }
+}

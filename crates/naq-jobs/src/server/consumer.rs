@@ -1,0 +1,97 @@
+//! The durable consumer of a queue, shared by all its workers.
+
+use std::time::Duration;
+
+use naq_connection::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::Link;
+use super::api::{ApiError, call, refused};
+use crate::model::QueueName;
+use crate::wire::Names;
+use crate::{JobsError, JobsErrorKind};
+
+/// Pull requests that may wait at the server: one per worker and queue, at least.
+const MAX_WAITING: i64 = 10_000;
+
+/// The part of a consumer's configuration that is ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Consumer {
+    durable_name: String,
+    filter_subject: String,
+    ack_policy: String,
+    deliver_policy: String,
+    /// Nanoseconds.
+    ack_wait: u64,
+    /// Unlimited: the worker enforces the limit, so that no message is ever stranded.
+    max_deliver: i64,
+    max_ack_pending: i64,
+    max_waiting: i64,
+}
+
+#[derive(Serialize)]
+struct Create<'a> {
+    stream_name: &'a str,
+    config: &'a Consumer,
+    action: &'a str,
+}
+
+#[derive(Deserialize)]
+struct ConsumerInfo {
+    config: Consumer,
+}
+
+/// Creates the consumer of `queue`, or updates it to the settings; says its name and lease time.
+///
+/// All workers of a queue share the consumer, so the last one to start sets its limits.
+pub(crate) async fn ensure_consumer(
+    conn: &Connection,
+    link: &Link,
+    queue: &QueueName,
+) -> Result<(String, Duration), JobsError> {
+    let wanted = definition(link, queue);
+    let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
+    let found = call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await?;
+    if let Ok(found) = found {
+        if found.config == wanted {
+            return Ok((name, lease_time(&found.config)));
+        }
+        tracing::info!(%queue, from = ?found.config, to = ?wanted, "consumer updated");
+    }
+    let create = Create {
+        stream_name: &stream,
+        config: &wanted,
+        action: "",
+    };
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    match call::<ConsumerInfo>(conn, &verb, &create).await? {
+        Ok(made) => Ok((name, lease_time(&made.config))),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            let context = format!("make the consumer of the queue {queue}: its stream is gone");
+            Err(JobsError::new(JobsErrorKind::Unavailable, context))
+        }
+        Err(error) => Err(refused(
+            format!("make the consumer of the queue {queue}"),
+            error,
+        )),
+    }
+}
+
+fn definition(link: &Link, queue: &QueueName) -> Consumer {
+    let queues = &link.settings().queues;
+    let ack_wait = queues.ack_wait_of(queue.as_str());
+    Consumer {
+        durable_name: Names::consumer(queue),
+        filter_subject: link.names().queue_filter(queue),
+        ack_policy: "explicit".to_owned(),
+        deliver_policy: "all".to_owned(),
+        ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
+        max_deliver: -1,
+        max_ack_pending: i64::from(queues.max_ack_pending_of(queue.as_str())),
+        max_waiting: MAX_WAITING,
+    }
+}
+
+fn lease_time(consumer: &Consumer) -> Duration {
+    Duration::from_nanos(consumer.ack_wait)
+}

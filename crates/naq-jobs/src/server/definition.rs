@@ -1,0 +1,128 @@
+//! What the configuration asks of the streams.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use naq_config::Settings;
+use naq_config::settings::Storage;
+
+use crate::wire::Names;
+
+/// Time in which a second publish with the same message id is recognised.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// Consumers that the job stream may have: one per queue. The server's default is 1000.
+const MAX_CONSUMERS: i32 = 100_000;
+
+/// All streams, in the order in which they are made.
+pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
+    vec![
+        jobs(names, settings),
+        results(names, settings),
+        dead(names, settings),
+        workers(names, settings),
+    ]
+}
+
+fn jobs(names: &Names, settings: &Settings) -> Config {
+    let queues = &settings.queues;
+    Config {
+        name: names.jobs_stream(),
+        description: Some("NAQ: jobs that wait, run, or will come".to_owned()),
+        subjects: names.jobs_subjects(),
+        retention: RetentionPolicy::WorkQueue,
+        storage: storage(queues.storage),
+        num_replicas: usize::from(queues.replicas),
+        max_age: queues.max_age.unwrap_or_default(),
+        max_bytes: limit(queues.max_bytes),
+        max_messages: -1,
+        max_messages_per_subject: -1,
+        max_consumers: MAX_CONSUMERS,
+        // A stream with schedules cannot discard new messages (10052), so a full one drops its oldest.
+        discard: DiscardPolicy::Old,
+        duplicate_window: DUPLICATE_WINDOW,
+        allow_direct: true,
+        allow_rollup: true,
+        allow_message_ttl: true,
+        allow_message_schedules: true,
+        ..Config::default()
+    }
+}
+
+fn results(names: &Names, settings: &Settings) -> Config {
+    let results = &settings.results;
+    Config {
+        subjects: vec![names.result_filter(), names.barrier()],
+        max_bytes: limit(results.max_bytes),
+        ..last_value(
+            names.results_stream(),
+            "NAQ: outcome of each job",
+            names.result_filter(),
+            results.storage,
+            results.replicas,
+        )
+    }
+}
+
+fn dead(names: &Names, settings: &Settings) -> Config {
+    let queues = &settings.queues;
+    Config {
+        max_age: queues.dead_letters.max_age.unwrap_or_default(),
+        ..last_value(
+            names.dead_stream(),
+            "NAQ: dead letters",
+            names.dead_filter(None),
+            queues.storage,
+            queues.replicas,
+        )
+    }
+}
+
+fn workers(names: &Names, settings: &Settings) -> Config {
+    last_value(
+        names.workers_stream(),
+        "NAQ: live workers",
+        names.worker_filter(),
+        Storage::Memory,
+        settings.queues.replicas,
+    )
+}
+
+/// A stream that keeps the last message of each subject.
+fn last_value(
+    name: String,
+    description: &str,
+    subjects: String,
+    kept: Storage,
+    replicas: u8,
+) -> Config {
+    Config {
+        name,
+        description: Some(description.to_owned()),
+        subjects: vec![subjects],
+        retention: RetentionPolicy::Limits,
+        storage: storage(kept),
+        num_replicas: usize::from(replicas),
+        max_bytes: -1,
+        max_messages: -1,
+        max_messages_per_subject: 1,
+        max_consumers: -1,
+        discard: DiscardPolicy::Old,
+        duplicate_window: DUPLICATE_WINDOW,
+        allow_direct: true,
+        allow_rollup: true,
+        allow_message_ttl: true,
+        ..Config::default()
+    }
+}
+
+fn storage(storage: Storage) -> StorageType {
+    match storage {
+        Storage::File => StorageType::File,
+        Storage::Memory => StorageType::Memory,
+    }
+}
+
+fn limit(bytes: Option<u64>) -> i64 {
+    bytes.map_or(-1, |b| i64::try_from(b).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,65 @@
+//! What every part of this crate needs: the connections, the names, the settings.
+
+use std::sync::Arc;
+
+use naq_config::Settings;
+use naq_connection::{Connection, ConnectionService};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use crate::JobsError;
+use crate::wire::Names;
+
+/// A cheap handle; clones share everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    service: ConnectionService,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    names: Names,
+    settings: Settings,
+    /// When the streams were last made again; held while somebody does it.
+    repaired: Mutex<Option<Instant>>,
+}
+
+impl Link {
+    pub(crate) fn new(service: ConnectionService, settings: Settings) -> Self {
+        let names = Names::new(settings.queues.prefix.clone());
+        Self {
+            service,
+            shared: Arc::new(Shared {
+                names,
+                settings,
+                repaired: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Held while the streams are made again; says when that was done last.
+    pub(super) async fn repaired(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.shared.repaired.lock().await
+    }
+
+    /// A lease on the shared connection.
+    pub(crate) async fn lease(&self, context: &str) -> Result<Connection, JobsError> {
+        self.service
+            .connection()
+            .await
+            .map_err(|e| JobsError::connection(context, e))
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.shared.names
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(crate) fn service(&self) -> &ConnectionService {
+        &self.service
+    }
+}

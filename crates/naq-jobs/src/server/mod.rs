@@ -1,0 +1,16 @@
+//! What is kept on the server: the streams and consumers, requests to its API, and reading stored messages.
+
+mod api;
+mod clock;
+mod consumer;
+mod definition;
+mod feature;
+mod link;
+mod stored;
+mod stream;
+
+pub(crate) use clock::{now_ms, rfc3339};
+pub(crate) use consumer::ensure_consumer;
+pub(crate) use link::Link;
+pub(crate) use stored::{Stored, last_at_leader, last_of, page};
+pub(crate) use stream::{delete_sequence, ensure_streams, purge, repair_streams};

@@ -1,0 +1,142 @@
+//! Reading stored messages by direct get: one, or a page of them.
+
+use async_nats::{HeaderMap, Message};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use naq_connection::Connection;
+use serde::Deserialize;
+
+use super::api::{ApiError, call, refused};
+use crate::wire::text;
+use crate::{JobsError, JobsErrorKind};
+
+/// A stored message.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) subject: String,
+    pub(crate) sequence: u64,
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) payload: Bytes,
+    /// The server's time of storing it, RFC 3339.
+    pub(crate) time: String,
+}
+
+impl Stored {
+    fn read(message: Message) -> Option<Self> {
+        let header = |name| text(message.headers.as_ref(), name).map(str::to_owned);
+        Some(Self {
+            subject: header("Nats-Subject")?,
+            sequence: header("Nats-Sequence")?.parse().ok()?,
+            time: header("Nats-Time-Stamp").unwrap_or_default(),
+            headers: message.headers,
+            payload: message.payload,
+        })
+    }
+}
+
+/// The last message on `subject`, if there is one.
+pub(crate) async fn last_of(
+    conn: &Connection,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<Stored>, JobsError> {
+    let context = || format!("read {subject}");
+    let reply = conn
+        .request(
+            format!("$JS.API.DIRECT.GET.{stream}.{subject}"),
+            Bytes::new(),
+        )
+        .await
+        .map_err(|e| JobsError::connection(context(), e))?;
+    match reply.status.map(|s| s.as_u16()) {
+        Some(404) => Ok(None),
+        Some(status) => Err(JobsError::new(
+            JobsErrorKind::Server,
+            format!(
+                "read {subject}: status {status} {}",
+                reply.description.unwrap_or_default()
+            ),
+        )),
+        None => Ok(Stored::read(reply)),
+    }
+}
+
+/// The last message on `subject`, read from the stream's leader, so that what was confirmed is seen. Without headers.
+pub(crate) async fn last_at_leader(
+    conn: &Connection,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<Stored>, JobsError> {
+    let ask = serde_json::json!({ "last_by_subj": subject });
+    let found = match call::<Found>(conn, &format!("STREAM.MSG.GET.{stream}"), &ask).await? {
+        Ok(found) => found.message,
+        Err(error) if error.err_code == ApiError::NO_MESSAGE => return Ok(None),
+        Err(error) => return Err(refused(format!("read {subject}"), error)),
+    };
+    let payload = BASE64.decode(found.data.unwrap_or_default()).map_err(|e| {
+        JobsError::new(JobsErrorKind::Corrupt, format!("read {subject}")).because(e)
+    })?;
+    Ok(Some(Stored {
+        subject: found.subject,
+        sequence: found.seq,
+        headers: None,
+        payload: payload.into(),
+        time: found.time,
+    }))
+}
+
+#[derive(Deserialize)]
+struct Found {
+    message: FoundMessage,
+}
+
+#[derive(Deserialize)]
+struct FoundMessage {
+    subject: String,
+    seq: u64,
+    data: Option<String>,
+    #[serde(default)]
+    time: String,
+}
+
+/// At most `limit` messages on `filter`, from sequence `from` on, in the order of the stream.
+pub(crate) async fn page(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<Stored>, JobsError> {
+    let context = || format!("list {filter}");
+    let failed = |e| JobsError::connection(context(), e);
+    let inbox = conn.new_inbox();
+    let mut replies = conn.subscribe(inbox.clone()).await.map_err(failed)?;
+    let ask = serde_json::json!({ "seq": from.max(1), "batch": limit, "next_by_subj": filter });
+    let subject = format!("$JS.API.DIRECT.GET.{stream}");
+    conn.publish_with_reply(subject, inbox, ask.to_string())
+        .await
+        .map_err(failed)?;
+    let mut list = Vec::new();
+    let deadline = tokio::time::sleep(conn.request_timeout());
+    tokio::pin!(deadline);
+    loop {
+        let message = tokio::select! {
+            message = replies.next() => message,
+            () = &mut deadline => return Err(JobsError::new(JobsErrorKind::Timeout, context())),
+        };
+        let Some(message) = message else {
+            return Err(JobsError::new(JobsErrorKind::Connection, context()));
+        };
+        match message.status.map(|s| s.as_u16()) {
+            // 204: the end of the batch; 404: nothing (more) there.
+            Some(204 | 404) => return Ok(list),
+            Some(status) => {
+                let text = message.description.unwrap_or_default();
+                let context = format!("list {filter}: status {status} {text}");
+                return Err(JobsError::new(JobsErrorKind::Server, context));
+            }
+            None => list.extend(Stored::read(message)),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Makes the streams what the configuration asks for: create, compare, update, or refuse by name.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::Config;
+use naq_connection::Connection;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::api::{ApiError, call, refused};
+use super::{Link, definition, feature};
+use crate::{JobsError, JobsErrorKind};
+
+#[derive(Deserialize)]
+struct StreamInfo {
+    config: Config,
+}
+
+/// Time between two attempts to make vanished streams again.
+const REPAIR_EVERY: Duration = Duration::from_secs(1);
+
+/// Creates what is missing and updates what differs. Safe to run from many processes at once.
+pub(crate) async fn ensure_streams(link: &Link) -> Result<(), JobsError> {
+    let conn = link.lease("prepare the streams").await?;
+    feature::check_server(&conn)?;
+    for wanted in definition::streams(link.names(), link.settings()) {
+        ensure(&conn, &wanted).await?;
+    }
+    Ok(())
+}
+
+/// Makes streams again that have vanished: deleted by somebody, or kept in the memory of a server that was restarted.
+/// Many may ask at once, one does it, and not more often than each second.
+pub(crate) async fn repair_streams(link: &Link) -> Result<(), JobsError> {
+    let mut repaired = link.repaired().await;
+    if repaired.is_some_and(|at| at.elapsed() < REPAIR_EVERY) {
+        return Ok(());
+    }
+    let result = ensure_streams(link).await;
+    *repaired = Some(Instant::now());
+    result
+}
+
+async fn ensure(conn: &Connection, wanted: &Config) -> Result<(), JobsError> {
+    let name = &wanted.name;
+    match call::<StreamInfo>(conn, &format!("STREAM.INFO.{name}"), &()).await? {
+        Ok(found) => update(conn, wanted, &found.config).await,
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => create(conn, wanted).await,
+        Err(error) => Err(refused(format!("look at the stream {name}"), error)),
+    }
+}
+
+async fn create(conn: &Connection, wanted: &Config) -> Result<(), JobsError> {
+    let name = &wanted.name;
+    match call::<StreamInfo>(conn, &format!("STREAM.CREATE.{name}"), wanted).await? {
+        Ok(_) => {
+            tracing::info!(stream = name, "stream created");
+            Ok(())
+        }
+        // Somebody else was faster, with other settings: compare with what is there now.
+        Err(error) if error.err_code == ApiError::STREAM_NAME_IN_USE => {
+            let found = call::<StreamInfo>(conn, &format!("STREAM.INFO.{name}"), &()).await?;
+            let found = found.map_err(|e| refused(format!("look at the stream {name}"), e))?;
+            update(conn, wanted, &found.config).await
+        }
+        Err(error) => Err(impossible(wanted, error)),
+    }
+}
+
+async fn update(conn: &Connection, wanted: &Config, found: &Config) -> Result<(), JobsError> {
+    let name = &wanted.name;
+    let fixed = fixed_differences(wanted, found);
+    if !fixed.is_empty() {
+        return Err(JobsError::new(
+            JobsErrorKind::Configuration,
+            format!(
+                "use the existing stream {name}: the server cannot change {}. Set the key back, or \
+                 choose another `queues.prefix`, or move the jobs and delete the stream",
+                fixed.join(" and ")
+            ),
+        ));
+    }
+    let changes = differences(wanted, found);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    // What others may have set on the stream and we have no key for (placement, metadata...) stays as it is.
+    let merged = merge(wanted, found);
+    match call::<StreamInfo>(conn, &format!("STREAM.UPDATE.{name}"), &merged).await? {
+        Ok(_) => {
+            tracing::info!(
+                stream = name,
+                changes = changes.join(", "),
+                "stream updated"
+            );
+            Ok(())
+        }
+        Err(error) => Err(impossible(wanted, error)),
+    }
+}
+
+/// What differs and can never be updated.
+fn fixed_differences(wanted: &Config, found: &Config) -> Vec<String> {
+    let mut list = Vec::new();
+    if wanted.storage != found.storage {
+        list.push(format!(
+            "`storage` from {:?} to {:?}",
+            found.storage, wanted.storage
+        ));
+    }
+    if wanted.retention != found.retention {
+        list.push(format!(
+            "its retention from {:?} to {:?}",
+            found.retention, wanted.retention
+        ));
+    }
+    if wanted.allow_message_schedules && !found.allow_message_schedules {
+        list.push("a stream without message schedules into one with them".to_owned());
+    }
+    list
+}
+
+/// What differs and can be updated, as texts for the log.
+fn differences(wanted: &Config, found: &Config) -> Vec<String> {
+    let mut list = Vec::new();
+    let mut compare = |key: &str, old: String, new: String| {
+        if old != new {
+            list.push(format!("{key}: {old} -> {new}"));
+        }
+    };
+    compare(
+        "subjects",
+        format!("{:?}", found.subjects),
+        format!("{:?}", wanted.subjects),
+    );
+    compare(
+        "replicas",
+        found.num_replicas.to_string(),
+        wanted.num_replicas.to_string(),
+    );
+    compare(
+        "max_age",
+        format!("{:?}", found.max_age),
+        format!("{:?}", wanted.max_age),
+    );
+    compare(
+        "max_bytes",
+        found.max_bytes.to_string(),
+        wanted.max_bytes.to_string(),
+    );
+    compare(
+        "max_messages_per_subject",
+        found.max_messages_per_subject.to_string(),
+        wanted.max_messages_per_subject.to_string(),
+    );
+    compare(
+        "max_consumers",
+        found.max_consumers.to_string(),
+        wanted.max_consumers.to_string(),
+    );
+    compare(
+        "allow_direct",
+        found.allow_direct.to_string(),
+        wanted.allow_direct.to_string(),
+    );
+    compare(
+        "allow_message_ttl",
+        found.allow_message_ttl.to_string(),
+        wanted.allow_message_ttl.to_string(),
+    );
+    compare(
+        "duplicate_window",
+        format!("{:?}", found.duplicate_window),
+        format!("{:?}", wanted.duplicate_window),
+    );
+    list
+}
+
+/// The found configuration with our keys in it.
+fn merge(wanted: &Config, found: &Config) -> Config {
+    Config {
+        subjects: wanted.subjects.clone(),
+        num_replicas: wanted.num_replicas,
+        max_age: wanted.max_age,
+        max_bytes: wanted.max_bytes,
+        max_messages_per_subject: wanted.max_messages_per_subject,
+        max_consumers: wanted.max_consumers,
+        allow_direct: wanted.allow_direct,
+        allow_message_ttl: wanted.allow_message_ttl,
+        duplicate_window: wanted.duplicate_window,
+        ..found.clone()
+    }
+}
+
+/// The refusal, with the key to blame where the server's code tells it.
+fn impossible(wanted: &Config, error: ApiError) -> JobsError {
+    let name = &wanted.name;
+    match error.err_code {
+        ApiError::REPLICAS_NOT_SUPPORTED | ApiError::NO_SUITABLE_PEERS => JobsError::new(
+            JobsErrorKind::Configuration,
+            format!(
+                "keep {} replicas of the stream {name} (`queues.replicas`, `results.replicas`): the \
+                 server has not that many nodes. Set it to 1, or point `nats.servers` at a cluster",
+                wanted.num_replicas
+            ),
+        )
+        .because(error),
+        _ => refused(format!("make the stream {name}"), error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Purged {
+    #[serde(default)]
+    purged: u64,
+}
+
+/// Removes all messages on `filter`; says how many there were.
+pub(crate) async fn purge(conn: &Connection, stream: &str, filter: &str) -> Result<u64, JobsError> {
+    let body = serde_json::json!({ "filter": filter });
+    call::<Purged>(conn, &format!("STREAM.PURGE.{stream}"), &body)
+        .await?
+        .map(|done| done.purged)
+        .map_err(|e| refused(format!("remove messages of the stream {stream}"), e))
+}
+
+#[derive(Deserialize)]
+struct Deleted {
+    #[serde(default)]
+    success: bool,
+}
+
+/// Removes one message; `false` if it was gone already.
+pub(crate) async fn delete_sequence(
+    conn: &Connection,
+    stream: &str,
+    sequence: u64,
+) -> Result<bool, JobsError> {
+    let body = serde_json::json!({ "seq": sequence, "no_erase": true });
+    match call::<Deleted>(conn, &format!("STREAM.MSG.DELETE.{stream}"), &body).await? {
+        Ok(done) => Ok(done.success),
+        // 10043: no message with that sequence.
+        Err(error) if error.err_code == 10043 || error.code == 404 => Ok(false),
+        Err(error) => Err(refused(
+            format!("remove a message of the stream {stream}"),
+            error,
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Names;
+    use naq_config::Settings;
+
+    #[test]
+    fn what_the_server_cannot_change_is_named() {
+        let wanted = definition::streams(&Names::new("naq"), &Settings::default()).remove(0);
+        let mut found = wanted.clone();
+        found.num_replicas = 3;
+        assert_eq!(differences(&wanted, &found), ["replicas: 3 -> 1"]);
+        assert!(fixed_differences(&wanted, &found).is_empty());
+        found.storage = async_nats::jetstream::stream::StorageType::Memory;
+        assert_eq!(
+            fixed_differences(&wanted, &found),
+            ["`storage` from Memory to File"]
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! The envelope: the JSON body of a job message.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::retry::WireRetry;
+use crate::model::{Job, KindName, RetryPolicy};
+
+/// The version that this build writes, and the newest that it reads.
+pub(crate) const VERSION: u32 = 1;
+
+/// A decoded envelope; the payload stays the text that was sent.
+#[derive(Debug)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) kind: KindName,
+    pub(crate) payload: &'a RawValue,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) result_ttl: Option<Duration>,
+    pub(crate) enqueued_at: Option<SystemTime>,
+}
+
+/// Why a body is no envelope. None of it gets better by trying again, so such a job is parked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Undecodable {
+    #[error("the envelope's version is {0}, this worker reads up to {VERSION}")]
+    Version(u64),
+    #[error("the body is no envelope: {0}")]
+    Malformed(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire<'a> {
+    v: u32,
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry: Option<WireRetry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result_ttl_s: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enqueued_at_ms: Option<u64>,
+}
+
+/// The version alone, so that a newer envelope is told from a broken one.
+#[derive(Deserialize)]
+struct Version {
+    v: u64,
+}
+
+/// Writes the envelope of `job`.
+pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_json::Error> {
+    let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    serde_json::to_vec(&Wire {
+        v: VERSION,
+        kind: job.kind.as_str().into(),
+        payload: &job.payload,
+        retry: (job.retry.retries > 0).then(|| WireRetry::from(&job.retry)),
+        timeout_ms: job.timeout.map(ms),
+        result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
+        enqueued_at_ms: now.duration_since(UNIX_EPOCH).ok().map(ms),
+    })
+}
+
+/// Reads a body that anybody may have written. Unknown fields are left alone: a later version 1 may add some.
+pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
+    let malformed = |e: &dyn std::fmt::Display| Undecodable::Malformed(e.to_string());
+    let wire: Wire<'_> = match serde_json::from_slice(body) {
+        Ok(wire) => wire,
+        Err(error) => {
+            return Err(match serde_json::from_slice::<Version>(body) {
+                Ok(version) if version.v > u64::from(VERSION) => Undecodable::Version(version.v),
+                _ => malformed(&error),
+            });
+        }
+    };
+    if wire.v != VERSION {
+        return Err(Undecodable::Version(u64::from(wire.v)));
+    }
+    Ok(Envelope {
+        kind: KindName::new(wire.kind.into_owned()).map_err(|e| malformed(&e))?,
+        payload: wire.payload,
+        retry: wire.retry.unwrap_or_default().into(),
+        timeout: wire.timeout_ms.map(Duration::from_millis),
+        result_ttl: wire.result_ttl_s.map(Duration::from_secs),
+        enqueued_at: wire
+            .enqueued_at_ms
+            .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_job_survives_the_wire() {
+        let payload = serde_json::json!({"to": "Zoë 🦀", "n": [1, 2.5, null]});
+        let job = Job::from_payload("mail.send", &payload)
+            .unwrap()
+            .retry(RetryPolicy::table([
+                Duration::from_secs(2),
+                Duration::from_secs(5),
+            ]))
+            .timeout(Duration::from_millis(1500))
+            .result_ttl(Duration::from_secs(60));
+        let now = UNIX_EPOCH + Duration::from_millis(1_763_762_400_123);
+        let body = encode(&job, now).unwrap();
+        let back = decode(&body).unwrap();
+        assert_eq!(back.kind.as_str(), "mail.send");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(back.payload.get()).unwrap(),
+            payload
+        );
+        assert_eq!(back.retry, job.retry);
+        assert_eq!(back.timeout, job.timeout);
+        assert_eq!(back.result_ttl, job.result_ttl);
+        assert_eq!(back.enqueued_at, Some(now));
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_a_broken_body() {
+        assert_eq!(
+            decode(br#"{"v":2,"job":{}}"#).unwrap_err(),
+            Undecodable::Version(2)
+        );
+        let newer = br#"{"v":7,"kind":"a","payload":1}"#;
+        assert_eq!(decode(newer).unwrap_err(), Undecodable::Version(7));
+        for bad in [
+            "",
+            "null",
+            "{",
+            r#"{"v":1}"#,
+            r#"{"v":1,"kind":"a b","payload":1}"#,
+            "\u{0}",
+        ] {
+            assert!(
+                matches!(decode(bad.as_bytes()), Err(Undecodable::Malformed(_))),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_vectors_of_the_specification_hold() {
+        let vectors: Vec<serde_json::Value> =
+            serde_json::from_str(include_str!("../../../../docs/reference/wire-vectors.json"))
+                .unwrap();
+        assert!(vectors.len() >= 8);
+        for vector in vectors {
+            let name = vector["name"].as_str().unwrap();
+            let body = vector["body"].as_str().unwrap().as_bytes();
+            match (decode(body), vector["expect"].as_object()) {
+                (Ok(envelope), Some(expect)) => {
+                    assert_eq!(envelope.kind.as_str(), expect["kind"], "{name}");
+                    let delays: Vec<u128> = (0..)
+                        .map_while(|n| envelope.retry.next_delay(n))
+                        .map(|d| d.as_millis())
+                        .collect();
+                    assert_eq!(
+                        serde_json::json!(delays),
+                        expect["retry_delays_ms"],
+                        "{name}"
+                    );
+                    let payload: serde_json::Value =
+                        serde_json::from_str(envelope.payload.get()).unwrap();
+                    assert_eq!(payload, expect["payload"], "{name}");
+                }
+                (Err(error), None) => {
+                    let wanted = vector["error"].as_str().unwrap();
+                    assert!(error.to_string().contains(wanted), "{name}: {error}");
+                }
+                (got, _) => panic!("{name}: {got:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics_the_decoder(body in proptest::collection::vec(any::<u8>(), 0..400)) {
+            drop(decode(&body));
+        }
+
+        #[test]
+        fn no_text_panics_the_decoder(body in r#"\{"v":[0-9]{1,3},"kind":"[a-z .]{0,9}","payload":.{0,40}\}"#) {
+            drop(decode(body.as_bytes()));
+        }
+    }
+}

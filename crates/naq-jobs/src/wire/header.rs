@@ -1,0 +1,123 @@
+//! Headers: their names, and reading them without trust.
+
+use async_nats::HeaderMap;
+
+/// Retries that were scheduled before this message; absent means 0.
+pub const RETRY: &str = "Naq-Retry";
+/// Sequence of the outcome that this run may replace; absent means 0: none may exist.
+pub const FENCE: &str = "Naq-Fence";
+/// Outcome: `completed` or `failed`.
+pub const STATUS: &str = "Naq-Status";
+/// Outcome and dead letter: the job's kind, if it was readable.
+pub const KIND: &str = "Naq-Kind";
+/// Dead letter: why, one of the [`crate::FailureReason`] words.
+pub const REASON: &str = "Naq-Reason";
+/// Dead letter: the last error, one line, shortened.
+pub const ERROR: &str = "Naq-Error";
+/// Dead letter: the attempt that was the last.
+pub const ATTEMPT: &str = "Naq-Attempt";
+/// Dead letter: milliseconds since 1970 at which it was given up.
+pub const DEAD_AT: &str = "Naq-Dead-At";
+/// Dead letter: the worker that gave it up.
+pub const WORKER: &str = "Naq-Worker";
+/// Dead letter: the queue it came from.
+pub const QUEUE: &str = "Naq-Queue";
+
+/// Longest text put into one header, in bytes.
+pub(crate) const MAX_HEADER_TEXT: usize = 1024;
+
+/// What the headers of a delivered job say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Delivery {
+    /// See [`RETRY`].
+    pub(crate) retries_done: u32,
+    /// See [`FENCE`].
+    pub(crate) fence: u64,
+}
+
+impl Delivery {
+    /// Reads the headers; what is no number counts as absent, since a foreign client may have written it.
+    pub(crate) fn read(headers: Option<&HeaderMap>) -> Self {
+        Self {
+            retries_done: text(headers, RETRY)
+                .and_then(|t| t.parse().ok())
+                .unwrap_or(0),
+            fence: text(headers, FENCE)
+                .and_then(|t| t.parse().ok())
+                .unwrap_or(0),
+        }
+    }
+}
+
+/// The text of a header.
+pub(crate) fn text<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
+    headers?.get(name).map(async_nats::HeaderValue::as_str)
+}
+
+/// Sets a header to one shortened line: line breaks would end the header.
+pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    let mut line: String = value
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect::<String>();
+    if line.len() > MAX_HEADER_TEXT {
+        let mut end = MAX_HEADER_TEXT;
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        line.truncate(end);
+    }
+    headers.insert(name, line.trim());
+}
+
+/// The headers that travel with a job through retries and the dead letters: the user's own, and trace context. Those
+/// of the server and those of this project belong to one message only.
+pub(crate) fn passed_on(headers: Option<&HeaderMap>) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
+        let text = name.to_string();
+        if text.starts_with("Nats-") || text.starts_with("Naq-") {
+            continue;
+        }
+        for value in values {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_text_stays_one_short_line() {
+        let mut headers = HeaderMap::new();
+        set(
+            &mut headers,
+            ERROR,
+            &format!("first\r\nNats-Rollup: all\n{}", "é".repeat(2000)),
+        );
+        let line = text(Some(&headers), ERROR).unwrap();
+        assert!(line.starts_with("first  Nats-Rollup: all é"), "{line}");
+        assert!(line.len() <= MAX_HEADER_TEXT);
+    }
+
+    #[test]
+    fn only_the_users_headers_travel_on() {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", "00-1-2-01");
+        headers.insert("Nats-Msg-Id", "x");
+        headers.insert(RETRY, "3");
+        let kept = passed_on(Some(&headers));
+        assert_eq!(text(Some(&kept), "traceparent"), Some("00-1-2-01"));
+        assert_eq!(kept.len(), 1);
+        assert_eq!(
+            Delivery::read(Some(&headers)),
+            Delivery {
+                retries_done: 3,
+                fence: 0
+            }
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! The bytes on the wire, version 1: subjects, headers, envelope, outcome, dead letter.
+//!
+//! Specified for other languages in `docs/reference/wire.md`, whose test vectors are read by the tests of this folder.
+
+mod dead;
+mod envelope;
+mod header;
+mod names;
+mod outcome;
+mod presence;
+mod retry;
+
+pub(crate) use dead::{DeadHeaders, dead_headers};
+pub(crate) use envelope::{Envelope, Undecodable, decode, encode};
+pub(crate) use header::{Delivery, MAX_HEADER_TEXT, passed_on, text};
+pub(crate) use names::Names;
+pub use outcome::{FailureReason, JobFailure, Outcome, Status};
+pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
+
+/// Headers of this project and of the server that are used.
+pub mod headers {
+    pub use super::header::{
+        ATTEMPT, DEAD_AT, ERROR, FENCE, KIND, QUEUE, REASON, RETRY, STATUS, WORKER,
+    };
+}

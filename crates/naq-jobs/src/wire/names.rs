@@ -1,0 +1,130 @@
+//! Every stream, subject and consumer name is built here and nowhere else.
+
+use crate::model::{JobId, QueueName};
+
+/// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    prefix: String,
+}
+
+impl Names {
+    pub(crate) fn new(prefix: impl Into<String>) -> Self {
+        Self {
+            prefix: prefix.into(),
+        }
+    }
+
+    /// Jobs that wait, run, or will come.
+    pub(crate) fn jobs_stream(&self) -> String {
+        format!("{}_jobs", self.prefix)
+    }
+
+    /// Final states.
+    pub(crate) fn results_stream(&self) -> String {
+        format!("{}_results", self.prefix)
+    }
+
+    /// Dead letters.
+    pub(crate) fn dead_stream(&self) -> String {
+        format!("{}_failed_jobs", self.prefix)
+    }
+
+    /// Live workers.
+    pub(crate) fn workers_stream(&self) -> String {
+        format!("{}_workers", self.prefix)
+    }
+
+    /// Subjects of [`Self::jobs_stream`], exact, so that a wrong one has no stream.
+    pub(crate) fn jobs_subjects(&self) -> Vec<String> {
+        vec![
+            format!("{}.queue.*.*", self.prefix),
+            format!("{}.schedule.*.*", self.prefix),
+        ]
+    }
+
+    /// Where a job waits.
+    pub(crate) fn job(&self, queue: &QueueName, id: &JobId) -> String {
+        format!("{}.queue.{queue}.{id}", self.prefix)
+    }
+
+    /// Where a delayed job or a retry sleeps.
+    pub(crate) fn schedule(&self, queue: &QueueName, id: &JobId) -> String {
+        format!("{}.schedule.{queue}.{id}", self.prefix)
+    }
+
+    /// All waiting jobs of a queue.
+    pub(crate) fn queue_filter(&self, queue: &QueueName) -> String {
+        format!("{}.queue.{queue}.*", self.prefix)
+    }
+
+    /// The durable consumer that all workers of a queue share.
+    pub(crate) fn consumer(queue: &QueueName) -> String {
+        format!("naq-worker-{queue}")
+    }
+
+    /// Where the outcome of a job is recorded.
+    pub(crate) fn result(&self, id: &JobId) -> String {
+        format!("{}.result.{id}", self.prefix)
+    }
+
+    /// Where a waiter writes to be sure that it has missed nothing; in the stream of the outcomes.
+    pub(crate) fn barrier(&self) -> String {
+        format!("{}.barrier", self.prefix)
+    }
+
+    /// All outcomes.
+    pub(crate) fn result_filter(&self) -> String {
+        format!("{}.result.*", self.prefix)
+    }
+
+    /// Where a dead letter lies.
+    pub(crate) fn dead(&self, queue: &QueueName, id: &JobId) -> String {
+        format!("{}.failed.{queue}.{id}", self.prefix)
+    }
+
+    /// The dead letter of a job, whatever its queue.
+    pub(crate) fn dead_of(&self, id: &JobId) -> String {
+        format!("{}.failed.*.{id}", self.prefix)
+    }
+
+    /// All dead letters, or those of one queue.
+    pub(crate) fn dead_filter(&self, queue: Option<&QueueName>) -> String {
+        match queue {
+            Some(queue) => format!("{}.failed.{queue}.*", self.prefix),
+            None => format!("{}.failed.*.*", self.prefix),
+        }
+    }
+
+    /// The record of a worker.
+    pub(crate) fn worker(&self, id: &str) -> String {
+        format!("{}.worker.{id}", self.prefix)
+    }
+
+    /// All workers.
+    pub(crate) fn worker_filter(&self) -> String {
+        format!("{}.worker.*", self.prefix)
+    }
+
+    /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
+    pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
+        let mut parts = subject.rsplitn(3, '.');
+        let id = JobId::new(parts.next()?).ok()?;
+        let queue = QueueName::new(parts.next()?).ok()?;
+        Some((queue, id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_subject_is_read_back() {
+        let (queue, id) = (QueueName::new("mail").unwrap(), JobId::new("a-1").unwrap());
+        let subject = Names::new("t1").job(&queue, &id);
+        assert_eq!(subject, "t1.queue.mail.a-1");
+        assert_eq!(Names::parse(&subject), Some((queue, id)));
+        assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
+    }
+}

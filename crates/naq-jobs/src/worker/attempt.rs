@@ -1,0 +1,76 @@
+//! One attempt: the handler's future under its limits, with panics caught.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt;
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use super::JobContext;
+use super::registry::Handle;
+use super::verdict::AttemptEnd;
+use crate::wire::{FailureReason, JobFailure};
+
+/// What can end an attempt from outside.
+#[derive(Debug)]
+pub(super) struct Limits<'a> {
+    /// The time limit.
+    pub(super) timeout: Duration,
+    /// The lease has lapsed.
+    pub(super) lost: &'a CancellationToken,
+    /// The worker stops for good.
+    pub(super) abort: &'a CancellationToken,
+}
+
+/// Runs the handler once.
+pub(super) async fn run(
+    handler: &dyn Handle,
+    context: JobContext,
+    payload: &RawValue,
+    limits: &Limits<'_>,
+) -> AttemptEnd {
+    let over = context.cancelled().clone();
+    let end = supervise(handler, context, payload, limits).await;
+    // What the handler has spawned hears of the end here; its own future is dropped by now.
+    over.cancel();
+    end
+}
+
+async fn supervise(
+    handler: &dyn Handle,
+    context: JobContext,
+    payload: &RawValue,
+    limits: &Limits<'_>,
+) -> AttemptEnd {
+    // The handler's code also runs while its future is made, so that is inside the catch, too.
+    let made = std::panic::catch_unwind(AssertUnwindSafe(|| handler.call(context, payload)));
+    let work = match made {
+        Ok(Ok(work)) => work,
+        Ok(Err(failure)) => return AttemptEnd::Failed(failure),
+        Err(panic) => return AttemptEnd::Failed(panicked(&*panic)),
+    };
+    tokio::select! {
+        biased;
+        () = limits.lost.cancelled() => AttemptEnd::LeaseLost,
+        () = limits.abort.cancelled() => AttemptEnd::Interrupted,
+        result = AssertUnwindSafe(work).catch_unwind() => match result {
+            Ok(Ok(value)) => AttemptEnd::Done(value),
+            Ok(Err(failure)) => AttemptEnd::Failed(failure),
+            Err(panic) => AttemptEnd::Failed(panicked(&*panic)),
+        },
+        () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobFailure::new(
+            FailureReason::Timeout,
+            format!("job timed out after {:?}", limits.timeout),
+        )),
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "the panic carries no text".to_owned());
+    JobFailure::new(FailureReason::Panic, text)
+}

@@ -1,0 +1,141 @@
+//! Carries out a verdict: everything but the acknowledgement.
+
+use std::time::Duration;
+
+use super::delivery::Delivered;
+use super::holds::Hold;
+use super::runner::Runner;
+use super::settle::{Recorded, too_large};
+use super::tally::Left;
+use super::verdict::Verdict;
+use crate::server::now_ms;
+use crate::wire::{JobFailure, Outcome, Status};
+use crate::{JobsError, JobsErrorKind};
+
+/// Time that a hand-back is tried: the worker is stopping, and the lease ends by itself.
+const HAND_BACK: Duration = Duration::from_secs(2);
+
+/// Longest error text in an outcome, in bytes, and most causes.
+const MAX_ERROR: (usize, usize) = (16 * 1024, 32);
+
+/// When the job started here, and how long its outcome is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) started_at_ms: u64,
+    pub(super) ttl: Duration,
+}
+
+impl Runner {
+    /// Writes down what came of the attempts.
+    pub(super) async fn conclude(
+        &self,
+        job: &Delivered,
+        hold: &Hold,
+        verdict: Verdict,
+        span: Span,
+    ) -> Result<Left, JobsError> {
+        match verdict {
+            Verdict::Complete(result) => self.complete(job, hold, result, span).await,
+            Verdict::Dead(failure) => self.give_up(job, hold, failure, span).await,
+            Verdict::RetryLater(_) if hold.has_lapsed() => Ok(Left::Abandoned),
+            Verdict::RetryLater(delay) => {
+                let number = job.retries_done + 1;
+                self.settler(job, hold).schedule(number, delay).await?;
+                Ok(Left::Retried)
+            }
+            Verdict::HandBack => self.hand_back(job, hold).await,
+            Verdict::Nothing | Verdict::RetryHere(_) => Ok(Left::Abandoned),
+        }
+    }
+
+    async fn complete(
+        &self,
+        job: &Delivered,
+        hold: &Hold,
+        result: Box<serde_json::value::RawValue>,
+        span: Span,
+    ) -> Result<Left, JobsError> {
+        let size = result.get().len();
+        let mut outcome = self.outcome(job, Status::Completed, span);
+        outcome.result = Some(result);
+        // The attempt ended under a valid lease. Should that lapse while the server does not answer, the result is
+        // still offered: the fence lets the first one win.
+        match self.settler(job, hold).record(&outcome, span.ttl).await {
+            Ok(Recorded::Ours) => Ok(Left::Completed),
+            Ok(Recorded::Other(_)) => Ok(Left::Elsewhere),
+            Err(error) if error.kind() == JobsErrorKind::TooLarge => {
+                let limit = self.link.lease("record the outcome").await?.max_payload();
+                self.give_up(job, hold, too_large(size, limit), span).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn give_up(
+        &self,
+        job: &Delivered,
+        hold: &Hold,
+        mut failure: JobFailure,
+        span: Span,
+    ) -> Result<Left, JobsError> {
+        if hold.has_lapsed() {
+            return Ok(Left::Abandoned);
+        }
+        // An error text may be of any length; the record is cut, the dead letter keeps the payload whole.
+        shorten(&mut failure);
+        let settler = self.settler(job, hold);
+        let mut outcome = self.outcome(job, Status::Failed, span);
+        outcome.error = Some(failure.clone());
+        let recorded = settler.record(&outcome, span.ttl).await?;
+        if recorded == Recorded::Other(Status::Completed) {
+            return Ok(Left::Elsewhere);
+        }
+        settler.bury(&failure).await?;
+        tracing::warn!(id = %job.id, reason = %failure.reason, error = %failure.message, "job failed");
+        Ok(if recorded == Recorded::Ours {
+            Left::Failed
+        } else {
+            Left::Elsewhere
+        })
+    }
+
+    /// Gives the job back to the queue, if it is still ours to give.
+    pub(super) async fn hand_back(&self, job: &Delivered, hold: &Hold) -> Result<Left, JobsError> {
+        if hold.has_lapsed() {
+            return Ok(Left::Abandoned);
+        }
+        self.settler_within(job, hold, HAND_BACK)
+            .hand_back()
+            .await?;
+        Ok(Left::HandedBack)
+    }
+
+    fn outcome(&self, job: &Delivered, status: Status, span: Span) -> Outcome {
+        Outcome {
+            v: 1,
+            id: job.id.to_string(),
+            kind: job.kind.clone(),
+            queue: job.queue.to_string(),
+            status,
+            attempt: job.attempt(),
+            worker: self.worker.to_string(),
+            // 53 bits, so that every JSON reader sees the same number.
+            nonce: fastrand::u64(..) >> 11,
+            started_at_ms: span.started_at_ms,
+            finished_at_ms: now_ms(),
+            result: None,
+            error: None,
+        }
+    }
+}
+
+fn shorten(failure: &mut JobFailure) {
+    failure.causes.truncate(MAX_ERROR.1);
+    for text in std::iter::once(&mut failure.message).chain(&mut failure.causes) {
+        if text.len() > MAX_ERROR.0 {
+            let end = text.floor_char_boundary(MAX_ERROR.0);
+            text.truncate(end);
+            text.push_str(" [...]");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A delivered job: what the message, its subject and its acknowledgement address say.
+
+use std::time::Duration;
+
+use async_nats::Message;
+
+use super::settle::stand_in_id;
+use crate::model::{JobId, QueueName};
+use crate::wire::{Delivery, Names};
+
+/// A job as it was delivered.
+#[derive(Debug)]
+pub(super) struct Delivered {
+    pub(super) message: Message,
+    pub(super) queue: QueueName,
+    pub(super) id: JobId,
+    /// Whether the id was read from the subject, not made up.
+    pub(super) has_valid_id: bool,
+    /// Known once the envelope is read.
+    pub(super) kind: Option<String>,
+    /// Where it is acknowledged.
+    pub(super) reply: String,
+    /// The lease time.
+    pub(super) ack_wait: Duration,
+    /// Its sequence in the stream of jobs.
+    pub(super) sequence: u64,
+    /// Whether it may have been delivered before a restart that made the server forget.
+    pub(super) is_suspect: bool,
+    /// How often this message was delivered, counted from 1.
+    pub(super) deliveries: u32,
+    pub(super) retries_done: u32,
+    pub(super) fence: u64,
+}
+
+impl Delivered {
+    /// Reads a message from the consumer of `queue`; `None` if it is none (no acknowledgement address).
+    pub(super) fn read(message: Message, queue: &QueueName, ack_wait: Duration) -> Option<Self> {
+        let reply = message.reply.as_ref()?.to_string();
+        let (deliveries, sequence) = counts(&reply)?;
+        let headers = Delivery::read(message.headers.as_ref());
+        let parsed = Names::parse(&message.subject).map(|(_, id)| id);
+        Some(Self {
+            has_valid_id: parsed.is_some(),
+            id: parsed.unwrap_or_else(|| stand_in_id(sequence)),
+            queue: queue.clone(),
+            kind: None,
+            reply,
+            ack_wait,
+            sequence,
+            is_suspect: false,
+            deliveries,
+            retries_done: headers.retries_done,
+            fence: headers.fence,
+            message,
+        })
+    }
+
+    /// The attempt, counted from 1.
+    pub(super) fn attempt(&self) -> u32 {
+        self.deliveries.saturating_add(self.retries_done)
+    }
+
+    /// Whether somebody may already have settled this job.
+    pub(super) fn may_be_settled(&self) -> bool {
+        self.is_suspect || self.deliveries > 1 || self.retries_done > 0 || self.fence > 0
+    }
+}
+
+/// Deliveries and stream sequence of an acknowledgement address (ADR-15, both forms).
+fn counts(reply: &str) -> Option<(u32, u64)> {
+    let parts: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+    // stream.consumer.delivered.stream_seq... or domain.account.stream.consumer.delivered.stream_seq...
+    let at = if parts.len() >= 9 { 4 } else { 2 };
+    let delivered: u64 = parts.get(at)?.parse().ok()?;
+    Some((
+        u32::try_from(delivered).unwrap_or(u32::MAX),
+        parts.get(at + 1)?.parse().ok()?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_the_address_are_read() {
+        assert_eq!(
+            counts("$JS.ACK.naq_jobs.naq-worker-mail.3.17.9.1763.0"),
+            Some((3, 17))
+        );
+        let long = "$JS.ACK._.ACC.naq_jobs.naq-worker-mail.2.17.9.1763.0.tok";
+        assert_eq!(counts(long), Some((2, 17)));
+        assert_eq!(counts("_INBOX.x"), None);
+        assert_eq!(counts("$JS.ACK.a.b"), None);
+    }
+}

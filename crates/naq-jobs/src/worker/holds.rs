@@ -1,0 +1,280 @@
+//! The leases that this worker holds: the table, and the task that renews them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::delivery::Delivered;
+use super::lease::Lease;
+use crate::server::Link;
+use crate::wire::RunningJob;
+
+/// Renewals that are under way at the same time.
+const RENEWALS: usize = 256;
+
+/// The leases held now, by the job's sequence in the stream.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Holds {
+    table: Arc<Mutex<Table>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    held: HashMap<u64, Held>,
+    /// Tells two deliveries of one job apart, so that the end of the first does not forget the second.
+    deliveries: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    delivery: u64,
+    lease: Lease,
+    reply: String,
+    moved: Arc<Notify>,
+    lost: CancellationToken,
+    running: Option<RunningJob>,
+}
+
+/// One held lease; dropping it forgets it, however the job ended.
+#[derive(Debug)]
+pub(super) struct Hold {
+    holds: Holds,
+    sequence: u64,
+    delivery: u64,
+    lost: CancellationToken,
+    moved: Arc<Notify>,
+}
+
+impl Holds {
+    /// A job was delivered now.
+    pub(super) fn hold(&self, job: &Delivered) -> Hold {
+        self.insert(job.sequence, job.reply.clone(), job.ack_wait)
+    }
+
+    fn insert(&self, sequence: u64, reply: String, ack_wait: Duration) -> Hold {
+        let (lost, moved) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let lease = Lease::new(Instant::now(), ack_wait);
+        let mut table = self.lock();
+        table.deliveries += 1;
+        let delivery = table.deliveries;
+        let held = Held {
+            delivery,
+            lease,
+            reply,
+            moved: Arc::clone(&moved),
+            lost: lost.clone(),
+            running: None,
+        };
+        if let Some(before) = table.held.insert(sequence, held) {
+            // Only a lapsed one gets here, see `adopt`.
+            before.lost.cancel();
+        }
+        drop(table);
+        Hold {
+            holds: self.clone(),
+            sequence,
+            delivery,
+            lost,
+            moved,
+        }
+    }
+
+    /// Takes a further delivery of a job that is held here already: `true` if there is one, which then goes on under
+    /// the new lease and is acknowledged on the new `reply`.
+    ///
+    /// A server that was killed forgets the last deliveries before it, and delivers them again when it is back.
+    pub(super) fn adopt(&self, job: &Delivered) -> bool {
+        self.prolong(job.sequence, &job.reply, job.ack_wait)
+    }
+
+    fn prolong(&self, sequence: u64, reply: &str, ack_wait: Duration) -> bool {
+        let now = Instant::now();
+        let mut table = self.lock();
+        let Some(held) = table
+            .held
+            .get_mut(&sequence)
+            .filter(|held| !held.lost.is_cancelled())
+        else {
+            return false;
+        };
+        if held.lease.check(now) {
+            return false;
+        }
+        held.lease = Lease::new(now, ack_wait);
+        reply.clone_into(&mut held.reply);
+        held.moved.notify_one();
+        true
+    }
+
+    /// The jobs whose attempts run now, oldest first.
+    pub(super) fn running(&self) -> Vec<RunningJob> {
+        let mut list: Vec<_> = self
+            .lock()
+            .held
+            .values()
+            .filter_map(|held| held.running.clone())
+            .collect();
+        list.sort_by_key(|job| job.started_at_ms);
+        list
+    }
+
+    /// Renews what is due and gives up what has lapsed, until `stop`; `ack_wait` is the shortest of the queues'.
+    pub(super) async fn keep(&self, link: &Link, ack_wait: Duration, stop: &CancellationToken) {
+        let mut tick = tokio::time::interval((ack_wait / 12).max(Duration::from_millis(20)));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            let due = self.due(Instant::now());
+            if due.is_empty() {
+                continue;
+            }
+            let Ok(conn) = link.lease("renew a lease").await else {
+                continue;
+            };
+            futures::stream::iter(due)
+                .for_each_concurrent(RENEWALS, async |(key, reply)| {
+                    let sent = Instant::now();
+                    match conn.request(reply, "+WPI").await {
+                        Ok(_) => self.renewed(key, sent),
+                        Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
+                    }
+                })
+                .await;
+        }
+    }
+
+    /// The leases to renew; those that have lapsed are given up.
+    fn due(&self, now: Instant) -> Vec<(u64, String)> {
+        let mut due = Vec::new();
+        for (key, held) in &mut self.lock().held {
+            if held.lease.check(now) {
+                held.lost.cancel();
+            } else if held.lease.is_due(now) {
+                due.push((*key, held.reply.clone()));
+            }
+        }
+        due
+    }
+
+    fn renewed(&self, key: u64, sent: Instant) {
+        if let Some(held) = self.lock().held.get_mut(&key) {
+            held.lease.renewed(sent, Instant::now());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hold {
+    /// Fires when the lease has lapsed.
+    pub(super) fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
+    /// Where the job is acknowledged now; `None` if another delivery has taken its place.
+    pub(super) fn reply(&self) -> Option<String> {
+        self.with(|held| held.reply.clone())
+    }
+
+    /// Completes when [`Self::reply`] has changed since the last call.
+    pub(super) async fn moved(&self) {
+        self.moved.notified().await;
+    }
+
+    /// Whether the lease has lapsed by now, also if nobody has looked at the clock for a while (a stopped process).
+    pub(super) fn has_lapsed(&self) -> bool {
+        let lapsed = self
+            .with(|held| held.lease.check(Instant::now()))
+            .unwrap_or(true);
+        if lapsed {
+            self.lost.cancel();
+        }
+        lapsed
+    }
+
+    /// Shows the attempt in [`Holds::running`].
+    pub(super) fn runs(&self, job: RunningJob) {
+        self.with(|held| held.running = Some(job));
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Held) -> T) -> Option<T> {
+        let mut table = self.holds.lock();
+        let held = table.held.get_mut(&self.sequence);
+        held.filter(|held| held.delivery == self.delivery).map(look)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut table = self.holds.lock();
+        if table
+            .held
+            .get(&self.sequence)
+            .is_some_and(|held| held.delivery == self.delivery)
+        {
+            table.held.remove(&self.sequence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(3);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_nobody_renews_is_given_up_and_forgotten() {
+        let holds = Holds::default();
+        let hold = holds.insert(7, "reply".into(), WAIT);
+        assert!(holds.due(Instant::now()).is_empty());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(holds.due(Instant::now()).len(), 1);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(hold.has_lapsed());
+        assert!(hold.lost().is_cancelled());
+        holds.renewed(7, Instant::now());
+        assert!(hold.has_lapsed());
+        drop(hold);
+        assert!(holds.lock().held.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_delivery_of_a_held_job_renews_it_and_moves_its_acknowledgement() {
+        let holds = Holds::default();
+        let hold = holds.insert(7, "first".into(), WAIT);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(holds.prolong(7, "second", WAIT));
+        assert!(!holds.prolong(8, "other", WAIT));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(!hold.has_lapsed());
+        assert_eq!(hold.reply().as_deref(), Some("second"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lapsed_hold_gives_way_to_a_new_delivery() {
+        let holds = Holds::default();
+        let old = holds.insert(7, "first".into(), WAIT);
+        tokio::time::advance(WAIT).await;
+        assert!(!holds.prolong(7, "second", WAIT));
+        let new = holds.insert(7, "second".into(), WAIT);
+        assert!(old.lost().is_cancelled());
+        assert_eq!(old.reply(), None);
+        drop(old);
+        assert_eq!(
+            new.reply().as_deref(),
+            Some("second"),
+            "the end of the old one touches nothing"
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! The worker: pulls jobs, runs handlers, renews leases, settles.
+//!
+//! ```text
+//!   pull_loop ──► delivery ──► runner ──► attempt ──► verdict ──► settle
+//!   (puller,       (message     (one job,  (handler,   (pure)      (outcome under the fence,
+//!    slots: pure)   read)        its hold)  limits)                 dead letter, retry, ack)
+//!                                  │
+//!                                holds ── renews all leases (lease: pure)
+//! ```
+//!
+//! `docs/design/0001-first-job.md` has the failure table.
+
+mod attempt;
+mod builder;
+mod command;
+mod conclude;
+mod context;
+mod delivery;
+mod failure;
+mod holds;
+mod lease;
+mod presence;
+mod pull_loop;
+mod puller;
+mod registry;
+mod runner;
+mod running;
+mod seen;
+mod settle;
+mod slots;
+mod tally;
+mod verdict;
+
+pub use builder::Worker;
+pub use command::EXIT_FATAL;
+pub use context::JobContext;
+pub use failure::JobError;
+pub use running::RunningWorker;
+pub use tally::StopReport;

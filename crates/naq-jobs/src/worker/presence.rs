@@ -1,0 +1,134 @@
+//! Shows the worker to others: a record that expires when the worker falls silent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use tokio_util::sync::CancellationToken;
+
+use super::holds::Holds;
+use crate::server::{Link, purge, repair_streams};
+use crate::wire::{WorkerRecord, WorkerStatus};
+use crate::{JobsError, JobsErrorKind};
+
+/// How often a change is looked for; a busy worker writes at most this often.
+const CHANGE: Duration = Duration::from_millis(500);
+
+/// Keeps the record of one worker.
+#[derive(Debug)]
+pub(super) struct Presence {
+    pub(super) link: Link,
+    pub(super) holds: Holds,
+    pub(super) worker: Arc<str>,
+    pub(super) queues: Vec<String>,
+    pub(super) concurrency: u32,
+    pub(super) started_at_ms: u64,
+}
+
+impl Presence {
+    /// Writes the record on each change and at each heartbeat, until `gone`; then removes it. No failure here
+    /// touches a job.
+    pub(super) async fn keep(&self, stopping: &CancellationToken, gone: &CancellationToken) {
+        let beat = self.link.settings().workers.heartbeat_interval;
+        let mut tick = tokio::time::interval(CHANGE.min(beat));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut shown: Option<(WorkerRecord, tokio::time::Instant)> = None;
+        loop {
+            tokio::select! {
+                () = gone.cancelled() => break,
+                _ = tick.tick() => {}
+            }
+            let now = self.record(stopping.is_cancelled());
+            let is_old = shown
+                .as_ref()
+                .is_none_or(|(old, at)| *old != now || at.elapsed() >= beat);
+            if !is_old {
+                continue;
+            }
+            match self.write(&now).await {
+                Ok(()) => shown = Some((now, tokio::time::Instant::now())),
+                Err(error) => {
+                    tracing::debug!(%error, "the worker could not show itself");
+                    if error.kind() == JobsErrorKind::Unavailable {
+                        drop(repair_streams(&self.link).await);
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.remove().await {
+            tracing::debug!(%error, "the worker's record is left to expire");
+        }
+    }
+
+    fn record(&self, is_stopping: bool) -> WorkerRecord {
+        let running = self.holds.running();
+        let status = match (is_stopping, running.is_empty()) {
+            (true, _) => WorkerStatus::Stopping,
+            (false, true) => WorkerStatus::Idle,
+            (false, false) => WorkerStatus::Busy,
+        };
+        WorkerRecord {
+            v: 1,
+            worker_id: self.worker.to_string(),
+            hostname: hostname(),
+            pid: std::process::id(),
+            status,
+            queues: self.queues.clone(),
+            concurrency: self.concurrency,
+            running,
+            started_at_ms: self.started_at_ms,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    async fn write(&self, record: &WorkerRecord) -> Result<(), JobsError> {
+        let context = "show the worker";
+        let conn = self.link.lease(context).await?;
+        let mut fields = HeaderMap::new();
+        let ttl = self.link.settings().workers.ttl.as_secs().max(1);
+        fields.insert("Nats-TTL", format!("{ttl}s"));
+        let body = serde_json::to_vec(record).unwrap_or_default();
+        let subject = self.link.names().worker(&self.worker);
+        conn.publish_acked(subject, fields, body)
+            .await
+            .map(drop)
+            .map_err(|e| JobsError::connection(context, e))
+    }
+
+    async fn remove(&self) -> Result<(), JobsError> {
+        let conn = self.link.lease("remove the worker's record").await?;
+        let names = self.link.names();
+        purge(&conn, &names.workers_stream(), &names.worker(&self.worker))
+            .await
+            .map(drop)
+    }
+}
+
+/// `<name>-<pid>-<random>`, or with the host for a name; fit for a subject.
+pub(super) fn worker_id(name: Option<&str>) -> String {
+    let name = name.map_or_else(|| format!("naq-worker-{}", hostname()), str::to_owned);
+    let name: String = name
+        .chars()
+        .take(80)
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    format!(
+        "{name}-{}-{:06x}",
+        std::process::id(),
+        fastrand::u32(..1 << 24)
+    )
+}
+
+/// The name of this host.
+pub(super) fn hostname() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,311 @@
+//! The loop around [`Puller`]: one queue, one inbox per connection epoch.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::Message;
+use naq_connection::{Connection, Phase, Subscription};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::delivery::Delivered;
+use super::puller::{Event, Lost, Puller, Timing};
+use super::runner::Runner;
+use super::seen::Seen;
+use super::slots::Slots;
+use crate::model::QueueName;
+use crate::server::{ensure_consumer, repair_streams};
+use crate::wire::text;
+use crate::{JobsError, JobsErrorKind};
+
+/// Longest wait of the loop when nothing is to be expected.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// The slots of a worker, shared by its queues.
+#[derive(Debug, Clone)]
+pub(super) struct SharedSlots(Arc<(Mutex<Slots>, Notify)>);
+
+impl SharedSlots {
+    pub(super) fn new(capacity: u32, lanes: usize) -> Self {
+        Self(Arc::new((
+            Mutex::new(Slots::new(capacity, lanes)),
+            Notify::new(),
+        )))
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Slots) -> T) -> T {
+        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A slot became free: all queues look again.
+    fn freed(&self, change: impl FnOnce(&mut Slots)) {
+        self.with(change);
+        self.0.1.notify_waiters();
+    }
+}
+
+/// Pulls from one queue.
+pub(super) struct PullLoop {
+    pub(super) runner: Arc<Runner>,
+    pub(super) queue: QueueName,
+    pub(super) lane: usize,
+    pub(super) slots: SharedSlots,
+    pub(super) jobs: TaskTracker,
+    /// The consumer and its lease time.
+    pub(super) consumer: (String, Duration),
+    pub(super) seen: Seen,
+}
+
+/// Gives a slot back when the job has left it.
+struct Slot {
+    slots: SharedSlots,
+    lane: usize,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.slots.freed(|slots| slots.finished(self.lane));
+    }
+}
+
+/// How a connection epoch ended for the loop.
+enum Over {
+    /// The worker stops.
+    Stopped,
+    /// The connection is a new one, or is being restored.
+    Again,
+    /// The connection was given up.
+    Lost,
+}
+
+/// What one connection epoch offers.
+struct Inbox {
+    conn: Connection,
+    subject: String,
+    replies: Subscription,
+    epoch: u64,
+}
+
+impl PullLoop {
+    /// Pulls until the worker stops. Ends with an error only if the connection is lost for good.
+    pub(super) async fn run(mut self) -> Result<(), JobsError> {
+        let mut puller = Puller::new(Timing::of(self.consumer.1), Instant::now());
+        let stopping = self.runner.stopping.clone();
+        let result = loop {
+            let inbox = tokio::select! {
+                () = stopping.cancelled() => return Ok(()),
+                inbox = self.open() => inbox,
+            };
+            match inbox {
+                Ok(inbox) => {
+                    let lost = puller.on(Event::Reconnected, Instant::now());
+                    self.give_back(lost);
+                    let queues = &self.runner.link.settings().queues;
+                    self.seen
+                        .reconnected(queues.max_ack_pending_of(self.queue.as_str()));
+                    match self.epoch(inbox, &mut puller).await {
+                        Over::Stopped => break Ok(()),
+                        Over::Again => {}
+                        Over::Lost => {
+                            let context = "keep the connection: it was given up \
+                                           (`nats.max_reconnect_attempts`)";
+                            break Err(JobsError::new(JobsErrorKind::Disconnected, context));
+                        }
+                    }
+                }
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(queue = %self.queue, %error, "waiting for the server");
+                    let lost = puller.failed(Instant::now());
+                    self.give_back(lost);
+                    let wake = puller.wake_at(Instant::now()).unwrap_or_else(Instant::now);
+                    tokio::select! {
+                        () = stopping.cancelled() => break Ok(()),
+                        () = tokio::time::sleep_until(wake) => {}
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.give_back(puller.on(Event::Reconnected, Instant::now()));
+        result
+    }
+
+    async fn open(&self) -> Result<Inbox, JobsError> {
+        let failed = |e| JobsError::connection(format!("listen for jobs of {}", self.queue), e);
+        let conn = self.runner.link.lease("listen for jobs").await?;
+        let epoch = conn.state().epoch;
+        let subject = conn.new_inbox();
+        let replies = conn.subscribe(subject.clone()).await.map_err(failed)?;
+        Ok(Inbox {
+            conn,
+            subject,
+            replies,
+            epoch,
+        })
+    }
+
+    /// Pulls over one connection epoch.
+    async fn epoch(&mut self, mut inbox: Inbox, puller: &mut Puller) -> Over {
+        let stopping = self.runner.stopping.clone();
+        let mut states = inbox.conn.states();
+        let slots = self.slots.clone();
+        loop {
+            // Registered before looking at the slots, so that none that is freed meanwhile is missed.
+            let freed = slots.0.1.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            self.ask(&inbox, puller).await;
+            let now = Instant::now();
+            let wake = puller.wake_at(now).unwrap_or(now + IDLE);
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => {
+                    self.drain(inbox).await;
+                    return Over::Stopped;
+                }
+                changed = states.changed() => {
+                    let state = *states.borrow_and_update();
+                    if matches!(state.phase, Phase::Failed { .. }) {
+                        return Over::Lost;
+                    }
+                    if changed.is_err() || state.epoch != inbox.epoch || !state.is_connected() {
+                        return Over::Again;
+                    }
+                }
+                message = inbox.replies.next() => match message {
+                    Some(message) => self.on_message(message, puller),
+                    None => return Over::Again,
+                },
+                () = &mut freed => {}
+                () = tokio::time::sleep_until(wake) => {
+                    let lost = puller.tick(Instant::now());
+                    if lost != Lost::Nothing {
+                        tracing::warn!(queue = %self.queue, "no heartbeat from the server; asking again");
+                    }
+                    self.give_back(lost);
+                }
+            }
+        }
+    }
+
+    /// Makes the consumer again if it is missing, and asks for jobs if slots are free.
+    async fn ask(&mut self, inbox: &Inbox, puller: &mut Puller) {
+        if puller.is_missing(Instant::now()) {
+            match ensure_consumer(&inbox.conn, &self.runner.link, &self.queue).await {
+                Ok(consumer) => {
+                    self.consumer = consumer;
+                    puller.found(Instant::now());
+                }
+                Err(error) => {
+                    tracing::warn!(queue = %self.queue, %error, "the consumer is missing");
+                    if error.kind() == JobsErrorKind::Unavailable {
+                        drop(repair_streams(&self.runner.link).await);
+                    }
+                    self.give_back(puller.failed(Instant::now()));
+                    return;
+                }
+            }
+        }
+        if !puller.may_ask(Instant::now()) {
+            return;
+        }
+        let count = self.slots.with(|slots| slots.grant(self.lane));
+        if count == 0 {
+            return;
+        }
+        puller.asked(count, Instant::now());
+        let timing = Timing::of(self.consumer.1);
+        let request = serde_json::json!({
+            "batch": count,
+            "expires": nanos(timing.expires),
+            "idle_heartbeat": nanos(timing.heartbeat),
+        });
+        let stream = self.runner.link.names().jobs_stream();
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.consumer.0);
+        let body = request.to_string();
+        if let Err(error) = inbox
+            .conn
+            .publish_with_reply(subject, inbox.subject.clone(), body)
+            .await
+        {
+            tracing::warn!(queue = %self.queue, %error, "could not ask for jobs");
+            self.give_back(puller.failed(Instant::now()));
+        }
+    }
+
+    fn on_message(&mut self, message: Message, puller: &mut Puller) {
+        let event = classify(&message);
+        if event == Event::Missing {
+            tracing::warn!(queue = %self.queue, "the consumer was deleted; making it again");
+        }
+        let lost = puller.on(event, Instant::now());
+        self.give_back(lost);
+        if event == Event::Job {
+            self.start(message);
+        }
+    }
+
+    fn start(&mut self, message: Message) {
+        let (runner, lane) = (Arc::clone(&self.runner), self.lane);
+        self.slots.with(|slots| slots.arrived(lane));
+        let slot = Slot {
+            slots: self.slots.clone(),
+            lane,
+        };
+        let Some(mut job) = Delivered::read(message, &self.queue, self.consumer.1) else {
+            return;
+        };
+        job.is_suspect = self.seen.note(job.sequence);
+        if runner.holds.adopt(&job) {
+            tracing::info!(id = %job.id, "delivered again while it runs here: it goes on");
+            return;
+        }
+        drop(self.jobs.spawn(async move { runner.take(job, slot).await }));
+    }
+
+    /// Withdraws the requests and hands back what was already on its way.
+    async fn drain(&mut self, mut inbox: Inbox) {
+        if inbox.replies.drain().await.is_err() {
+            return;
+        }
+        let deadline = tokio::time::sleep(Duration::from_secs(1));
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                message = inbox.replies.next() => match message {
+                    Some(message) if classify(&message) == Event::Job => self.start(message),
+                    Some(_) => {}
+                    None => return,
+                },
+                () = &mut deadline => return,
+            }
+        }
+    }
+
+    fn give_back(&self, lost: Lost) {
+        if let Lost::Credits(count @ 1..) = lost {
+            self.slots.freed(|slots| slots.returned(self.lane, count));
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What a message on the inbox means (ADR-13).
+fn classify(message: &Message) -> Event {
+    let Some(status) = message.status.map(|s| s.as_u16()) else {
+        return Event::Job;
+    };
+    let pending = text(message.headers.as_ref(), "Nats-Pending-Messages");
+    let pending = pending.and_then(|n| n.parse().ok());
+    match (status, message.description.as_deref().unwrap_or_default()) {
+        (100, _) => Event::Heartbeat,
+        (404 | 408, _) => Event::Ended(pending),
+        (409, text) if text.contains("Consumer Deleted") => Event::Missing,
+        (409, text) if text.contains("Batch Completed") => Event::Ended(pending),
+        _ => Event::NoResponders,
+    }
+}

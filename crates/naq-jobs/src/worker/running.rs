@@ -1,0 +1,188 @@
+//! A running worker: its tasks, and how it stops.
+//!
+//! ```text
+//!   start ──► PULLING ── stop(grace) ──► DRAINING ── all settled ──────────────► STOPPED
+//!                │                          │ grace over                            ▲
+//!                │                          └──► ABORTING: running jobs are ────────┤
+//!                │                               cancelled and handed back          │
+//!                └── dropped ──► ABORTING without waiting; leases end by themselves ┘
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::builder::Plan;
+use super::holds::Holds;
+use super::presence::{Presence, worker_id};
+use super::pull_loop::{PullLoop, SharedSlots};
+use super::runner::Runner;
+use super::seen::Seen;
+use super::tally::{StopReport, Tally};
+use crate::server::{ensure_consumer, now_ms};
+use crate::{JobsError, JobsErrorKind};
+
+/// Acknowledgements that may be unanswered at the same time.
+const ANSWERING: usize = 1024;
+
+/// Time that cancelled jobs get to be handed back.
+const HAND_BACK: Duration = Duration::from_secs(3);
+
+/// A running worker. Dropping it aborts its jobs; [`RunningWorker::stop`] ends it well.
+#[derive(Debug)]
+pub struct RunningWorker {
+    runner: Arc<Runner>,
+    jobs: TaskTracker,
+    loops: JoinSet<Result<(), JobsError>>,
+    /// Renewal and presence, which go on until all jobs are settled.
+    keepers: JoinSet<()>,
+    gone: CancellationToken,
+}
+
+/// Makes the consumers and starts the tasks.
+pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
+    let conn = plan.link.lease("prepare the queues").await?;
+    let mut consumers = Vec::with_capacity(plan.queues.len());
+    for queue in &plan.queues {
+        consumers.push(ensure_consumer(&conn, &plan.link, queue).await?);
+    }
+    drop(conn);
+    let shortest = consumers
+        .iter()
+        .map(|c| c.1)
+        .min()
+        .unwrap_or(Duration::from_secs(30));
+    let runner = Arc::new(Runner {
+        link: plan.link.clone(),
+        registry: plan.registry.clone(),
+        worker: worker_id(plan.name.as_deref()).into(),
+        holds: Holds::default(),
+        permits: Semaphore::new(usize::try_from(plan.concurrency).unwrap_or(1)),
+        answering: Semaphore::new(ANSWERING),
+        stopping: CancellationToken::new(),
+        abort: CancellationToken::new(),
+        tally: Tally::default(),
+    });
+    let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
+    let keepers = keep(&runner, &plan, shortest, &gone);
+    let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
+    let mut loops = JoinSet::new();
+    for (lane, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
+        let (runner, jobs, slots) = (Arc::clone(&runner), jobs.clone(), slots.clone());
+        loops.spawn(
+            PullLoop {
+                runner,
+                queue,
+                lane,
+                slots,
+                jobs,
+                consumer,
+                seen: Seen::default(),
+            }
+            .run(),
+        );
+    }
+    tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
+    Ok(RunningWorker {
+        runner,
+        jobs,
+        loops,
+        keepers,
+        gone,
+    })
+}
+
+/// The tasks that go on until all jobs are settled: renewal and presence.
+fn keep(
+    runner: &Arc<Runner>,
+    plan: &Plan,
+    ack_wait: Duration,
+    gone: &CancellationToken,
+) -> JoinSet<()> {
+    let mut keepers = JoinSet::new();
+    let presence = Presence {
+        link: plan.link.clone(),
+        holds: runner.holds.clone(),
+        worker: Arc::clone(&runner.worker),
+        queues: plan.queues.iter().map(ToString::to_string).collect(),
+        concurrency: plan.concurrency,
+        started_at_ms: now_ms(),
+    };
+    let (renewing, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move { renewing.holds.keep(&renewing.link, ack_wait, &until).await });
+    let (stopping, until) = (runner.stopping.clone(), gone.clone());
+    keepers.spawn(async move { presence.keep(&stopping, &until).await });
+    keepers
+}
+
+impl RunningWorker {
+    /// The worker's id, as others see it.
+    pub fn id(&self) -> &str {
+        &self.runner.worker
+    }
+
+    /// What it did so far.
+    pub fn report(&self) -> StopReport {
+        self.runner.tally.report()
+    }
+
+    /// Completes when the worker cannot go on: the connection is lost for good. Normally it never does.
+    ///
+    /// # Cancel safety
+    /// Safe to drop and call again.
+    pub async fn failed(&mut self) -> JobsError {
+        while let Some(ended) = self.loops.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return error,
+                Err(join) => {
+                    return JobsError::new(JobsErrorKind::Worker, "pull jobs").because(join);
+                }
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Stops: takes no more jobs, gives the running ones `grace` to finish, then cancels them and hands them back.
+    ///
+    /// Bounded by `grace` plus a few seconds, also while the server is down.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the worker is aborted as by dropping it.
+    pub async fn stop(mut self, grace: Duration) -> StopReport {
+        self.runner.stopping.cancel();
+        while self.loops.join_next().await.is_some() {}
+        self.jobs.close();
+        if tokio::time::timeout(grace, self.jobs.wait()).await.is_err() {
+            self.runner.abort.cancel();
+            if tokio::time::timeout(HAND_BACK, self.jobs.wait())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    jobs = self.jobs.len(),
+                    "stopped before all jobs were handed back; the server delivers them again"
+                );
+            }
+        }
+        self.gone.cancel();
+        let keepers = async { while self.keepers.join_next().await.is_some() {} };
+        if tokio::time::timeout(HAND_BACK, keepers).await.is_err() {
+            self.keepers.abort_all();
+        }
+        tracing::info!(worker = %self.runner.worker, report = ?self.report(), "worker stopped");
+        self.report()
+    }
+}
+
+impl Drop for RunningWorker {
+    fn drop(&mut self) {
+        self.runner.stopping.cancel();
+        self.runner.abort.cancel();
+        self.gone.cancel();
+    }
+}

@@ -1,0 +1,316 @@
+//! Settling: the outcome under the fence, the dead letter, the retry, the acknowledgement. Each step is confirmed.
+
+use std::time::{Duration, SystemTime};
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use naq_connection::{Connection, ConnectionError, ConnectionErrorKind};
+
+use super::delivery::Delivered;
+use super::holds::Hold;
+use crate::model::JobId;
+use crate::results::parse;
+use crate::server::{Link, Stored, last_at_leader, now_ms, repair_streams, rfc3339};
+use crate::wire::{
+    DeadHeaders, FailureReason, JobFailure, Outcome, Status, dead_headers, headers, passed_on,
+};
+use crate::{JobsError, JobsErrorKind};
+
+/// The server's codes for "wrong last sequence".
+const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
+
+/// Waits between two tries of a step: the first, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// Who recorded the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// This attempt.
+    Ours,
+    /// Another one, before.
+    Other(Status),
+}
+
+/// Settles one delivered job; every step is tried again until `deadline`.
+#[derive(Debug)]
+pub(super) struct Settler<'a> {
+    pub(super) link: &'a Link,
+    pub(super) job: &'a Delivered,
+    pub(super) hold: &'a Hold,
+    pub(super) worker: &'a str,
+    pub(super) deadline: tokio::time::Instant,
+}
+
+impl Settler<'_> {
+    /// The outcome that is already there, if it is newer than the fence.
+    pub(super) async fn existing(&self) -> Result<Option<Status>, JobsError> {
+        let found = self
+            .stored()
+            .await?
+            .filter(|found| found.sequence > self.job.fence);
+        found
+            .map(|found| parse(&found.subject, &found.payload).map(|o| o.status))
+            .transpose()
+    }
+
+    /// Writes the outcome, if nobody has.
+    pub(super) async fn record(
+        &self,
+        outcome: &Outcome,
+        ttl: Duration,
+    ) -> Result<Recorded, JobsError> {
+        let body: Bytes = serde_json::to_vec(outcome)
+            .map_err(|e| {
+                JobsError::new(JobsErrorKind::InvalidPayload, "write the outcome").because(e)
+            })?
+            .into();
+        let (body, subject) = (&body, &self.link.names().result(&self.job.id));
+        let mut fence = self.job.fence;
+        loop {
+            let sent = self
+                .persist(move |conn| async move {
+                    let fields = outcome_headers(outcome, ttl, fence);
+                    match conn
+                        .publish_acked(subject.clone(), fields, body.clone())
+                        .await
+                    {
+                        Ok(_) => Ok(Ok(())),
+                        Err(e) => match wrong_sequence(&e) {
+                            Some(there) => Ok(Err(there)),
+                            None => Err(JobsError::connection("record the outcome", e)),
+                        },
+                    }
+                })
+                .await?;
+            match sent {
+                Ok(()) => return Ok(Recorded::Ours),
+                // The failed outcome that this run was to replace has expired: now none may exist.
+                Err(0) if fence != 0 => fence = 0,
+                Err(_) => return self.recorded_by(outcome.nonce).await,
+            }
+        }
+    }
+
+    /// Reads whose outcome is there.
+    async fn recorded_by(&self, nonce: u64) -> Result<Recorded, JobsError> {
+        let Some(found) = self.stored().await? else {
+            return Err(JobsError::new(
+                JobsErrorKind::Conflict,
+                "read the outcome: it has gone",
+            ));
+        };
+        let outcome = parse(&found.subject, &found.payload)?;
+        Ok(if outcome.nonce == nonce {
+            Recorded::Ours
+        } else {
+            Recorded::Other(outcome.status)
+        })
+    }
+
+    /// Whether the job's dead letter is there.
+    pub(super) async fn has_dead_letter(&self) -> Result<bool, JobsError> {
+        let stream = &self.link.names().dead_stream();
+        let subject = &self.link.names().dead(&self.job.queue, &self.job.id);
+        let found = self
+            .persist(move |conn| async move { last_at_leader(&conn, stream, subject).await })
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// The record on the result subject.
+    async fn stored(&self) -> Result<Option<Stored>, JobsError> {
+        let stream = &self.link.names().results_stream();
+        let subject = &self.link.names().result(&self.job.id);
+        self.persist(move |conn| async move { last_at_leader(&conn, stream, subject).await })
+            .await
+    }
+
+    /// Writes the dead letter: the whole body, and as many headers as fit.
+    pub(super) async fn bury(&self, failure: &JobFailure) -> Result<(), JobsError> {
+        let subject = &self.link.names().dead(&self.job.queue, &self.job.id);
+        let original = self.job.message.headers.as_ref();
+        let queue = self.job.queue.to_string();
+        let full = dead_headers(
+            original,
+            &DeadHeaders {
+                failure,
+                kind: self.job.kind.as_deref(),
+                queue: &queue,
+                attempt: self.job.attempt(),
+                worker: self.worker,
+                at_ms: now_ms(),
+            },
+        );
+        let mut short = HeaderMap::new();
+        short.insert(headers::REASON, failure.reason.as_str());
+        // A foreign message may fill max_payload to the last byte; then the reason is in the outcome only.
+        for fields in &[full, short, HeaderMap::new()] {
+            let body = &self.job.message.payload;
+            let done = self
+                .persist(move |conn| async move {
+                    match conn
+                        .publish_acked(subject.clone(), fields.clone(), body.clone())
+                        .await
+                    {
+                        Ok(_) => Ok(true),
+                        Err(e) if *e.kind() == ConnectionErrorKind::PayloadTooLarge => Ok(false),
+                        Err(e) => Err(JobsError::connection("write the dead letter", e)),
+                    }
+                })
+                .await?;
+            if done {
+                return Ok(());
+            }
+        }
+        Err(JobsError::new(
+            JobsErrorKind::TooLarge,
+            "write the dead letter: the body alone is too large",
+        ))
+    }
+
+    /// Schedules retry `number` at the server.
+    pub(super) async fn schedule(&self, number: u32, delay: Duration) -> Result<(), JobsError> {
+        let job = self.job;
+        let due = SystemTime::now()
+            .checked_add(delay)
+            .and_then(rfc3339)
+            .ok_or_else(|| {
+                JobsError::new(
+                    JobsErrorKind::Configuration,
+                    "schedule a retry after the year 9999",
+                )
+            })?;
+        let mut fields = passed_on(job.message.headers.as_ref());
+        fields.insert("Nats-Schedule", format!("@at {due}"));
+        fields.insert(
+            "Nats-Schedule-Target",
+            self.link.names().job(&job.queue, &job.id),
+        );
+        // The fence is part of the id: a requeued job begins its retries anew.
+        fields.insert("Nats-Msg-Id", format!("{}:{}:{number}", job.id, job.fence));
+        fields.insert(headers::RETRY, number.to_string());
+        if job.fence > 0 {
+            fields.insert(headers::FENCE, job.fence.to_string());
+        }
+        let (fields, subject) = (&fields, &self.link.names().schedule(&job.queue, &job.id));
+        self.persist(move |conn| async move {
+            conn.publish_acked(subject.clone(), fields.clone(), job.message.payload.clone())
+                .await
+                .map_err(|e| JobsError::connection("schedule a retry", e))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Acknowledges the job. Everything that counts is written by now, so an acknowledgement that stays unanswered is
+    /// left alone: the job comes again, is found settled, and is acknowledged then. (A server that was killed has
+    /// forgotten the last deliveries before it, and does not answer their acknowledgements.)
+    pub(super) async fn ack(&self) -> Result<(), JobsError> {
+        self.answer("+ACK").await
+    }
+
+    /// Gives the job back to the queue. Only under a valid lease: a late one makes a further delivery.
+    pub(super) async fn hand_back(&self) -> Result<(), JobsError> {
+        self.answer("-NAK").await
+    }
+
+    async fn answer(&self, word: &'static str) -> Result<(), JobsError> {
+        self.persist(move |conn| async move {
+            loop {
+                let Some(reply) = self.hold.reply() else {
+                    return Ok(());
+                };
+                let answer = tokio::select! {
+                    answer = conn.request(reply, word) => answer,
+                    // Delivered again meanwhile: that delivery is the one to be answered.
+                    () = self.hold.moved() => continue,
+                };
+                return match answer {
+                    Err(e) if matches!(e.kind(), ConnectionErrorKind::Deadline { .. }) => {
+                        tracing::debug!(id = %self.job.id, word, "unanswered; the job will come again");
+                        Ok(())
+                    }
+                    answer => answer
+                        .map(drop)
+                        .map_err(|e| JobsError::connection(format!("answer {word}"), e)),
+                };
+            }
+        })
+        .await
+    }
+
+    /// Tries a step until it is decided, or the deadline has passed.
+    async fn persist<T, Fut>(&self, step: impl Fn(Connection) -> Fut) -> Result<T, JobsError>
+    where
+        Fut: Future<Output = Result<T, JobsError>>,
+    {
+        let mut pause = PAUSE.0;
+        loop {
+            let result = match self.link.lease("settle a job").await {
+                Ok(conn) => step(conn).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) if error.is_transient() => {
+                    let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+                    if tokio::time::Instant::now() + wait > self.deadline {
+                        return Err(error);
+                    }
+                    tracing::debug!(id = %self.job.id, %error, "a step of settling is tried again");
+                    if error.kind() == JobsErrorKind::Unavailable {
+                        drop(repair_streams(self.link).await);
+                    }
+                    tokio::time::sleep(wait).await;
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+                decided => return decided,
+            }
+        }
+    }
+}
+
+fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
+    fields.insert("Nats-TTL", format!("{}s", ttl.as_secs().max(1)));
+    let status = match outcome.status {
+        Status::Completed => "completed",
+        Status::Failed => "failed",
+    };
+    fields.insert(headers::STATUS, status);
+    fields
+}
+
+/// If this is the refusal of the fence: the sequence that is there instead.
+fn wrong_sequence(error: &ConnectionError) -> Option<u64> {
+    let ConnectionErrorKind::Api {
+        err_code,
+        description,
+        ..
+    } = error.kind()
+    else {
+        return None;
+    };
+    WRONG_SEQUENCE.contains(err_code).then(|| {
+        description
+            .rsplit(' ')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0)
+    })
+}
+
+/// The failure of a job whose result is too large to be recorded.
+pub(super) fn too_large(size: usize, limit: usize) -> JobFailure {
+    JobFailure::new(
+        FailureReason::InvalidResult,
+        format!(
+            "the result has {size} bytes; the server takes {limit} (max_payload), headers included"
+        ),
+    )
+}
+
+/// The id under which a message with an impossible subject is kept.
+pub(super) fn stand_in_id(sequence: u64) -> JobId {
+    JobId::new(format!("seq-{sequence}")).unwrap_or_else(|_| JobId::generate())
+}

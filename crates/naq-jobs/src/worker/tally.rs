@@ -1,0 +1,80 @@
+//! What a worker has done since its start.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts how jobs left the worker.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) completed: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) retried: AtomicU64,
+    pub(super) handed_back: AtomicU64,
+    pub(super) abandoned: AtomicU64,
+}
+
+/// How a job left this worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Its result is recorded.
+    Completed,
+    /// It is in the dead letters.
+    Failed,
+    /// Its retry is scheduled.
+    Retried,
+    /// It is back in the queue.
+    HandedBack,
+    /// Settled by somebody else, before.
+    Elsewhere,
+    /// Not settled here: it is or will be another worker's.
+    Abandoned,
+}
+
+/// What a worker did, counted by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StopReport {
+    /// Jobs that it completed.
+    pub completed: u64,
+    /// Jobs that it gave up (dead letters).
+    pub failed: u64,
+    /// Retries that it scheduled or made.
+    pub retried: u64,
+    /// Jobs that it handed back when it stopped.
+    pub handed_back: u64,
+    /// Jobs that it could not settle; the server delivers them again after `ack_wait`.
+    pub abandoned: u64,
+}
+
+impl Left {
+    /// Whether the job is over here and the server is to be told.
+    pub(super) fn needs_ack(self) -> bool {
+        match self {
+            Self::Completed | Self::Failed | Self::Retried | Self::Elsewhere => true,
+            Self::HandedBack | Self::Abandoned => false,
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn count(&self, left: Left) {
+        let counter = match left {
+            Left::Completed => &self.completed,
+            Left::Failed => &self.failed,
+            Left::Retried => &self.retried,
+            Left::HandedBack => &self.handed_back,
+            Left::Abandoned => &self.abandoned,
+            Left::Elsewhere => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn report(&self) -> StopReport {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StopReport {
+            completed: read(&self.completed),
+            failed: read(&self.failed),
+            retried: read(&self.retried),
+            handed_back: read(&self.handed_back),
+            abandoned: read(&self.abandoned),
+        }
+    }
+}
