@@ -1,1 +1,0 @@
-//! Parts shared by the tests of the whole system.
