@@ -12,6 +12,7 @@ mod cargo;
 mod ci;
 mod docs;
 mod report;
+mod server;
 mod size;
 mod source;
 mod tree;
@@ -21,6 +22,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   arch                    crate arrows, module cycles, who may dial, names, cover pages
   size                    lines in files and functions
   docs --check [--quick]  conformance table, links, ARCHITECTURE.md; cargo doc unless --quick
+  server find|fetch       the nats-server that the tests take; fetch: the pinned one, into the cache
   ci [--only STEP,STEP]   everything that a change has to pass";
 
 fn main() -> ExitCode {
@@ -41,6 +43,8 @@ fn run(args: &[&str]) -> Result<(), String> {
         ["size"] => size::run(),
         ["docs", "--check"] => docs::run(docs::Depth::Full),
         ["docs", "--check", "--quick"] => docs::run(docs::Depth::Quick),
+        ["server", "find"] => server::run(server::Places::All),
+        ["server", "fetch"] => server::run(server::Places::Cache),
         ["ci"] => ci::run(None),
         ["ci", "--only", steps] => ci::run(Some(steps)),
         _ => Err(format!("unknown command\n\n{USAGE}")),
