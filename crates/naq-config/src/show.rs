@@ -79,7 +79,6 @@ impl Rows {
         self.row("queues.replicas", queues.replicas);
         self.row("queues.storage", storage(queues.storage));
         self.row("queues.max_age", off(queues.max_age.map(time)));
-        self.row("queues.max_bytes", off(queues.max_bytes));
         self.row(
             "queues.dead_letters.max_age",
             off(queues.dead_letters.max_age.map(time)),

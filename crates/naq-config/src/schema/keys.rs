@@ -96,9 +96,6 @@ pub(crate) static KEYS: &[KeySpec] = &[
     key("queues.replicas", |s, _, i| put(&mut s.queues.replicas, i)).variables(&["NAQ_REPLICAS"]),
     key("queues.storage", |s, _, i| put(&mut s.queues.storage, i)),
     key("queues.max_age", |s, _, i| put(&mut s.queues.max_age, i)),
-    key("queues.max_bytes", |s, _, i| {
-        put(&mut s.queues.max_bytes, i)
-    }),
     key("queues.dead_letters.max_age", |s, _, i| {
         put(&mut s.queues.dead_letters.max_age, i)
     }),

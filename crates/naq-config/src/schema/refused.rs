@@ -4,10 +4,14 @@ const SERVER_EXPIRES: &str = "the server expires results itself; remove this key
 const RESULTS_STREAM: &str =
     "results are kept in a stream named after `queues.prefix`; remove this key";
 
+const FULL_STREAM_DROPS: &str = "a full stream with schedules would drop its oldest jobs instead of \
+     refusing new ones; limit the account's storage at the server instead, and remove this key";
+
 /// Path and advice; the path also stands for everything below it.
 const REFUSED: &[(&str, &str)] = &[
     ("results.cleanup_interval", SERVER_EXPIRES),
     ("results.kv_bucket", RESULTS_STREAM),
+    ("queues.max_bytes", FULL_STREAM_DROPS),
     ("results.default_ttl", "the key is called `results.ttl`"),
     (
         "nats.url",

@@ -20,10 +20,8 @@ pub struct QueuesSettings {
     pub replicas: u8,
     /// Where the job and dead letter streams are kept. Default file.
     pub storage: Storage,
-    /// Age after which a waiting job is dropped; `None` (the default) keeps it for ever.
+    /// Age after which a waiting job is dropped, unseen; `None` (the default) keeps it for ever.
     pub max_age: Option<Duration>,
-    /// Size of the job stream after which enqueuing is refused; `None` (the default) has no limit.
-    pub max_bytes: Option<u64>,
     /// Settings of the dead letters.
     pub dead_letters: DeadLetterSettings,
     /// What differs for single queues, by queue name.
@@ -95,7 +93,6 @@ impl Default for QueuesSettings {
             replicas: 1,
             storage: Storage::File,
             max_age: None,
-            max_bytes: None,
             dead_letters: DeadLetterSettings::default(),
             configs: BTreeMap::new(),
         }

@@ -20,7 +20,6 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
             "queues.dead_letters.max_age",
             queues.dead_letters.max_age == Some(Duration::ZERO),
         ),
-        ("queues.max_bytes", queues.max_bytes == Some(0)),
         ("results.max_bytes", settings.results.max_bytes == Some(0)),
     ];
     for (key, is_zero) in limits {

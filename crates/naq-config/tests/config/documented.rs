@@ -94,7 +94,6 @@ nats: {max_reconnect_attempts: unlimited, auth: {username: u, password: 007}}
 queues:
   storage: memory
   max_age: 168h
-  max_bytes: 1GB
   dead_letters: {max_age: 30d}
   configs:
     emails: {ack_wait: 2m, max_deliver: 9, max_ack_pending: 4}
@@ -111,13 +110,13 @@ workers:
       environment: {PRICE: $5, NAME: '${WHO:you}'}
       working_directory: /srv
       max_output: 64KiB
-results: {ttl: 1h30m, replicas: 3}
+results: {ttl: 1h30m, replicas: 3, max_bytes: 1GB}
 ";
     let settings = load(text, &[]).settings;
     assert_eq!(settings.nats.max_reconnect_attempts, None);
     assert_eq!(settings.nats.auth.password.unwrap().expose(), "007");
     assert_eq!(settings.queues.storage, Storage::Memory);
-    assert_eq!(settings.queues.max_bytes, Some(1_000_000_000));
+    assert_eq!(settings.results.max_bytes, Some(1_000_000_000));
     assert_eq!(
         settings.queues.dead_letters.max_age,
         Some(Duration::from_secs(30 * 86_400))

@@ -92,7 +92,7 @@ fn ranges_have_their_exact_ends() {
         ("nats.max_reconnect_attempts", "-1", "-2"),
         ("nats.max_outstanding_pings", "1", "0"),
         ("nats.reconnect_time_wait", "0", "-0.1"),
-        ("queues.max_bytes", "1", "0"),
+        ("results.max_bytes", "1", "0"),
         ("queues.max_age", "1", "0"),
     ] {
         let load = |value: &str| Loader::new().set(key, value).load();

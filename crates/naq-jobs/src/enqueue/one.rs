@@ -1,6 +1,6 @@
 //! Enqueues one job: checked, written, confirmed; tried again with the same message id when the answer was lost.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -8,15 +8,12 @@ use naq_connection::Connection;
 use tokio::time::Instant;
 
 use crate::model::{Job, JobId, QueueName};
-use crate::server::{Link, repair_streams, rfc3339};
+use crate::server::{Link, persist, rfc3339};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind};
 
 /// Bytes that a job must leave free below `max_payload`, so that its dead letter fits with its reason.
 const RESERVE: usize = 3 * MAX_HEADER_TEXT;
-
-/// Waits between two tries: the first, and the longest.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
 /// A job as it goes to the server.
 struct Prepared {
@@ -30,28 +27,10 @@ struct Prepared {
 pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<JobId, JobsError> {
     let prepared = prepare(link, job)?;
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
-    let mut pause = PAUSE.0;
-    loop {
-        let result = match link.lease("enqueue a job").await {
-            Ok(conn) => publish(&conn, &prepared).await,
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(()) => return Ok(prepared.id),
-            Err(error) if error.is_transient() => {
-                let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
-                if Instant::now() + wait > deadline {
-                    return Err(error);
-                }
-                if error.kind() == JobsErrorKind::Unavailable {
-                    repair_streams(link).await?;
-                }
-                tokio::time::sleep(wait).await;
-                pause = (pause * 2).min(PAUSE.1);
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let job = &prepared;
+    let publish = move |conn| async move { publish(&conn, job).await };
+    persist(link, "enqueue a job", deadline, publish).await?;
+    Ok(prepared.id)
 }
 
 fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError> {

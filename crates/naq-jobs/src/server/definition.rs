@@ -34,11 +34,11 @@ fn jobs(names: &Names, settings: &Settings) -> Config {
         storage: storage(queues.storage),
         num_replicas: usize::from(queues.replicas),
         max_age: queues.max_age.unwrap_or_default(),
-        max_bytes: limit(queues.max_bytes),
+        // A stream with schedules cannot refuse new messages when it is full (10052), it would drop the oldest jobs.
+        max_bytes: -1,
         max_messages: -1,
         max_messages_per_subject: -1,
         max_consumers: MAX_CONSUMERS,
-        // A stream with schedules cannot discard new messages (10052), so a full one drops its oldest.
         discard: DiscardPolicy::Old,
         duplicate_window: DUPLICATE_WINDOW,
         allow_direct: true,

@@ -6,11 +6,13 @@ mod consumer;
 mod definition;
 mod feature;
 mod link;
+mod persist;
 mod stored;
 mod stream;
 
 pub(crate) use clock::{now_ms, rfc3339};
 pub(crate) use consumer::ensure_consumer;
 pub(crate) use link::Link;
+pub(crate) use persist::persist;
 pub(crate) use stored::{Stored, last_at_leader, last_of, page};
 pub(crate) use stream::{delete_sequence, ensure_streams, purge, repair_streams};

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::runner::Runner;
-use super::settle::{Recorded, too_large};
+use super::settle::Recorded;
 use super::tally::Left;
 use super::verdict::Verdict;
 use crate::server::now_ms;
-use crate::wire::{JobFailure, Outcome, Status};
+use crate::wire::{FailureReason, JobFailure, Outcome, Status};
 use crate::{JobsError, JobsErrorKind};
 
 /// Time that a hand-back is tried: the worker is stopping, and the lease ends by itself.
@@ -127,6 +127,16 @@ impl Runner {
             error: None,
         }
     }
+}
+
+/// The failure of a job whose result is too large to be recorded.
+fn too_large(size: usize, limit: usize) -> JobFailure {
+    JobFailure::new(
+        FailureReason::InvalidResult,
+        format!(
+            "the result has {size} bytes; the server takes {limit} (max_payload), headers included"
+        ),
+    )
 }
 
 fn shorten(failure: &mut JobFailure) {

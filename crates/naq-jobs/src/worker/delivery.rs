@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_nats::Message;
 
-use super::settle::stand_in_id;
 use crate::model::{JobId, QueueName};
 use crate::wire::{Delivery, Names};
 
@@ -64,6 +63,11 @@ impl Delivered {
     pub(super) fn may_be_settled(&self) -> bool {
         self.is_suspect || self.deliveries > 1 || self.retries_done > 0 || self.fence > 0
     }
+}
+
+/// The id under which a message with an impossible subject is kept.
+fn stand_in_id(sequence: u64) -> JobId {
+    JobId::new(format!("seq-{sequence}")).unwrap_or_else(|_| JobId::generate())
 }
 
 /// Deliveries and stream sequence of an acknowledgement address (ADR-15, both forms).

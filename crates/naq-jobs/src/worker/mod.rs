@@ -27,6 +27,7 @@ mod runner;
 mod running;
 mod seen;
 mod settle;
+mod shared_slots;
 mod slots;
 mod tally;
 mod verdict;

@@ -1,11 +1,10 @@
 //! The loop around [`Puller`]: one queue, one inbox per connection epoch.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
 use naq_connection::{Connection, Phase, Subscription};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -13,7 +12,7 @@ use super::delivery::Delivered;
 use super::puller::{Event, Lost, Puller, Timing};
 use super::runner::Runner;
 use super::seen::Seen;
-use super::slots::Slots;
+use super::shared_slots::SharedSlots;
 use crate::model::QueueName;
 use crate::server::{ensure_consumer, repair_streams};
 use crate::wire::text;
@@ -21,29 +20,6 @@ use crate::{JobsError, JobsErrorKind};
 
 /// Longest wait of the loop when nothing is to be expected.
 const IDLE: Duration = Duration::from_secs(5);
-
-/// The slots of a worker, shared by its queues.
-#[derive(Debug, Clone)]
-pub(super) struct SharedSlots(Arc<(Mutex<Slots>, Notify)>);
-
-impl SharedSlots {
-    pub(super) fn new(capacity: u32, lanes: usize) -> Self {
-        Self(Arc::new((
-            Mutex::new(Slots::new(capacity, lanes)),
-            Notify::new(),
-        )))
-    }
-
-    fn with<T>(&self, change: impl FnOnce(&mut Slots) -> T) -> T {
-        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A slot became free: all queues look again.
-    fn freed(&self, change: impl FnOnce(&mut Slots)) {
-        self.with(change);
-        self.0.1.notify_waiters();
-    }
-}
 
 /// Pulls from one queue.
 pub(super) struct PullLoop {
@@ -55,18 +31,6 @@ pub(super) struct PullLoop {
     /// The consumer and its lease time.
     pub(super) consumer: (String, Duration),
     pub(super) seen: Seen,
-}
-
-/// Gives a slot back when the job has left it.
-struct Slot {
-    slots: SharedSlots,
-    lane: usize,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.slots.freed(|slots| slots.finished(self.lane));
-    }
 }
 
 /// How a connection epoch ended for the loop.
@@ -152,7 +116,7 @@ impl PullLoop {
         let slots = self.slots.clone();
         loop {
             // Registered before looking at the slots, so that none that is freed meanwhile is missed.
-            let freed = slots.0.1.notified();
+            let freed = slots.changed();
             tokio::pin!(freed);
             freed.as_mut().enable();
             self.ask(&inbox, puller).await;
@@ -248,11 +212,7 @@ impl PullLoop {
 
     fn start(&mut self, message: Message) {
         let (runner, lane) = (Arc::clone(&self.runner), self.lane);
-        self.slots.with(|slots| slots.arrived(lane));
-        let slot = Slot {
-            slots: self.slots.clone(),
-            lane,
-        };
+        let slot = self.slots.take(lane);
         let Some(mut job) = Delivered::read(message, &self.queue, self.consumer.1) else {
             return;
         };

@@ -8,19 +8,13 @@ use naq_connection::{Connection, ConnectionError, ConnectionErrorKind};
 
 use super::delivery::Delivered;
 use super::holds::Hold;
-use crate::model::JobId;
 use crate::results::parse;
-use crate::server::{Link, Stored, last_at_leader, now_ms, repair_streams, rfc3339};
-use crate::wire::{
-    DeadHeaders, FailureReason, JobFailure, Outcome, Status, dead_headers, headers, passed_on,
-};
+use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339};
+use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, dead_headers, headers, passed_on};
 use crate::{JobsError, JobsErrorKind};
 
 /// The server's codes for "wrong last sequence".
 const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
-
-/// Waits between two tries of a step: the first, and the longest.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
 /// Who recorded the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,33 +233,11 @@ impl Settler<'_> {
         .await
     }
 
-    /// Tries a step until it is decided, or the deadline has passed.
     async fn persist<T, Fut>(&self, step: impl Fn(Connection) -> Fut) -> Result<T, JobsError>
     where
         Fut: Future<Output = Result<T, JobsError>>,
     {
-        let mut pause = PAUSE.0;
-        loop {
-            let result = match self.link.lease("settle a job").await {
-                Ok(conn) => step(conn).await,
-                Err(error) => Err(error),
-            };
-            match result {
-                Err(error) if error.is_transient() => {
-                    let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
-                    if tokio::time::Instant::now() + wait > self.deadline {
-                        return Err(error);
-                    }
-                    tracing::debug!(id = %self.job.id, %error, "a step of settling is tried again");
-                    if error.kind() == JobsErrorKind::Unavailable {
-                        drop(repair_streams(self.link).await);
-                    }
-                    tokio::time::sleep(wait).await;
-                    pause = (pause * 2).min(PAUSE.1);
-                }
-                decided => return decided,
-            }
-        }
+        persist(self.link, "settle a job", self.deadline, step).await
     }
 }
 
@@ -298,19 +270,4 @@ fn wrong_sequence(error: &ConnectionError) -> Option<u64> {
             .and_then(|n| n.parse().ok())
             .unwrap_or(0)
     })
-}
-
-/// The failure of a job whose result is too large to be recorded.
-pub(super) fn too_large(size: usize, limit: usize) -> JobFailure {
-    JobFailure::new(
-        FailureReason::InvalidResult,
-        format!(
-            "the result has {size} bytes; the server takes {limit} (max_payload), headers included"
-        ),
-    )
-}
-
-/// The id under which a message with an impossible subject is kept.
-pub(super) fn stand_in_id(sequence: u64) -> JobId {
-    JobId::new(format!("seq-{sequence}")).unwrap_or_else(|_| JobId::generate())
 }

@@ -1,0 +1,49 @@
+//! Tries a step on the server until it is decided, or its time is up.
+
+use std::time::Duration;
+
+use naq_connection::Connection;
+use tokio::time::Instant;
+
+use super::{Link, repair_streams};
+use crate::{JobsError, JobsErrorKind};
+
+/// Waits between two tries: the first, and the longest; the waits have jitter.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// Runs `step` with a lease, again after each transient error, until `deadline`. The step must be one that may run
+/// twice: it has a message id, a fence, or changes nothing.
+///
+/// Streams that have vanished are made again on the way.
+pub(crate) async fn persist<T, Fut>(
+    link: &Link,
+    context: &str,
+    deadline: Instant,
+    step: impl Fn(Connection) -> Fut,
+) -> Result<T, JobsError>
+where
+    Fut: Future<Output = Result<T, JobsError>>,
+{
+    let mut pause = PAUSE.0;
+    loop {
+        let result = match link.lease(context).await {
+            Ok(conn) => step(conn).await,
+            Err(error) => Err(error),
+        };
+        let error = match result {
+            Err(error) if error.is_transient() => error,
+            decided => return decided,
+        };
+        let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        if Instant::now() + wait > deadline {
+            return Err(error);
+        }
+        tracing::debug!(context, %error, "tried again");
+        if error.kind() == JobsErrorKind::Unavailable {
+            // Should that fail, the step fails again and says why.
+            drop(repair_streams(link).await);
+        }
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
