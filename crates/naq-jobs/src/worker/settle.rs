@@ -38,13 +38,10 @@ pub(super) struct Settler<'a> {
 impl Settler<'_> {
     /// The outcome that is already there, if it is newer than the fence.
     pub(super) async fn existing(&self) -> Result<Option<Status>, JobsError> {
-        let found = self
-            .stored()
-            .await?
-            .filter(|found| found.sequence > self.job.fence);
-        found
-            .map(|found| parse(&found.subject, &found.payload).map(|o| o.status))
-            .transpose()
+        let found = self.stored().await?;
+        Ok(found
+            .filter(|found| found.sequence > self.job.fence)
+            .map(|found| status_of(&found)))
     }
 
     /// Writes the outcome, if nobody has.
@@ -93,11 +90,9 @@ impl Settler<'_> {
                 "read the outcome: it has gone",
             ));
         };
-        let outcome = parse(&found.subject, &found.payload)?;
-        Ok(if outcome.nonce == nonce {
-            Recorded::Ours
-        } else {
-            Recorded::Other(outcome.status)
+        Ok(match parse(&found.subject, &found.payload) {
+            Ok(outcome) if outcome.nonce == nonce => Recorded::Ours,
+            _ => Recorded::Other(status_of(&found)),
         })
     }
 
@@ -239,6 +234,11 @@ impl Settler<'_> {
     {
         persist(self.link, "settle a job", self.deadline, step).await
     }
+}
+
+/// What a record says. One that is unreadable was not written by a worker; its job is kept as a dead letter.
+fn status_of(found: &Stored) -> Status {
+    parse(&found.subject, &found.payload).map_or(Status::Failed, |outcome| outcome.status)
 }
 
 fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
