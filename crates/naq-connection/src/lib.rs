@@ -53,7 +53,7 @@ mod slot;
 mod state;
 
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
-pub use lease::{Connection, Subscription};
+pub use lease::{Connection, Subscription, read_acknowledgement};
 pub use service::{
     ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ShutdownReport, StartMode,
 };

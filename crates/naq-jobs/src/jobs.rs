@@ -122,7 +122,7 @@ impl Jobs {
         let names = self.link.names();
         let filter = names.worker_filter();
         let found = page(&conn, &names.workers_stream(), &filter, 0, MAX_WORKERS).await?;
-        let known = found.into_iter().filter_map(|stored| {
+        let known = found.messages.into_iter().filter_map(|stored| {
             let record = serde_json::from_slice(&stored.payload).ok()?;
             Some(WorkerInfo {
                 record,

@@ -79,7 +79,7 @@ struct RefusalBody {
     description: String,
 }
 
-fn read(reply: &[u8]) -> Result<PublishAck, ConnectionError> {
+pub(super) fn read(reply: &[u8]) -> Result<PublishAck, ConnectionError> {
     if let Ok(Refusal { error }) = serde_json::from_slice(reply) {
         let kind = ConnectionErrorKind::Api {
             code: error.code,

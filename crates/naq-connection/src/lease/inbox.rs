@@ -1,6 +1,8 @@
 //! Messages that name a reply address: for protocols with several replies to one message.
 
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::subject::ToSubject;
+use async_nats::{HeaderMap, Message, StatusCode};
 use bytes::Bytes;
 use tokio::time::timeout;
 
@@ -13,16 +15,17 @@ impl Connection {
         self.link.client.new_inbox()
     }
 
-    /// Publishes with a reply address, within `request_timeout`. Sent in the epoch that it was accepted in, or not at
-    /// all known: the reply tells.
+    /// Publishes with a reply address, within `request_timeout`. `Ok` means accepted here; the reply tells the rest.
     ///
     /// # Errors
-    /// `Deadline` when the client could not accept it (safe to retry), `NotConnected` while there is no connection:
-    /// a reply could not be expected. `Closed` when the client has ended (acquire a new lease).
+    /// `NotConnected` while there is no connection: a reply could not be expected. `Deadline` when the client could not
+    /// accept it (safe to retry). `PayloadTooLarge`, `InvalidSubject`; `Closed` or `ReconnectsExhausted` when the client
+    /// has ended (acquire a new lease).
     pub async fn publish_with_reply(
         &self,
         subject: impl ToSubject,
         reply: impl ToSubject,
+        headers: HeaderMap,
         payload: impl Into<Bytes>,
     ) -> Result<(), ConnectionError> {
         let state = self.link.state();
@@ -33,11 +36,17 @@ impl Connection {
                 "no connection to publish on",
             ));
         }
-        let deadline = self.request_timeout();
-        let accepted = self
-            .link
-            .client
-            .publish_with_reply(subject, reply, payload.into());
+        let (deadline, client, payload) =
+            (self.request_timeout(), &self.link.client, payload.into());
+        let accepted = async {
+            if headers.is_empty() {
+                client.publish_with_reply(subject, reply, payload).await
+            } else {
+                client
+                    .publish_with_reply_and_headers(subject, reply, headers, payload)
+                    .await
+            }
+        };
         match timeout(deadline, accepted).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(super::publish::refused(&self.link, error)),
@@ -48,5 +57,19 @@ impl Connection {
                 format!("the client accepted nothing for {deadline:?}"),
             )),
         }
+    }
+}
+
+/// Reads a message that came to the reply address of a publish to a stream.
+///
+/// # Errors
+/// `NoResponders` if no stream took it (a retry helps), `Api` if one refused it, `Protocol` if it is something else.
+pub fn read_acknowledgement(reply: &Message) -> Result<PublishAck, ConnectionError> {
+    match reply.status {
+        Some(StatusCode::NO_RESPONDERS) => Err(ConnectionError::new(
+            ConnectionErrorKind::NoResponders,
+            "no stream takes this subject right now",
+        )),
+        _ => super::acked::read(&reply.payload),
     }
 }

@@ -13,6 +13,7 @@ mod request;
 mod subscribe;
 
 pub use connection::Connection;
+pub use inbox::read_acknowledgement;
 pub use subscribe::Subscription;
 
 pub(crate) use gauge::Gauge;

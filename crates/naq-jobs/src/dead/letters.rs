@@ -65,13 +65,14 @@ impl DeadLetters {
         let (names, limit) = (self.link.names(), limit.clamp(1, 1000));
         let filter = names.dead_filter(queue);
         let found = page(&conn, &names.dead_stream(), &filter, from, limit).await?;
-        let next = found
-            .last()
-            .filter(|_| found.len() == limit)
-            .map(|last| last.sequence + 1);
+        let letters = found
+            .messages
+            .into_iter()
+            .filter_map(DeadLetter::read)
+            .collect();
         Ok(DeadPage {
-            letters: found.into_iter().filter_map(DeadLetter::read).collect(),
-            next,
+            letters,
+            next: found.next,
         })
     }
 
@@ -83,7 +84,7 @@ impl DeadLetters {
         let conn = self.link.lease("read a dead letter").await?;
         let names = self.link.names();
         let found = page(&conn, &names.dead_stream(), &names.dead_of(id), 0, 1).await?;
-        Ok(found.into_iter().find_map(DeadLetter::read))
+        Ok(found.messages.into_iter().find_map(DeadLetter::read))
     }
 
     /// Puts the job back into its queue, with all its retries, and removes the dead letter. Its failed outcome stays

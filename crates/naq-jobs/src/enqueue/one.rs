@@ -16,24 +16,30 @@ use crate::{JobsError, JobsErrorKind};
 const RESERVE: usize = 3 * MAX_HEADER_TEXT;
 
 /// A job as it goes to the server.
-struct Prepared {
-    id: JobId,
-    subject: String,
-    headers: HeaderMap,
-    body: Bytes,
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) id: JobId,
+    pub(super) subject: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
 }
 
-/// Enqueues `job` and says its id. Tries again until three request timeouts have passed.
+/// Enqueues `job` and says its id.
 pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<JobId, JobsError> {
-    let prepared = prepare(link, job)?;
+    deliver(link, prepare(link, job)?).await
+}
+
+/// Sends a prepared job until it is confirmed, at most for three request timeouts.
+pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<JobId, JobsError> {
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
-    let job = &prepared;
+    let job = &job;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
-    Ok(prepared.id)
+    Ok(job.id.clone())
 }
 
-fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError> {
+/// Checks a job and writes its message.
+pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError> {
     let now = SystemTime::now();
     let id = job.id.clone().unwrap_or_else(JobId::generate);
     let queue = match &job.queue {
@@ -71,6 +77,21 @@ fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError> {
 }
 
 async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
+    check_size(conn, job)?;
+    match conn
+        .publish_acked(job.subject.clone(), job.headers.clone(), job.body.clone())
+        .await
+    {
+        Ok(ack) => {
+            tracing::debug!(id = %job.id, sequence = ack.sequence, "job enqueued");
+            Ok(())
+        }
+        Err(error) => Err(JobsError::connection("enqueue a job", error)),
+    }
+}
+
+/// Refuses a job whose dead letter would not fit.
+pub(super) fn check_size(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
     let limit = conn.max_payload().saturating_sub(RESERVE);
     if job.body.len() > limit {
         return Err(JobsError::new(
@@ -84,14 +105,5 @@ async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
             ),
         ));
     }
-    match conn
-        .publish_acked(job.subject.clone(), job.headers.clone(), job.body.clone())
-        .await
-    {
-        Ok(ack) => {
-            tracing::debug!(id = %job.id, sequence = ack.sequence, "job enqueued");
-            Ok(())
-        }
-        Err(error) => Err(JobsError::connection("enqueue a job", error)),
-    }
+    Ok(())
 }

@@ -19,7 +19,7 @@ pub struct JobId(String);
 pub struct InvalidJobId(String);
 
 impl JobId {
-    /// A new id: a ULID, so ids sort by the time of their making.
+    /// A new id: a ULID, so ids sort by the time of their making, to the millisecond.
     pub fn generate() -> Self {
         Self(ulid::Ulid::generate().to_string())
     }

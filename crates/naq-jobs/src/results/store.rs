@@ -52,7 +52,7 @@ impl Results {
     /// At most `limit` outcomes (at most 1000), from `from` on: 0, or what the last page said.
     ///
     /// # Errors
-    /// [`crate::JobsErrorKind::Connection`] (a retry helps), [`crate::JobsErrorKind::Corrupt`].
+    /// [`crate::JobsErrorKind::Connection`] (a retry helps). A record that is unreadable is left out, with a warning.
     pub async fn list(&self, from: u64, limit: usize) -> Result<ResultPage, JobsError> {
         let conn = self.link.lease("list outcomes").await?;
         let (names, limit) = (self.link.names(), limit.clamp(1, 1000));
@@ -64,12 +64,11 @@ impl Results {
             limit,
         )
         .await?;
-        let next = found
-            .last()
-            .filter(|_| found.len() == limit)
-            .map(|last| last.sequence + 1);
-        let outcomes = found.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(ResultPage { outcomes, next })
+        let outcomes = found.messages.iter().filter_map(readable).collect();
+        Ok(ResultPage {
+            outcomes,
+            next: found.next,
+        })
     }
 
     /// Removes the outcome of a job; `false` if there was none, which is no error.
@@ -95,4 +94,10 @@ impl Results {
 
 fn read(stored: &Stored) -> Result<Outcome, JobsError> {
     super::parse(&stored.subject, &stored.payload)
+}
+
+fn readable(stored: &Stored) -> Option<Outcome> {
+    read(stored)
+        .inspect_err(|error| tracing::warn!(%error, "left out of the list"))
+        .ok()
 }

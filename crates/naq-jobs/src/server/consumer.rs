@@ -52,6 +52,7 @@ pub(crate) async fn ensure_consumer(
     let wanted = definition(link, queue);
     let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
     let found = call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await?;
+    let is_update = found.is_ok();
     if let Ok(found) = found {
         if found.config == wanted {
             return Ok((name, lease_time(&found.config)));
@@ -65,7 +66,12 @@ pub(crate) async fn ensure_consumer(
     };
     let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
-        Ok(made) => Ok((name, lease_time(&made.config))),
+        Ok(made) => {
+            if is_update {
+                tell_workers(conn, link, queue).await;
+            }
+            Ok((name, lease_time(&made.config)))
+        }
         Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
             let context = format!("make the consumer of the queue {queue}: its stream is gone");
             Err(JobsError::new(JobsErrorKind::Unavailable, context))
@@ -75,6 +81,26 @@ pub(crate) async fn ensure_consumer(
             error,
         )),
     }
+}
+
+/// Tells the other workers of the queue that its consumer is another one. One that does not hear it reads the consumer
+/// when it connects again.
+async fn tell_workers(conn: &Connection, link: &Link, queue: &QueueName) {
+    let told = conn.publish(link.names().control(queue), "consumer").await;
+    if let Err(error) = told {
+        tracing::warn!(%queue, %error, "could not tell the other workers of the new limits");
+    }
+}
+
+/// The lease time of the queue as the server has it now; `None` if it has no consumer.
+pub(crate) async fn read_lease_time(
+    conn: &Connection,
+    link: &Link,
+    queue: &QueueName,
+) -> Result<Option<Duration>, JobsError> {
+    let (stream, name) = (link.names().jobs_stream(), Names::consumer(queue));
+    let found = call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await?;
+    Ok(found.ok().map(|found| lease_time(&found.config)))
 }
 
 fn definition(link: &Link, queue: &QueueName) -> Consumer {

@@ -11,7 +11,7 @@ mod stored;
 mod stream;
 
 pub(crate) use clock::{now_ms, rfc3339};
-pub(crate) use consumer::ensure_consumer;
+pub(crate) use consumer::{ensure_consumer, read_lease_time};
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
 pub(crate) use stored::{Stored, last_at_leader, last_of, page};

@@ -100,24 +100,31 @@ struct FoundMessage {
     time: String,
 }
 
-/// At most `limit` messages on `filter`, from sequence `from` on, in the order of the stream.
+/// Some messages in the order of their stream, and where the next page begins.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) messages: Vec<Stored>,
+    pub(crate) next: Option<u64>,
+}
+
+/// At most `limit` messages on `filter`, from sequence `from` on. The server may send fewer, if they are large.
 pub(crate) async fn page(
     conn: &Connection,
     stream: &str,
     filter: &str,
     from: u64,
     limit: usize,
-) -> Result<Vec<Stored>, JobsError> {
+) -> Result<Page, JobsError> {
     let context = || format!("list {filter}");
     let failed = |e| JobsError::connection(context(), e);
     let inbox = conn.new_inbox();
     let mut replies = conn.subscribe(inbox.clone()).await.map_err(failed)?;
     let ask = serde_json::json!({ "seq": from.max(1), "batch": limit, "next_by_subj": filter });
     let subject = format!("$JS.API.DIRECT.GET.{stream}");
-    conn.publish_with_reply(subject, inbox, ask.to_string())
+    conn.publish_with_reply(subject, inbox, HeaderMap::new(), ask.to_string())
         .await
         .map_err(failed)?;
-    let mut list = Vec::new();
+    let mut messages: Vec<Stored> = Vec::new();
     let deadline = tokio::time::sleep(conn.request_timeout());
     tokio::pin!(deadline);
     loop {
@@ -130,13 +137,18 @@ pub(crate) async fn page(
         };
         match message.status.map(|s| s.as_u16()) {
             // 204: the end of the batch; 404: nothing (more) there.
-            Some(204 | 404) => return Ok(list),
+            Some(204 | 404) => {
+                let rest = text(message.headers.as_ref(), "Nats-Num-Pending");
+                let more = rest.and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) > 0;
+                let next = messages.last().filter(|_| more).map(|m| m.sequence + 1);
+                return Ok(Page { messages, next });
+            }
             Some(status) => {
                 let text = message.description.unwrap_or_default();
                 let context = format!("list {filter}: status {status} {text}");
                 return Err(JobsError::new(JobsErrorKind::Server, context));
             }
-            None => list.extend(Stored::read(message)),
+            None => messages.extend(Stored::read(message)),
         }
     }
 }

@@ -14,7 +14,7 @@ pub const KIND: &str = "Naq-Kind";
 pub const REASON: &str = "Naq-Reason";
 /// Dead letter: the last error, one line, shortened.
 pub const ERROR: &str = "Naq-Error";
-/// Dead letter: the attempt that was the last.
+/// Job: attempts that were made before this message; absent means 0. Dead letter: the attempt that was the last.
 pub const ATTEMPT: &str = "Naq-Attempt";
 /// Dead letter: milliseconds since 1970 at which it was given up.
 pub const DEAD_AT: &str = "Naq-Dead-At";
@@ -31,6 +31,8 @@ pub(crate) const MAX_HEADER_TEXT: usize = 1024;
 pub(crate) struct Delivery {
     /// See [`RETRY`].
     pub(crate) retries_done: u32,
+    /// See [`ATTEMPT`].
+    pub(crate) attempts_before: u32,
     /// See [`FENCE`].
     pub(crate) fence: u64,
 }
@@ -38,10 +40,14 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Reads the headers; what is no number counts as absent, since a foreign client may have written it.
     pub(crate) fn read(headers: Option<&HeaderMap>) -> Self {
-        Self {
-            retries_done: text(headers, RETRY)
+        let small = |name| {
+            text(headers, name)
                 .and_then(|t| t.parse().ok())
-                .unwrap_or(0),
+                .unwrap_or(0)
+        };
+        Self {
+            retries_done: small(RETRY),
+            attempts_before: small(ATTEMPT),
             fence: text(headers, FENCE)
                 .and_then(|t| t.parse().ok())
                 .unwrap_or(0),
@@ -116,7 +122,7 @@ mod tests {
             Delivery::read(Some(&headers)),
             Delivery {
                 retries_done: 3,
-                fence: 0
+                ..Delivery::default()
             }
         );
     }

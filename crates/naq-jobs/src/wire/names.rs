@@ -73,6 +73,11 @@ impl Names {
         format!("{}.barrier", self.prefix)
     }
 
+    /// Where the workers of a queue hear that something about it has changed; not stored.
+    pub(crate) fn control(&self, queue: &QueueName) -> String {
+        format!("{}.control.{queue}", self.prefix)
+    }
+
     /// All outcomes.
     pub(crate) fn result_filter(&self) -> String {
         format!("{}.result.*", self.prefix)

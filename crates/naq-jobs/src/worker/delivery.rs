@@ -28,6 +28,8 @@ pub(super) struct Delivered {
     /// How often this message was delivered, counted from 1.
     pub(super) deliveries: u32,
     pub(super) retries_done: u32,
+    /// Attempts that were made before this delivery of this message.
+    pub(super) attempts_before: u32,
     pub(super) fence: u64,
 }
 
@@ -35,12 +37,12 @@ impl Delivered {
     /// Reads a message from the consumer of `queue`; `None` if it is none (no acknowledgement address).
     pub(super) fn read(message: Message, queue: &QueueName, ack_wait: Duration) -> Option<Self> {
         let reply = message.reply.as_ref()?.to_string();
-        let (deliveries, sequence) = counts(&reply)?;
+        let (deliveries, sequence, stored_at) = counts(&reply)?;
         let headers = Delivery::read(message.headers.as_ref());
         let parsed = Names::parse(&message.subject).map(|(_, id)| id);
         Some(Self {
             has_valid_id: parsed.is_some(),
-            id: parsed.unwrap_or_else(|| stand_in_id(sequence)),
+            id: parsed.unwrap_or_else(|| stand_in_id(sequence, stored_at)),
             queue: queue.clone(),
             kind: None,
             reply,
@@ -49,6 +51,7 @@ impl Delivered {
             is_suspect: false,
             deliveries,
             retries_done: headers.retries_done,
+            attempts_before: headers.attempts_before,
             fence: headers.fence,
             message,
         })
@@ -56,7 +59,7 @@ impl Delivered {
 
     /// The attempt, counted from 1.
     pub(super) fn attempt(&self) -> u32 {
-        self.deliveries.saturating_add(self.retries_done)
+        self.attempts_before.saturating_add(self.deliveries)
     }
 
     /// Whether somebody may already have settled this job.
@@ -66,20 +69,19 @@ impl Delivered {
 }
 
 /// The id under which a message with an impossible subject is kept.
-fn stand_in_id(sequence: u64) -> JobId {
-    JobId::new(format!("seq-{sequence}")).unwrap_or_else(|_| JobId::generate())
+fn stand_in_id(sequence: u64, stored_at: u64) -> JobId {
+    JobId::new(format!("seq-{sequence}-{stored_at}")).unwrap_or_else(|_| JobId::generate())
 }
 
-/// Deliveries and stream sequence of an acknowledgement address (ADR-15, both forms).
-fn counts(reply: &str) -> Option<(u32, u64)> {
+/// Deliveries, stream sequence and time of storing (nanoseconds since 1970) of an acknowledgement address (ADR-15,
+/// both forms).
+fn counts(reply: &str) -> Option<(u32, u64, u64)> {
     let parts: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
     // stream.consumer.delivered.stream_seq... or domain.account.stream.consumer.delivered.stream_seq...
     let at = if parts.len() >= 9 { 4 } else { 2 };
-    let delivered: u64 = parts.get(at)?.parse().ok()?;
-    Some((
-        u32::try_from(delivered).unwrap_or(u32::MAX),
-        parts.get(at + 1)?.parse().ok()?,
-    ))
+    let number = |index: usize| parts.get(index)?.parse::<u64>().ok();
+    let deliveries = u32::try_from(number(at)?).unwrap_or(u32::MAX);
+    Some((deliveries, number(at + 1)?, number(at + 3)?))
 }
 
 #[cfg(test)]
@@ -90,10 +92,10 @@ mod tests {
     fn both_forms_of_the_address_are_read() {
         assert_eq!(
             counts("$JS.ACK.naq_jobs.naq-worker-mail.3.17.9.1763.0"),
-            Some((3, 17))
+            Some((3, 17, 1763))
         );
         let long = "$JS.ACK._.ACC.naq_jobs.naq-worker-mail.2.17.9.1763.0.tok";
-        assert_eq!(counts(long), Some((2, 17)));
+        assert_eq!(counts(long), Some((2, 17, 1763)));
         assert_eq!(counts("_INBOX.x"), None);
         assert_eq!(counts("$JS.ACK.a.b"), None);
     }

@@ -11,27 +11,36 @@ use tokio_util::sync::CancellationToken;
 
 use super::delivery::Delivered;
 use super::lease::Lease;
+use crate::model::{JobId, QueueName};
 use crate::server::Link;
 use crate::wire::RunningJob;
 
 /// Renewals that are under way at the same time.
 const RENEWALS: usize = 256;
 
-/// The leases held now, by the job's sequence in the stream.
+/// The leases held now, by the job's id and its sequence in the stream. (A stream that was made anew counts from 1 again,
+/// so the sequence alone would not do.)
 #[derive(Debug, Default, Clone)]
 pub(super) struct Holds {
     table: Arc<Mutex<Table>>,
+    /// Rings when a lease time has changed.
+    changed: Arc<Notify>,
 }
+
+type Key = (JobId, u64);
 
 #[derive(Debug, Default)]
 struct Table {
-    held: HashMap<u64, Held>,
+    /// The lease time of each queue.
+    ack_waits: HashMap<QueueName, Duration>,
+    held: HashMap<Key, Held>,
     /// Tells two deliveries of one job apart, so that the end of the first does not forget the second.
     deliveries: u64,
 }
 
 #[derive(Debug)]
 struct Held {
+    queue: QueueName,
     delivery: u64,
     lease: Lease,
     reply: String,
@@ -44,7 +53,7 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Hold {
     holds: Holds,
-    sequence: u64,
+    key: Key,
     delivery: u64,
     lost: CancellationToken,
     moved: Arc<Notify>,
@@ -53,16 +62,18 @@ pub(super) struct Hold {
 impl Holds {
     /// A job was delivered now.
     pub(super) fn hold(&self, job: &Delivered) -> Hold {
-        self.insert(job.sequence, job.reply.clone(), job.ack_wait)
+        let key = (job.id.clone(), job.sequence);
+        self.insert(key, job.queue.clone(), job.reply.clone(), job.ack_wait)
     }
 
-    fn insert(&self, sequence: u64, reply: String, ack_wait: Duration) -> Hold {
+    fn insert(&self, key: Key, queue: QueueName, reply: String, ack_wait: Duration) -> Hold {
         let (lost, moved) = (CancellationToken::new(), Arc::new(Notify::new()));
         let lease = Lease::new(Instant::now(), ack_wait);
         let mut table = self.lock();
         table.deliveries += 1;
         let delivery = table.deliveries;
         let held = Held {
+            queue,
             delivery,
             lease,
             reply,
@@ -70,14 +81,14 @@ impl Holds {
             lost: lost.clone(),
             running: None,
         };
-        if let Some(before) = table.held.insert(sequence, held) {
+        if let Some(before) = table.held.insert(key.clone(), held) {
             // Only a lapsed one gets here, see `adopt`.
             before.lost.cancel();
         }
         drop(table);
         Hold {
             holds: self.clone(),
-            sequence,
+            key,
             delivery,
             lost,
             moved,
@@ -89,15 +100,15 @@ impl Holds {
     ///
     /// A server that was killed forgets the last deliveries before it, and delivers them again when it is back.
     pub(super) fn adopt(&self, job: &Delivered) -> bool {
-        self.prolong(job.sequence, &job.reply, job.ack_wait)
+        self.prolong(&(job.id.clone(), job.sequence), &job.reply, job.ack_wait)
     }
 
-    fn prolong(&self, sequence: u64, reply: &str, ack_wait: Duration) -> bool {
+    fn prolong(&self, key: &Key, reply: &str, ack_wait: Duration) -> bool {
         let now = Instant::now();
         let mut table = self.lock();
         let Some(held) = table
             .held
-            .get_mut(&sequence)
+            .get_mut(key)
             .filter(|held| !held.lost.is_cancelled())
         else {
             return false;
@@ -123,14 +134,30 @@ impl Holds {
         list
     }
 
-    /// Renews what is due and gives up what has lapsed, until `stop`; `ack_wait` is the shortest of the queues'.
-    pub(super) async fn keep(&self, link: &Link, ack_wait: Duration, stop: &CancellationToken) {
-        let mut tick = tokio::time::interval((ack_wait / 12).max(Duration::from_millis(20)));
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    /// Says how long leases of `queue` are; those that are held follow at once.
+    pub(super) fn set_ack_wait(&self, queue: &QueueName, ack_wait: Duration) {
+        let mut table = self.lock();
+        table.ack_waits.insert(queue.clone(), ack_wait);
+        for held in table.held.values_mut().filter(|held| held.queue == *queue) {
+            held.lease.set_ack_wait(ack_wait);
+        }
+        drop(table);
+        self.changed.notify_one();
+    }
+
+    /// How often the table has to be looked at.
+    fn pause(&self) -> Duration {
+        let shortest = self.lock().ack_waits.values().min().copied();
+        (shortest.unwrap_or(Duration::from_secs(30)) / 12).max(Duration::from_millis(20))
+    }
+
+    /// Renews what is due and gives up what has lapsed, until `stop`.
+    pub(super) async fn keep(&self, link: &Link, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = tick.tick() => {}
+                () = tokio::time::sleep(self.pause()) => {}
+                () = self.changed.notified() => {}
             }
             let due = self.due(Instant::now());
             if due.is_empty() {
@@ -143,7 +170,7 @@ impl Holds {
                 .for_each_concurrent(RENEWALS, async |(key, reply)| {
                     let sent = Instant::now();
                     match conn.request(reply, "+WPI").await {
-                        Ok(_) => self.renewed(key, sent),
+                        Ok(_) => self.renewed(&key, sent),
                         Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
                     }
                 })
@@ -152,20 +179,20 @@ impl Holds {
     }
 
     /// The leases to renew; those that have lapsed are given up.
-    fn due(&self, now: Instant) -> Vec<(u64, String)> {
+    fn due(&self, now: Instant) -> Vec<(Key, String)> {
         let mut due = Vec::new();
         for (key, held) in &mut self.lock().held {
             if held.lease.check(now) {
                 held.lost.cancel();
             } else if held.lease.is_due(now) {
-                due.push((*key, held.reply.clone()));
+                due.push((key.clone(), held.reply.clone()));
             }
         }
         due
     }
 
-    fn renewed(&self, key: u64, sent: Instant) {
-        if let Some(held) = self.lock().held.get_mut(&key) {
+    fn renewed(&self, key: &Key, sent: Instant) {
+        if let Some(held) = self.lock().held.get_mut(key) {
             held.lease.renewed(sent, Instant::now());
         }
     }
@@ -209,7 +236,7 @@ impl Hold {
 
     fn with<T>(&self, look: impl FnOnce(&mut Held) -> T) -> Option<T> {
         let mut table = self.holds.lock();
-        let held = table.held.get_mut(&self.sequence);
+        let held = table.held.get_mut(&self.key);
         held.filter(|held| held.delivery == self.delivery).map(look)
     }
 }
@@ -219,10 +246,10 @@ impl Drop for Hold {
         let mut table = self.holds.lock();
         if table
             .held
-            .get(&self.sequence)
+            .get(&self.key)
             .is_some_and(|held| held.delivery == self.delivery)
         {
-            table.held.remove(&self.sequence);
+            table.held.remove(&self.key);
         }
     }
 }
@@ -233,17 +260,25 @@ mod tests {
 
     const WAIT: Duration = Duration::from_secs(3);
 
+    fn queue() -> QueueName {
+        QueueName::new("mail").unwrap()
+    }
+
+    fn key(sequence: u64) -> Key {
+        (JobId::new("a").unwrap(), sequence)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_lease_that_nobody_renews_is_given_up_and_forgotten() {
         let holds = Holds::default();
-        let hold = holds.insert(7, "reply".into(), WAIT);
+        let hold = holds.insert(key(7), queue(), "reply".into(), WAIT);
         assert!(holds.due(Instant::now()).is_empty());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(holds.due(Instant::now()).len(), 1);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(hold.has_lapsed());
         assert!(hold.lost().is_cancelled());
-        holds.renewed(7, Instant::now());
+        holds.renewed(&key(7), Instant::now());
         assert!(hold.has_lapsed());
         drop(hold);
         assert!(holds.lock().held.is_empty());
@@ -252,10 +287,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_second_delivery_of_a_held_job_renews_it_and_moves_its_acknowledgement() {
         let holds = Holds::default();
-        let hold = holds.insert(7, "first".into(), WAIT);
+        let hold = holds.insert(key(7), queue(), "first".into(), WAIT);
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert!(holds.prolong(7, "second", WAIT));
-        assert!(!holds.prolong(8, "other", WAIT));
+        assert!(holds.prolong(&key(7), "second", WAIT));
+        assert!(!holds.prolong(&key(8), "other", WAIT));
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(!hold.has_lapsed());
         assert_eq!(hold.reply().as_deref(), Some("second"));
@@ -264,10 +299,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_lapsed_hold_gives_way_to_a_new_delivery() {
         let holds = Holds::default();
-        let old = holds.insert(7, "first".into(), WAIT);
+        let old = holds.insert(key(7), queue(), "first".into(), WAIT);
         tokio::time::advance(WAIT).await;
-        assert!(!holds.prolong(7, "second", WAIT));
-        let new = holds.insert(7, "second".into(), WAIT);
+        assert!(!holds.prolong(&key(7), "second", WAIT));
+        let new = holds.insert(key(7), queue(), "second".into(), WAIT);
         assert!(old.lost().is_cancelled());
         assert_eq!(old.reply(), None);
         drop(old);
@@ -276,5 +311,17 @@ mod tests {
             Some("second"),
             "the end of the old one touches nothing"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn held_leases_follow_the_lease_time_of_their_queue() {
+        let holds = Holds::default();
+        let hold = holds.insert(key(7), queue(), "reply".into(), 10 * WAIT);
+        holds.set_ack_wait(&queue(), WAIT);
+        assert_eq!(holds.pause(), WAIT / 12);
+        tokio::time::advance(WAIT / 2).await;
+        assert_eq!(holds.due(Instant::now()).len(), 1);
+        tokio::time::advance(WAIT / 2).await;
+        assert!(hold.has_lapsed());
     }
 }

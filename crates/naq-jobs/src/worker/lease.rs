@@ -32,6 +32,11 @@ impl Lease {
         }
     }
 
+    /// The lease time of the queue has changed; the server counts from the last sign of life, and so does this.
+    pub(super) fn set_ack_wait(&mut self, ack_wait: Duration) {
+        self.ack_wait = ack_wait;
+    }
+
     /// Whether a sign of life is due.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.confirmed) >= self.ack_wait / 3

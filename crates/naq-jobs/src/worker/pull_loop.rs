@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Message;
+use async_nats::{HeaderMap, Message};
 use naq_connection::{Connection, Phase, Subscription};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -14,7 +14,7 @@ use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
 use crate::model::QueueName;
-use crate::server::{ensure_consumer, repair_streams};
+use crate::server::{ensure_consumer, read_lease_time, repair_streams};
 use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
@@ -48,6 +48,8 @@ struct Inbox {
     conn: Connection,
     subject: String,
     replies: Subscription,
+    /// News of the queue.
+    control: Subscription,
     epoch: u64,
 }
 
@@ -101,7 +103,10 @@ impl PullLoop {
         let epoch = conn.state().epoch;
         let subject = conn.new_inbox();
         let replies = conn.subscribe(subject.clone()).await.map_err(failed)?;
+        let control = self.runner.link.names().control(&self.queue);
+        let control = conn.subscribe(control).await.map_err(failed)?;
         Ok(Inbox {
+            control,
             conn,
             subject,
             replies,
@@ -114,6 +119,7 @@ impl PullLoop {
         let stopping = self.runner.stopping.clone();
         let mut states = inbox.conn.states();
         let slots = self.slots.clone();
+        self.read_lease_time(&inbox.conn, puller).await;
         loop {
             // Registered before looking at the slots, so that none that is freed meanwhile is missed.
             let freed = slots.changed();
@@ -141,6 +147,7 @@ impl PullLoop {
                     Some(message) => self.on_message(message, puller),
                     None => return Over::Again,
                 },
+                Some(_) = inbox.control.next() => self.read_lease_time(&inbox.conn, puller).await,
                 () = &mut freed => {}
                 () = tokio::time::sleep_until(wake) => {
                     let lost = puller.tick(Instant::now());
@@ -153,12 +160,30 @@ impl PullLoop {
         }
     }
 
+    /// Another worker may have given the consumer another lease time.
+    async fn read_lease_time(&mut self, conn: &Connection, puller: &mut Puller) {
+        match read_lease_time(conn, &self.runner.link, &self.queue).await {
+            Ok(Some(ack_wait)) => self.set_lease_time(ack_wait, puller),
+            Ok(None) => self.give_back(puller.on(Event::Missing, Instant::now())),
+            // The connection is lost again, and with the next one this is read again.
+            Err(error) => {
+                tracing::debug!(queue = %self.queue, %error, "could not read the lease time");
+            }
+        }
+    }
+
+    fn set_lease_time(&mut self, ack_wait: Duration, puller: &mut Puller) {
+        self.consumer.1 = ack_wait;
+        puller.set_timing(Timing::of(ack_wait));
+        self.runner.holds.set_ack_wait(&self.queue, ack_wait);
+    }
+
     /// Makes the consumer again if it is missing, and asks for jobs if slots are free.
     async fn ask(&mut self, inbox: &Inbox, puller: &mut Puller) {
         if puller.is_missing(Instant::now()) {
             match ensure_consumer(&inbox.conn, &self.runner.link, &self.queue).await {
                 Ok(consumer) => {
-                    self.consumer = consumer;
+                    self.set_lease_time(consumer.1, puller);
                     puller.found(Instant::now());
                 }
                 Err(error) => {
@@ -190,7 +215,7 @@ impl PullLoop {
         let body = request.to_string();
         if let Err(error) = inbox
             .conn
-            .publish_with_reply(subject, inbox.subject.clone(), body)
+            .publish_with_reply(subject, inbox.subject.clone(), HeaderMap::new(), body)
             .await
         {
             tracing::warn!(queue = %self.queue, %error, "could not ask for jobs");

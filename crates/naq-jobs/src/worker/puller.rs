@@ -101,6 +101,11 @@ impl Puller {
         }
     }
 
+    /// The lease time of the queue is another one.
+    pub(super) fn set_timing(&mut self, timing: Timing) {
+        self.timing = timing;
+    }
+
     /// Whether a request may be sent now.
     pub(super) fn may_ask(&self, now: Instant) -> bool {
         !self.missing && now >= self.resume_at
@@ -147,6 +152,8 @@ impl Puller {
                 self.drop_all()
             }
             Event::NoResponders => {
+                // Nobody answers for a consumer that was deleted, either.
+                self.missing = true;
                 self.fail(now);
                 self.drop_all()
             }
@@ -265,8 +272,8 @@ mod tests {
         for _ in 0..20 {
             puller.on(Event::NoResponders, now);
         }
-        assert!(!puller.may_ask(now + PAUSE.1 - Duration::from_millis(1)));
-        assert!(puller.may_ask(now + PAUSE.1));
+        assert!(!puller.is_missing(now + PAUSE.1 - Duration::from_millis(1)));
+        assert!(puller.is_missing(now + PAUSE.1));
     }
 
     proptest! {

@@ -190,7 +190,10 @@ impl Runner {
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,
-                () = tokio::time::sleep(delay) => job.retries_done += 1,
+                () = tokio::time::sleep(delay) => {
+                    job.retries_done += 1;
+                    job.attempts_before += 1;
+                }
             }
         }
     }

@@ -52,11 +52,6 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         consumers.push(ensure_consumer(&conn, &plan.link, queue).await?);
     }
     drop(conn);
-    let shortest = consumers
-        .iter()
-        .map(|c| c.1)
-        .min()
-        .unwrap_or(Duration::from_secs(30));
     let runner = Arc::new(Runner {
         link: plan.link.clone(),
         registry: plan.registry.clone(),
@@ -69,7 +64,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         tally: Tally::default(),
     });
     let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
-    let keepers = keep(&runner, &plan, shortest, &gone);
+    let keepers = keep(&runner, &plan, &gone);
     let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
     let mut loops = JoinSet::new();
     for (lane, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
@@ -98,12 +93,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
 }
 
 /// The tasks that go on until all jobs are settled: renewal and presence.
-fn keep(
-    runner: &Arc<Runner>,
-    plan: &Plan,
-    ack_wait: Duration,
-    gone: &CancellationToken,
-) -> JoinSet<()> {
+fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<()> {
     let mut keepers = JoinSet::new();
     let presence = Presence {
         link: plan.link.clone(),
@@ -114,7 +104,7 @@ fn keep(
         started_at_ms: now_ms(),
     };
     let (renewing, until) = (Arc::clone(runner), gone.clone());
-    keepers.spawn(async move { renewing.holds.keep(&renewing.link, ack_wait, &until).await });
+    keepers.spawn(async move { renewing.holds.keep(&renewing.link, &until).await });
     let (stopping, until) = (runner.stopping.clone(), gone.clone());
     keepers.spawn(async move { presence.keep(&stopping, &until).await });
     keepers

@@ -175,9 +175,13 @@ impl Settler<'_> {
             "Nats-Schedule-Target",
             self.link.names().job(&job.queue, &job.id),
         );
-        // The fence is part of the id: a requeued job begins its retries anew.
-        fields.insert("Nats-Msg-Id", format!("{}:{}:{number}", job.id, job.fence));
+        // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
+        fields.insert(
+            "Nats-Msg-Id",
+            format!("{}:{}:{number}", job.id, job.sequence),
+        );
         fields.insert(headers::RETRY, number.to_string());
+        fields.insert(headers::ATTEMPT, job.attempt().to_string());
         if job.fence > 0 {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
