@@ -1,7 +1,20 @@
 //! The whole system against a real nats-server: one module per theme.
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failure is a panic, also in the helpers"
+)]
 
 mod setup;
 
 mod crash;
+mod dead;
+mod enqueue;
+mod foreign;
+mod presence;
 mod process;
+mod queues;
+mod results;
+mod retry;
 mod run;
+mod stop;
+mod streams;

@@ -3,15 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use naq_config::Settings;
-use naq_jobs::{JobContext, JobError, Jobs, Kind};
+use naq_connection::Connection;
+use naq_jobs::{JobContext, JobError, JobId, Jobs, Kind};
 use naq_testing::TestServer;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, watch};
 
 /// Time that anything in a test may take. Long, so that a busy machine is no failure.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Returns what it is given.
-pub(crate) const ECHO: Kind<serde_json::Value, serde_json::Value> = Kind::new("echo");
+pub(crate) const ECHO: Kind<Value, Value> = Kind::new("echo");
 
 /// Shows the logs of a failed test, as `RUST_LOG` asks.
 fn show_logs() {
@@ -57,13 +61,67 @@ impl Bed {
     pub(crate) async fn waiting(&self) -> u64 {
         self.server.jsz().await.messages("naq_jobs")
     }
+
+    /// A plain connection, as a program has that knows only the bytes on the wire.
+    pub(crate) async fn conn(&self) -> Connection {
+        self.jobs.connections().connection().await.unwrap()
+    }
+
+    /// Puts a body of somebody else's into the queue `queue`, under the id `id`.
+    pub(crate) async fn publish(&self, queue: &str, id: &str, body: impl Into<Vec<u8>>) -> JobId {
+        let subject = format!("naq.queue.{queue}.{id}");
+        let conn = self.conn().await;
+        conn.publish_acked(subject, HeaderMap::new(), body.into())
+            .await
+            .unwrap();
+        job_id(id)
+    }
+
+    /// What the server's JetStream API answers.
+    pub(crate) async fn ask(&self, verb: &str, body: Value) -> Value {
+        let conn = self.conn().await;
+        let reply = conn
+            .request(format!("$JS.API.{verb}"), body.to_string())
+            .await
+            .unwrap();
+        serde_json::from_slice(&reply.payload).unwrap()
+    }
+
+    /// What the server says about the consumer of `queue`.
+    pub(crate) async fn consumer(&self, queue: &str) -> Value {
+        self.ask(
+            &format!("CONSUMER.INFO.naq_jobs.naq-worker-{queue}"),
+            json!({}),
+        )
+        .await
+    }
+
+    /// How often the server delivered jobs of `queue`, each delivery counted.
+    pub(crate) async fn deliveries(&self, queue: &str) -> u64 {
+        let info = self.consumer(queue).await;
+        info["delivered"]["consumer_seq"].as_u64().unwrap()
+    }
+
+    /// The subjects under `filter` that hold a message.
+    pub(crate) async fn subjects(&self, stream: &str, filter: &str) -> Vec<String> {
+        let info = self
+            .ask(
+                &format!("STREAM.INFO.{stream}"),
+                json!({ "subjects_filter": filter }),
+            )
+            .await;
+        let held = info["state"]["subjects"].as_object();
+        held.map_or_else(Vec::new, |held| held.keys().cloned().collect())
+    }
+}
+
+/// A job id that is known to be valid.
+pub(crate) fn job_id(text: &str) -> JobId {
+    JobId::new(text).unwrap()
 }
 
 /// The echo handler.
-pub(crate) async fn echo(
-    _: JobContext,
-    value: serde_json::Value,
-) -> Result<serde_json::Value, JobError> {
+pub(crate) async fn echo(_: JobContext, value: Value) -> Result<Value, JobError> {
     Ok(value)
 }
 
@@ -98,5 +156,79 @@ impl Ledger {
     /// The ids in the order in which they started.
     pub(crate) fn ids(&self) -> Vec<String> {
         self.0.lock().unwrap().iter().map(|e| e.0.clone()).collect()
+    }
+}
+
+/// A door in handlers: shows how many stand before it, and lets through as many as the test says.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<Door>);
+
+struct Door {
+    permits: Semaphore,
+    counts: watch::Sender<Counts>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    started: usize,
+    running: usize,
+    most: usize,
+}
+
+impl Gate {
+    /// A closed one.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Door {
+            permits: Semaphore::new(0),
+            counts: watch::Sender::default(),
+        }))
+    }
+
+    /// Stands before it until it is opened. A dropped attempt counts as gone.
+    pub(crate) async fn pass(&self) {
+        self.0.counts.send_modify(|c| {
+            c.started += 1;
+            c.running += 1;
+            c.most = c.most.max(c.running);
+        });
+        let _gone = Leaving(self);
+        self.0.permits.acquire().await.unwrap().forget();
+    }
+
+    /// Lets `count` through, now or later.
+    pub(crate) fn open(&self, count: usize) {
+        self.0.permits.add_permits(count);
+    }
+
+    /// Waits until `count` handlers have ever come to it.
+    pub(crate) async fn started(&self, count: usize) {
+        let mut counts = self.0.counts.subscribe();
+        let enough = counts.wait_for(|c| c.started >= count);
+        match tokio::time::timeout(LONG, enough).await {
+            Ok(seen) => drop(seen.unwrap()),
+            Err(_) => panic!("only {:?} of {count} have started", self.counts()),
+        }
+    }
+
+    /// Handlers that ever came to it.
+    pub(crate) fn ever(&self) -> usize {
+        self.counts().started
+    }
+
+    /// The most handlers that stood before it at the same time.
+    pub(crate) fn most(&self) -> usize {
+        self.counts().most
+    }
+
+    fn counts(&self) -> Counts {
+        *self.0.counts.borrow()
+    }
+}
+
+struct Leaving<'a>(&'a Gate);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.0.counts.send_modify(|c| c.running -= 1);
     }
 }
