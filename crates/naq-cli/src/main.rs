@@ -1,3 +1,7 @@
-//! The `naq` command.
+//! The `naq` command; all of it is in the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    naq_cli::run(std::env::args_os())
+}

@@ -1,1 +1,64 @@
 //! Background jobs and connection management on NATS JetStream.
+//!
+//! At least once, settled exactly once: a job's outcome is recorded by one attempt and never overwritten. What was
+//! acknowledged is not lost, and nothing polls.
+//!
+//! This crate is the short list of what a program needs; all of it comes from the crates below. It needs a
+//! nats-server 2.14 or newer. Without one at hand, [`embedded`] starts one:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use naq::embedded::EmbeddedServer;
+//! use naq::{JobContext, JobError, Jobs, Kind, Settings};
+//!
+//! // Declared once, used by sender and handler: they cannot disagree.
+//! const GREET: Kind<String, String> = Kind::new("greet").retries(3);
+//!
+//! async fn greet(_: JobContext, name: String) -> Result<String, JobError> {
+//!     Ok(format!("Hello {name}"))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = EmbeddedServer::builder().start().await?;
+//!     let mut settings = Settings::default();
+//!     settings.nats.servers = vec![server.url()];
+//!
+//!     let jobs = Jobs::connect(settings).await?;
+//!     let worker = jobs.worker().handle(GREET, greet).start().await?;
+//!     let job = jobs.enqueue(GREET.job(&"Ada".to_owned())?).await?;
+//!     assert_eq!(job.result(Duration::from_secs(10)).await?, "Hello Ada");
+//!
+//!     worker.stop(Duration::from_secs(10)).await;
+//!     jobs.shutdown().await;
+//!     server.stop().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | to | start at |
+//! |---|---|
+//! | enqueue, wait for a result | [`Jobs`], [`Kind`], [`Job`], [`JobHandle`] |
+//! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
+//! | retry | [`RetryPolicy`] |
+//! | look after what failed | [`Jobs::dead_letters`] |
+//! | configure | [`Loader`], [`Settings`] |
+//! | use connections without jobs | [`connection`] |
+//!
+//! The command `naq` (crate `naq-cli`) does the same from a shell.
+
+pub use naq_config::{ConfigError, Loader, Settings};
+pub use naq_jobs::{
+    Backoff, DeadLetter, DeadLetters, DeadPage, EXIT_FATAL, FailureReason, Job, JobContext,
+    JobError, JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName,
+    Outcome, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Status,
+    StopReport, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
+};
+
+/// Typed settings, put together from files, environment and code.
+pub use naq_config as config;
+/// Leases on shared NATS connections, usable without jobs.
+pub use naq_connection as connection;
+/// A real nats-server as a supervised child: for development, tests and demonstrations.
+pub use naq_embedded as embedded;

@@ -24,6 +24,8 @@ impl ApiError {
     pub(crate) const STREAM_NOT_FOUND: u32 = 10059;
     /// No message is stored under the subject.
     pub(crate) const NO_MESSAGE: u32 = 10037;
+    /// The consumer does not exist.
+    pub(crate) const CONSUMER_NOT_FOUND: u32 = 10014;
     /// The stream exists with other settings.
     pub(crate) const STREAM_NAME_IN_USE: u32 = 10058;
     /// Replicas asked of a server that is no cluster.
@@ -39,7 +41,7 @@ enum Reply<T> {
     Ok(T),
 }
 
-/// Calls `$JS.API.<verb>` with a JSON body.
+/// Calls `$JS.API.<verb>` with a JSON body; `()` is an empty one, as some verbs insist on.
 ///
 /// The outer result is the transport's, the inner one the API's.
 pub(crate) async fn call<T: DeserializeOwned>(
@@ -48,8 +50,11 @@ pub(crate) async fn call<T: DeserializeOwned>(
     body: &impl serde::Serialize,
 ) -> Result<Result<T, ApiError>, JobsError> {
     let context = || format!("call the server's {verb}");
-    let body = serde_json::to_vec(body)
+    let mut body = serde_json::to_vec(body)
         .map_err(|e| JobsError::new(JobsErrorKind::Configuration, context()).because(e))?;
+    if body == b"null" {
+        body.clear();
+    }
     let reply = conn
         .request(format!("$JS.API.{verb}"), body)
         .await

@@ -51,13 +51,12 @@ pub(crate) async fn ensure_consumer(
 ) -> Result<(String, Duration), JobsError> {
     let wanted = definition(link, queue);
     let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
-    let found = call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await?;
-    let is_update = found.is_ok();
-    if let Ok(found) = found {
-        if found.config == wanted {
-            return Ok((name, lease_time(&found.config)));
-        }
-        tracing::info!(%queue, from = ?found.config, to = ?wanted, "consumer updated");
+    let found = find(conn, link, queue).await?;
+    if found.as_ref() == Some(&wanted) {
+        return Ok((name, lease_time(&wanted)));
+    }
+    if let Some(found) = &found {
+        tracing::info!(%queue, from = ?found, to = ?wanted, "consumer updated");
     }
     let create = Create {
         stream_name: &stream,
@@ -67,7 +66,7 @@ pub(crate) async fn ensure_consumer(
     let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
         Ok(made) => {
-            if is_update {
+            if found.is_some() {
                 tell_workers(conn, link, queue).await;
             }
             Ok((name, lease_time(&made.config)))
@@ -98,9 +97,27 @@ pub(crate) async fn read_lease_time(
     link: &Link,
     queue: &QueueName,
 ) -> Result<Option<Duration>, JobsError> {
+    let found = find(conn, link, queue).await?;
+    Ok(found.map(|found| lease_time(&found)))
+}
+
+/// The consumer of the queue, if there is one.
+async fn find(
+    conn: &Connection,
+    link: &Link,
+    queue: &QueueName,
+) -> Result<Option<Consumer>, JobsError> {
     let (stream, name) = (link.names().jobs_stream(), Names::consumer(queue));
-    let found = call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await?;
-    Ok(found.ok().map(|found| lease_time(&found.config)))
+    match call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await? {
+        Ok(found) => Ok(Some(found.config)),
+        Err(error) => match error.err_code {
+            ApiError::CONSUMER_NOT_FOUND | ApiError::STREAM_NOT_FOUND => Ok(None),
+            _ => Err(refused(
+                format!("look at the consumer of the queue {queue}"),
+                error,
+            )),
+        },
+    }
 }
 
 fn definition(link: &Link, queue: &QueueName) -> Consumer {

@@ -1,0 +1,116 @@
+//! The command line as a tree, and the way from it to a command.
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completion, dead, demo, dev, enqueue, result, worker};
+use crate::context::{Context, Globals};
+use crate::error::CliError;
+use crate::exit_code;
+
+/// Background jobs on NATS JetStream.
+#[derive(Debug, Parser)]
+#[command(
+    name = "naq",
+    version,
+    propagate_version = true,
+    subcommand_required = true
+)]
+#[command(arg_required_else_help = true, after_help = exit_code::TABLE)]
+pub(crate) struct App {
+    #[command(flatten)]
+    globals: Globals,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Dev(dev::Args),
+    Worker(worker::Args),
+    /// List the live workers: the same as `naq worker list`
+    ListWorkers(worker::ListArgs),
+    Enqueue(enqueue::Args),
+    Result(result::Args),
+    Dead(dead::Args),
+    Completion(completion::Args),
+}
+
+/// Runs one command line and says its exit code.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let App { globals, command } = match App::try_parse_from(args) {
+        Ok(app) => app,
+        Err(error) => {
+            // A stream that is gone takes nothing away from the exit code.
+            let _ignored = error.print();
+            return if error.use_stderr() {
+                exit_code::USAGE
+            } else {
+                exit_code::OK
+            };
+        }
+    };
+    let context = Context::new(globals);
+    match start(&context, command) {
+        Ok(()) => exit_code::OK,
+        Err(error) => {
+            context.output.error(&error);
+            error.code
+        }
+    }
+}
+
+fn start(context: &Context, command: Command) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CliError::new(exit_code::INTERNAL, "failed to start the runtime").because(&error)
+        })?;
+    let done = runtime.block_on(dispatch(context, command));
+    // Nobody waits for a read of standard input that never ends.
+    runtime.shutdown_background();
+    done
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Demo(args) => Box::pin(demo::run(context, args)).await,
+        Command::Dev(args) => Box::pin(dev::run(context, args)).await,
+        Command::Worker(args) => Box::pin(worker::run(context, args)).await,
+        Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
+        Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Result(args) => Box::pin(result::run(context, args)).await,
+        Command::Dead(args) => Box::pin(dead::run(context, args)).await,
+        Command::Completion(args) => completion::run::<App>(context, args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        App::command().debug_assert();
+    }
+
+    #[test]
+    fn worker_takes_queues_or_a_subcommand() {
+        for line in [
+            "naq worker",
+            "naq worker mail reports -c 4 -n w",
+            "naq worker list",
+            "naq worker list --json",
+            "naq worker -- list",
+        ] {
+            let parsed = App::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `naq dead`: the jobs that were given up.
+
+mod change;
+mod list;
+mod show;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::logging::{self, Level};
+
+/// List, show, retry or delete dead letters: jobs that were given up
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(list::Args),
+    Show(show::Args),
+    Retry(change::RetryArgs),
+    Delete(change::DeleteArgs),
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
+    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+    let jobs = context.jobs().await?;
+    let done = match args.action {
+        Action::List(args) => list::run(context, &jobs, args).await,
+        Action::Show(args) => show::run(context, &jobs, args).await,
+        Action::Retry(args) => change::retry(context, &jobs, args).await,
+        Action::Delete(args) => change::delete(context, &jobs, args).await,
+    };
+    jobs.shutdown().await;
+    done
+}
+
+fn not_there(id: &naq::JobId) -> CliError {
+    CliError::new(
+        exit_code::NOT_FOUND,
+        format!("there is no dead letter of job {id}"),
+    )
+    .hint("`naq dead list` lists those that there are")
+}

@@ -1,0 +1,214 @@
+//! `naq enqueue`: one job from the command line.
+
+use std::time::{Duration, SystemTime};
+
+use naq::{Backoff, Job, JobId, RetryPolicy};
+
+use super::result::FOR_EVER;
+use super::{outcome, payload};
+use crate::context::Context;
+use crate::duration::{parse, parse_positive};
+use crate::error::CliError;
+use crate::logging::{self, Level};
+
+/// Enqueue a job and print its id
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  naq enqueue mail '{\"to\": \"Ada\"}'
+  naq enqueue report @payload.json --queue slow --retries 3 --retry-delay 10s,1m,5m
+  echo '[1, 2]' | naq enqueue sum - --wait=30s
+  naq enqueue backup --at 2030-01-01T03:00:00+01:00")]
+pub(crate) struct Args {
+    /// The job's kind: which handler runs it
+    kind: String,
+
+    /// The payload as JSON; `-` reads standard input, `@FILE` a file
+    #[arg(
+        value_name = "JSON",
+        default_value = "null",
+        allow_hyphen_values = true
+    )]
+    payload: String,
+
+    /// The queue [default: `queues.default` of the configuration]
+    #[arg(short, long)]
+    queue: Option<String>,
+
+    /// The job's id; enqueuing the same id again has no effect [default: a new one]
+    #[arg(long)]
+    id: Option<JobId>,
+
+    /// How often it is run again after an error [default: the number of delays]
+    #[arg(short, long, value_name = "N")]
+    retries: Option<u32>,
+
+    /// Wait before a retry; several with commas, one for each [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = parse, value_delimiter = ',')]
+    retry_delay: Vec<Duration>,
+
+    /// Always the same wait, or twice the wait each time
+    #[arg(long, value_name = "NAME", default_value = "linear")]
+    retry_strategy: Strategy,
+
+    /// Time limit of one attempt [default: `workers.max_job_duration`]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_positive)]
+    timeout: Option<Duration>,
+
+    /// How long the outcome is kept [default: `results.ttl`]
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    result_ttl: Option<Duration>,
+
+    /// Run it not before this time has passed
+    #[arg(short, long, value_name = "TIME", value_parser = parse, conflicts_with = "at")]
+    delay: Option<Duration>,
+
+    /// Run it not before this moment, RFC 3339
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    at: Option<SystemTime>,
+
+    /// Wait for the job's end and print its result, as `naq result --wait` [default time: for ever]
+    #[arg(short, long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
+    #[arg(value_parser = parse_positive, default_missing_value = "3650d")]
+    wait: Option<Duration>,
+
+    /// Print JSON: `{"id": ...}`, or with --wait the whole outcome
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Strategy {
+    /// Always the same wait
+    Linear,
+    /// Twice the wait each time
+    Exponential,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
+    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+    let (wait, as_json) = (args.wait, args.json);
+    let job = job(args).await?;
+    let jobs = context.jobs().await?;
+    let handle = jobs.enqueue(job).await?;
+    let id = handle.id();
+    let shown = match wait {
+        None if as_json => context
+            .output
+            .json(&serde_json::json!({ "id": id.as_str() })),
+        None => context.output.line(id.as_str()),
+        Some(time) => {
+            context.output.note(format!("enqueued {id}"));
+            let ended = handle
+                .outcome(time.min(FOR_EVER))
+                .await
+                .map_err(CliError::from);
+            jobs.shutdown().await;
+            return outcome::show(context, &ended.map_err(|e| not_ended(e, id))?, as_json);
+        }
+    };
+    jobs.shutdown().await;
+    Ok(shown?)
+}
+
+async fn job(args: Args) -> Result<Job, CliError> {
+    let retry = retry_policy(args.retries, args.retry_delay, args.retry_strategy)?;
+    let mut job = Job::from_json(args.kind, payload::read(args.payload).await?)?.retry(retry);
+    if let Some(queue) = args.queue {
+        job = job.queue(queue)?;
+    }
+    if let Some(id) = args.id {
+        job = job.id(id);
+    }
+    if let Some(timeout) = args.timeout {
+        job = job.timeout(timeout);
+    }
+    if let Some(ttl) = args.result_ttl {
+        job = job.result_ttl(ttl);
+    }
+    if let Some(delay) = args.delay {
+        job = job.delay(delay);
+    }
+    if let Some(at) = args.at {
+        job = job.at(at);
+    }
+    Ok(job)
+}
+
+fn retry_policy(
+    retries: Option<u32>,
+    delays: Vec<Duration>,
+    strategy: Strategy,
+) -> Result<RetryPolicy, CliError> {
+    let several = delays.len() > 1;
+    let retries = match retries {
+        Some(retries) => retries,
+        None => u32::try_from(delays.len()).unwrap_or(u32::MAX),
+    };
+    let first = delays.first().copied().unwrap_or(Duration::from_secs(1));
+    let backoff = match strategy {
+        Strategy::Linear if several => Backoff::Table(delays),
+        Strategy::Linear => Backoff::Fixed(first),
+        Strategy::Exponential if several => {
+            return Err(CliError::usage(
+                "an exponential strategy starts from one --retry-delay",
+            ));
+        }
+        Strategy::Exponential => Backoff::Exponential(first),
+    };
+    Ok(RetryPolicy { retries, backoff })
+}
+
+fn moment(text: &str) -> Result<SystemTime, String> {
+    let moment: jiff::Timestamp = text.trim().parse().map_err(|error: jiff::Error| {
+        format!("write it like 2030-01-01T03:00:00Z or 2030-01-01T03:00:00+01:00 ({error})")
+    })?;
+    Ok(moment.into())
+}
+
+fn not_ended(error: CliError, id: &JobId) -> CliError {
+    if error.code != crate::exit_code::TIMEOUT {
+        return error;
+    }
+    error.hint(format!(
+        "it goes on: ask again with `naq result {id} --wait`; is a worker running for its queue \
+         (`naq worker list`)?"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_flags_of_retry_make_a_policy() {
+        let policy = |retries, delays: &[Duration], strategy| {
+            retry_policy(retries, delays.to_vec(), strategy).unwrap()
+        };
+        assert_eq!(policy(None, &[], Strategy::Linear).retries, 0);
+        assert_eq!(
+            policy(Some(3), &[2 * S], Strategy::Linear),
+            RetryPolicy::fixed(3, 2 * S)
+        );
+        assert_eq!(
+            policy(Some(3), &[2 * S], Strategy::Exponential),
+            RetryPolicy::exponential(3, 2 * S)
+        );
+        assert_eq!(
+            policy(None, &[S, 2 * S], Strategy::Linear),
+            RetryPolicy::table([S, 2 * S])
+        );
+        assert!(retry_policy(None, vec![S, S], Strategy::Exponential).is_err());
+    }
+
+    #[test]
+    fn a_moment_has_a_zone() {
+        assert_eq!(
+            moment("1970-01-01T01:00:00+01:00"),
+            Ok(SystemTime::UNIX_EPOCH)
+        );
+        assert!(moment("1970-01-01T01:00:00").is_err());
+        assert!(moment("tomorrow").is_err());
+    }
+}

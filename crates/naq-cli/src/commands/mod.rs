@@ -1,0 +1,13 @@
+//! One command per module.
+
+pub(crate) mod completion;
+pub(crate) mod dead;
+pub(crate) mod demo;
+pub(crate) mod dev;
+pub(crate) mod enqueue;
+pub(crate) mod result;
+pub(crate) mod worker;
+
+mod outcome;
+mod payload;
+mod stock;

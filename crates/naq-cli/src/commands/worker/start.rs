@@ -1,0 +1,129 @@
+//! `naq worker`: runs jobs until it is told to stop.
+
+use std::time::Duration;
+
+use naq::{RunningWorker, Settings, StopReport};
+
+use crate::context::{Context, connect};
+use crate::error::CliError;
+use crate::exit_code;
+use crate::logging::Level;
+use crate::signals::Signals;
+
+pub(super) const HELP: &str = "\
+What runs is in the configuration, for example ./naq.yaml:
+
+  workers:
+    handlers:
+      greet:                          # the kind: naq enqueue greet '\"Ada\"'
+        command: [python3, greet.py]  # no shell; payload on standard input, result from standard output
+        timeout: 30s
+
+Exit code of a command: 0 completed, 65 failed for good, any other: failed, retried as the job says.
+The command finds NAQ_JOB_ID, NAQ_JOB_KIND, NAQ_JOB_QUEUE and NAQ_JOB_ATTEMPT in its environment.
+
+Ctrl-C or SIGTERM: takes no more jobs, gives those that run `workers.shutdown_timeout`, hands the rest back, and
+ends with 0. A second one does not wait for running jobs and ends with 130, a third one ends at once. A queue that is called `list` is written after `--`.";
+
+/// The flags of a worker that runs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Flags {
+    /// The queues to serve [default: `queues.default` of the configuration]
+    #[arg(value_name = "QUEUES")]
+    queues: Vec<String>,
+
+    /// Jobs that run at the same time, 1 to 1000 [default: `workers.concurrency`]
+    #[arg(short, long, value_name = "N")]
+    concurrency: Option<u32>,
+
+    /// First part of the worker's id [default: naq-worker-<host>]
+    #[arg(short, long)]
+    name: Option<String>,
+}
+
+pub(super) async fn start(context: &Context, args: Flags) -> Result<(), CliError> {
+    // One line per job: that is where the engine says how each one left.
+    context.start_logging(Level::Info, "naq_jobs::worker::runner=debug");
+    let signals = Signals::listen_with_hurry()?;
+    let settings = context.settings_with(|loader| match args.concurrency {
+        Some(jobs) => loader.set_by("--concurrency", "workers.concurrency", jobs.to_string()),
+        None => loader,
+    })?;
+    if settings.workers.handlers.is_empty() {
+        return Err(no_handlers(context));
+    }
+    let grace = settings.workers.shutdown_timeout;
+    announce(context, &settings);
+    let jobs = signals.unless_stopped(connect(settings)).await??;
+    let mut worker = jobs.worker().handle_configured_commands()?;
+    for queue in args.queues {
+        worker = worker.queue(queue);
+    }
+    if let Some(name) = args.name {
+        worker = worker.name(name);
+    }
+    let mut worker = Box::pin(worker.start()).await?;
+    let lost = tokio::select! {
+        () = signals.token().cancelled() => None,
+        error = worker.failed() => Some(error),
+    };
+    let stopped = match &lost {
+        None => stop(worker, grace, &signals).await,
+        Some(_) => Ok(worker.stop(Duration::ZERO).await),
+    };
+    jobs.shutdown().await;
+    if let Some(error) = lost {
+        return Err(error.into());
+    }
+    let report = stopped?;
+    context.output.note(format!(
+        "stopped: {} completed, {} failed, {} retried, {} handed back",
+        report.completed, report.failed, report.retried, report.handed_back
+    ));
+    Ok(())
+}
+
+/// Stops within `grace`; at the second signal the jobs are cancelled and handed back at once.
+async fn stop(
+    worker: RunningWorker,
+    grace: Duration,
+    signals: &Signals,
+) -> Result<StopReport, CliError> {
+    tokio::select! {
+        report = worker.stop(grace) => Ok(report),
+        // The worker is dropped, which aborts its jobs; closing the connection waits for what they still write.
+        () = signals.hurry().cancelled() => Err(signals.interrupted()),
+    }
+}
+
+fn announce(context: &Context, settings: &Settings) {
+    let kinds: Vec<&str> = settings
+        .workers
+        .handlers
+        .keys()
+        .map(String::as_str)
+        .collect();
+    context
+        .output
+        .note(format!("handles {}; Ctrl-C stops it", kinds.join(", ")));
+}
+
+fn no_handlers(context: &Context) -> CliError {
+    let place = match &context.globals.config {
+        Some(file) => file.display().to_string(),
+        None => "./naq.yaml".to_owned(),
+    };
+    let hint = format!(
+        "put the programs that run your jobs into {place}, such as\n
+  workers:
+    handlers:
+      greet:
+        command: [python3, greet.py]\n
+A worker for handlers written in Rust is five lines of your own program: see the crate `naq`."
+    );
+    CliError::new(
+        exit_code::CONFIGURATION,
+        "`workers.handlers` is empty: this worker has nothing to run",
+    )
+    .hint(hint)
+}

@@ -1,0 +1,11 @@
+//! Where a command's words go: data to standard output, all else to standard error.
+
+mod numbers;
+mod paint;
+mod screen;
+mod table;
+
+pub(crate) use numbers::{grouped, latency};
+pub(crate) use paint::{ColorChoice, Style};
+pub(crate) use screen::Output;
+pub(crate) use table::Table;

@@ -1,0 +1,119 @@
+//! Two terminals: a worker in one, the rest in the other.
+
+use rustix::process::Signal;
+use serde_json::json;
+use tempfile::tempdir;
+
+use super::command::{Dev, eventually};
+use super::processes::{below, runs};
+
+const HANDLERS: &str = r#"
+workers:
+  handlers:
+    greet:
+      command: [bash, -c, 'read -r name; echo "{\"hello\": $name, \"attempt\": $NAQ_JOB_ATTEMPT}"']
+    second:
+      command: [bash, -c, '[ "$NAQ_JOB_ATTEMPT" -ge 2 ] && echo done']
+    sleep:
+      command: [sleep, "60"]
+"#;
+
+#[test]
+fn a_job_is_enqueued_run_and_its_result_read() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let worker = dev.worker(HANDLERS);
+    let said = dev
+        .naq(&["enqueue", "greet", "\"Ada\"", "--wait=30s"])
+        .ended_with(0);
+    assert_eq!(said.json(), json!({ "hello": "Ada", "attempt": 1 }));
+
+    let said = dev
+        .naq(&["enqueue", "greet", "\"Bob\"", "--json"])
+        .ended_with(0)
+        .json();
+    let id = said["id"].as_str().unwrap();
+    let said = dev
+        .naq(&["result", id, "--wait", "--timeout", "30s"])
+        .ended_with(0);
+    assert_eq!(said.json()["hello"], "Bob");
+    let outcome = dev.naq(&["result", id, "--json"]).ended_with(0).json();
+    assert_eq!(
+        (&outcome["status"], &outcome["id"]),
+        (&json!("completed"), &json!(id))
+    );
+
+    let retried = ["enqueue", "second", "--retry-delay", "50ms", "--wait=30s"];
+    assert_eq!(dev.naq(&retried).ended_with(0).json(), json!("done"));
+    let said = worker.stop(Signal::TERM).ended_with(0);
+    assert!(
+        said.err
+            .contains("stopped: 3 completed, 0 failed, 1 retried"),
+        "{said:?}"
+    );
+    eventually("the worker is not listed any more", || {
+        dev.naq(&["list-workers", "--json"]).json()["workers"] == json!([])
+    });
+}
+
+#[test]
+fn an_id_runs_once_however_often_it_is_enqueued() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    for _ in 0..3 {
+        dev.naq(&["enqueue", "greet", "1", "--id", "only"])
+            .ended_with(0);
+    }
+    let worker = dev.worker(HANDLERS);
+    dev.naq(&["result", "only", "--wait", "--timeout", "30s"])
+        .ended_with(0);
+    let said = worker.stop(Signal::TERM).ended_with(0);
+    assert!(said.err.contains("stopped: 1 completed"), "{said:?}");
+}
+
+#[test]
+fn a_job_that_is_not_there_ends_with_7_and_one_that_takes_long_with_6() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    dev.naq(&["result", "unknown"]).ended_with(7);
+    dev.naq(&["result", "unknown", "--wait", "--timeout", "100ms"])
+        .ended_with(6);
+    let said = dev
+        .naq(&["enqueue", "greet", "1", "--wait=100ms"])
+        .ended_with(6);
+    assert!(said.err.contains("naq worker list"), "{said:?}");
+}
+
+#[test]
+fn a_busy_worker_shows_its_job_and_hands_it_back_when_it_must_go() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let config = format!("{HANDLERS}\n  shutdown_timeout: 1s\n");
+    let worker = dev.worker(&config);
+    dev.naq(&["enqueue", "sleep", "--id", "long"]).ended_with(0);
+    eventually("the job is listed as running", || {
+        let said = dev.naq(&["worker", "list"]).ended_with(0);
+        said.out.contains("long") && said.out.contains("busy") && said.out.contains("1/10")
+    });
+    let said = worker.stop(Signal::INT).ended_with(0);
+    assert!(said.err.contains("1 handed back"), "{said:?}");
+    dev.naq(&["result", "long"]).ended_with(7);
+}
+
+#[test]
+fn asked_twice_a_worker_does_not_wait_and_leaves_no_program() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let worker = dev.worker(HANDLERS);
+    dev.naq(&["enqueue", "sleep", "--id", "long"]).ended_with(0);
+    eventually("the program runs", || !below(worker.id()).is_empty());
+    let programs = below(worker.id());
+    worker.signal(Signal::INT);
+    eventually("the worker is stopping", || {
+        dev.naq(&["worker", "list"]).out.contains("stopping")
+    });
+    worker.stop(Signal::INT).ended_with(130);
+    eventually("the program is gone", || {
+        !programs.iter().any(|pid| runs(*pid))
+    });
+}

@@ -1,0 +1,15 @@
+//! The `naq` binary itself, against real servers.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "also what the tests are built on may panic"
+)]
+
+mod command;
+mod dead;
+mod demo;
+mod dev;
+mod errors;
+mod help;
+mod jobs;
+mod processes;
