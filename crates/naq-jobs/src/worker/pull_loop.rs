@@ -199,12 +199,17 @@ impl PullLoop {
         if !puller.may_ask(Instant::now()) {
             return;
         }
-        let count = self.slots.with(|slots| slots.grant(self.lane));
+        let (count, is_shared) = self.slots.with(|s| (s.grant(self.lane), s.is_shared()));
         if count == 0 {
             return;
         }
         puller.asked(count, Instant::now());
         let timing = Timing::of(self.consumer.1);
+        let timing = if is_shared && count > 1 {
+            timing.brief()
+        } else {
+            timing
+        };
         let request = serde_json::json!({
             "batch": count,
             "expires": nanos(timing.expires),

@@ -43,6 +43,15 @@ impl Timing {
         }
     }
 
+    /// For a request that holds slots which another queue may need soon.
+    pub(super) fn brief(self) -> Self {
+        let expires = self.expires.min(Duration::from_secs(1));
+        Self {
+            expires,
+            heartbeat: self.heartbeat.min(expires / 2),
+        }
+    }
+
     /// A request without a sign of life for so long is lost.
     fn silence(self) -> Duration {
         self.heartbeat * 2 + Duration::from_millis(100)

@@ -2,7 +2,8 @@
 //!
 //! A worker has `capacity` slots for all its queues. A slot is free, *asked for* (a pull request for it is out) or
 //! *running*. The sum never exceeds the capacity, so nothing is fetched that cannot start at once, and each queue
-//! keeps one slot (asked for or running), so a busy queue cannot shut out a quiet one.
+//! keeps one slot (asked for or running), so a busy queue cannot shut out a quiet one. Nor can a quiet one keep slots
+//! from a busy one: only a queue whose last request brought a job asks for more than one.
 //!
 //! ```text
 //!            grant                 arrived
@@ -23,6 +24,8 @@ pub(super) struct Slots {
 struct Lane {
     asked: u32,
     running: u32,
+    /// The last that was heard is a job, not the end of a request without one.
+    is_warm: bool,
 }
 
 impl Slots {
@@ -38,25 +41,35 @@ impl Slots {
     ///
     /// A request costs a message, so while some are still asked for, small rests are saved up.
     pub(super) fn grant(&mut self, lane: usize) -> u32 {
-        let reserved: u32 = self
-            .lanes
-            .iter()
-            .enumerate()
-            .filter(|(other, state)| *other != lane && state.asked + state.running == 0)
-            .count()
-            .try_into()
-            .unwrap_or(u32::MAX);
-        let used: u32 = self.lanes.iter().map(|l| l.asked + l.running).sum();
-        let free = self.capacity.saturating_sub(used).saturating_sub(reserved);
+        let free = self.free_for(lane);
+        let (worth_it, is_shared) = ((self.capacity / 4).max(1), self.is_shared());
         let Some(state) = self.lanes.get_mut(lane) else {
             return 0;
         };
-        let worth_it = (self.capacity / 4).max(1);
-        if free == 0 || (state.asked > 0 && free < worth_it) {
-            return 0;
-        }
-        state.asked += free;
-        free
+        let count = match state.asked {
+            0 if state.is_warm || !is_shared => free,
+            0 => free.min(1),
+            _ if state.is_warm && free >= worth_it => free,
+            _ => 0,
+        };
+        state.asked += count;
+        count
+    }
+
+    /// Whether there is more than one queue.
+    pub(super) fn is_shared(&self) -> bool {
+        self.lanes.len() > 1
+    }
+
+    /// What is neither used nor kept for another queue.
+    fn free_for(&self, lane: usize) -> u32 {
+        let used: u32 = self.lanes.iter().map(|l| l.asked + l.running).sum();
+        let idle =
+            |(other, state): &(usize, &Lane)| *other != lane && state.asked + state.running == 0;
+        let kept = self.lanes.iter().enumerate().filter(idle).count();
+        self.capacity
+            .saturating_sub(used)
+            .saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX))
     }
 
     /// A job arrived on `lane`. One that was not asked for (asked before a reconnect) still counts as running.
@@ -64,6 +77,7 @@ impl Slots {
         if let Some(state) = self.lanes.get_mut(lane) {
             state.asked = state.asked.saturating_sub(1);
             state.running += 1;
+            state.is_warm = true;
         }
     }
 
@@ -71,6 +85,7 @@ impl Slots {
     pub(super) fn returned(&mut self, lane: usize, count: u32) {
         if let Some(state) = self.lanes.get_mut(lane) {
             state.asked = state.asked.saturating_sub(count);
+            state.is_warm = false;
         }
     }
 
@@ -126,16 +141,35 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_queue_keeps_one_slot() {
-        let mut slots = Slots::new(4, 3);
-        assert_eq!(slots.grant(0), 2);
-        assert_eq!(slots.grant(1), 1);
-        assert_eq!(slots.grant(2), 1);
+    fn a_quiet_queue_keeps_one_slot_and_no_more() {
+        let mut slots = Slots::new(8, 3);
+        for lane in 0..3 {
+            assert_eq!(slots.grant(lane), 1, "nobody knows yet who is busy");
+        }
         slots.arrived(0);
-        slots.arrived(0);
+        assert_eq!(slots.grant(0), 5);
+        for _ in 0..5 {
+            slots.arrived(0);
+        }
         assert_eq!(slots.grant(0), 0);
+        slots.returned(1, 1);
+        assert_eq!(slots.grant(0), 0, "kept for the quiet one");
+        assert_eq!(slots.grant(1), 1);
         slots.finished(0);
         assert_eq!(slots.grant(0), 1);
+    }
+
+    #[test]
+    fn a_queue_that_went_quiet_gives_its_slots_to_the_others() {
+        let mut slots = Slots::new(8, 2);
+        assert_eq!((slots.grant(0), slots.grant(1)), (1, 1));
+        slots.arrived(0);
+        assert_eq!(slots.grant(0), 6);
+        slots.finished(0);
+        slots.returned(0, 6);
+        assert_eq!(slots.grant(0), 1);
+        slots.arrived(1);
+        assert_eq!(slots.grant(1), 6);
     }
 
     #[derive(Debug, Clone)]
