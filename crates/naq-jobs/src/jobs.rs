@@ -8,7 +8,7 @@ use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
 use crate::model::Job;
 use crate::results::Results;
-use crate::server::{Link, ensure_streams, page};
+use crate::server::{Link, count, ensure_streams, page};
 use crate::wire::WorkerRecord;
 use crate::worker::Worker;
 
@@ -48,6 +48,19 @@ pub struct WorkerInfo {
     pub record: WorkerRecord,
     /// When the server got its last sign of life, RFC 3339.
     pub seen_at: String,
+}
+
+/// How much the server has in store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stock {
+    /// Jobs that wait or run.
+    pub waiting: u64,
+    /// Jobs that are due later, retries included.
+    pub scheduled: u64,
+    /// Outcomes that are kept.
+    pub outcomes: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
 }
 
 impl Jobs {
@@ -130,6 +143,22 @@ impl Jobs {
             })
         });
         Ok(known.collect())
+    }
+
+    /// Counts what the server has in store, without reading it.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::Connection`] (a retry helps).
+    pub async fn stock(&self) -> Result<Stock, JobsError> {
+        let conn = self.link.lease("count the jobs").await?;
+        let names = self.link.names();
+        let jobs = names.jobs_stream();
+        Ok(Stock {
+            waiting: count(&conn, &jobs, &names.all_queues()).await?,
+            scheduled: count(&conn, &jobs, &names.all_schedules()).await?,
+            outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
+            dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
+        })
     }
 
     /// The connections that this uses.

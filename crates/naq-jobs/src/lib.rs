@@ -18,7 +18,7 @@ mod worker;
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
-pub use jobs::{Jobs, WorkerInfo};
+pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, Job, JobId, Kind, KindName, QueueName,
     RetryPolicy,

@@ -52,7 +52,7 @@ pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
     Backoff, DeadLetter, DeadLetters, DeadPage, EXIT_FATAL, FailureReason, Job, JobContext,
     JobError, JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName,
-    Outcome, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Status,
+    Outcome, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Status, Stock,
     StopReport, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
 };
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use naq::Settings;
 use naq::embedded::{EmbeddedError, EmbeddedErrorKind, EmbeddedServer, Phase};
 
-use super::stock::Stock;
 use crate::context::{Context, connect};
 use crate::error::CliError;
 use crate::exit_code;
@@ -65,12 +64,11 @@ async fn serve(
     signals: &Signals,
 ) -> Result<(), CliError> {
     settings.nats.servers = vec![server.url()];
-    let prefix = settings.queues.prefix.clone();
     let look = async {
         let jobs = connect(settings).await?;
-        let stock = Stock::of(&jobs, &prefix).await;
+        let stock = jobs.stock().await;
         jobs.shutdown().await;
-        stock
+        stock.map_err(CliError::from)
     };
     let stock = signals.unless_stopped(look).await??;
     banner(context, server, store, stock)?;
@@ -99,7 +97,7 @@ fn banner(
     context: &Context,
     server: &EmbeddedServer,
     store: &Path,
-    stock: Stock,
+    stock: naq::Stock,
 ) -> Result<(), CliError> {
     let out = &context.output;
     let url = server.url();
@@ -114,7 +112,7 @@ fn banner(
         grouped(stock.waiting),
         grouped(stock.scheduled),
         grouped(stock.outcomes),
-        grouped(stock.dead)
+        grouped(stock.dead_letters)
     ))?;
     out.line("\nIn another terminal:")?;
     if server.port() != DEFAULT_PORT {

@@ -10,4 +10,3 @@ pub(crate) mod worker;
 
 mod outcome;
 mod payload;
-mod stock;

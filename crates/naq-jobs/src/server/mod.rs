@@ -14,5 +14,5 @@ pub(crate) use clock::{now_ms, rfc3339};
 pub(crate) use consumer::{ensure_consumer, read_lease_time};
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
-pub(crate) use stored::{Stored, last_at_leader, last_of, page};
+pub(crate) use stored::{Stored, count, last_at_leader, last_of, page};
 pub(crate) use stream::{delete_sequence, ensure_streams, purge, repair_streams};

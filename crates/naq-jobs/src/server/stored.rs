@@ -105,6 +105,14 @@ struct FoundMessage {
 pub(crate) struct Page {
     pub(crate) messages: Vec<Stored>,
     pub(crate) next: Option<u64>,
+    /// Messages that come after these.
+    rest: u64,
+}
+
+/// How many messages there are on `filter`: the server says so with the first of them.
+pub(crate) async fn count(conn: &Connection, stream: &str, filter: &str) -> Result<u64, JobsError> {
+    let first = page(conn, stream, filter, 0, 1).await?;
+    Ok(u64::from(!first.messages.is_empty()) + first.rest)
 }
 
 /// At most `limit` messages on `filter`, from sequence `from` on. The server may send fewer, if they are large.
@@ -139,9 +147,13 @@ pub(crate) async fn page(
             // 204: the end of the batch; 404: nothing (more) there.
             Some(204 | 404) => {
                 let rest = text(message.headers.as_ref(), "Nats-Num-Pending");
-                let more = rest.and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) > 0;
-                let next = messages.last().filter(|_| more).map(|m| m.sequence + 1);
-                return Ok(Page { messages, next });
+                let rest = rest.and_then(|n| n.parse().ok()).unwrap_or(0);
+                let next = messages.last().filter(|_| rest > 0).map(|m| m.sequence + 1);
+                return Ok(Page {
+                    messages,
+                    next,
+                    rest,
+                });
             }
             Some(status) => {
                 let text = message.description.unwrap_or_default();

@@ -37,10 +37,7 @@ impl Names {
 
     /// Subjects of [`Self::jobs_stream`], exact, so that a wrong one has no stream.
     pub(crate) fn jobs_subjects(&self) -> Vec<String> {
-        vec![
-            format!("{}.queue.*.*", self.prefix),
-            format!("{}.schedule.*.*", self.prefix),
-        ]
+        vec![self.all_queues(), self.all_schedules()]
     }
 
     /// Where a job waits.
@@ -51,6 +48,16 @@ impl Names {
     /// Where a delayed job or a retry sleeps.
     pub(crate) fn schedule(&self, queue: &QueueName, id: &JobId) -> String {
         format!("{}.schedule.{queue}.{id}", self.prefix)
+    }
+
+    /// All jobs that wait or run, of all queues.
+    pub(crate) fn all_queues(&self) -> String {
+        format!("{}.queue.*.*", self.prefix)
+    }
+
+    /// All jobs that are due later.
+    pub(crate) fn all_schedules(&self) -> String {
+        format!("{}.schedule.*.*", self.prefix)
     }
 
     /// All waiting jobs of a queue.

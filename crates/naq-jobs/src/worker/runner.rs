@@ -27,6 +27,9 @@ use crate::wire::{
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 const SETTLE_MORE: Duration = Duration::from_secs(30);
 
+/// Target of the log that has one line per job, at level debug.
+const JOB_LOG: &str = "naq_jobs::job";
+
 /// Shared by all jobs of a worker.
 #[derive(Debug)]
 pub(super) struct Runner {
@@ -48,36 +51,40 @@ pub(super) struct Runner {
 impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
-    pub(super) async fn take(&self, job: Delivered, slot: impl Sized) {
-        let hold = self.holds.hold(&job);
-        let id = job.id.clone();
-        match self.process(job, &hold, slot).await {
-            Ok(left) => {
-                tracing::debug!(%id, ?left, "job left the worker");
-                self.tally.count(left);
-            }
+    pub(super) async fn take(&self, mut job: Delivered, slot: impl Sized) {
+        let (hold, started) = (self.holds.hold(&job), Instant::now());
+        let left = match self.process(&mut job, &hold, slot).await {
+            Ok(left) => left,
             Err(error) => {
+                let id = &job.id;
                 tracing::warn!(%id, %error, "job not settled; the server will deliver it again");
-                self.tally.count(Left::Abandoned);
+                Left::Abandoned
             }
-        }
+        };
+        self.tally.count(left);
+        let (id, kind, took) = (
+            &job.id,
+            job.kind.as_deref().unwrap_or("?"),
+            started.elapsed(),
+        );
+        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
     }
 
     async fn process(
         &self,
-        mut job: Delivered,
+        job: &mut Delivered,
         hold: &Hold,
         slot: impl Sized,
     ) -> Result<Left, JobsError> {
         let permit = tokio::select! {
             biased;
             () = hold.lost().cancelled() => return Ok(Left::Abandoned),
-            () = self.stopping.cancelled() => return self.hand_back(&job, hold).await,
+            () = self.stopping.cancelled() => return self.hand_back(job, hold).await,
             permit = self.permits.acquire() => permit,
         };
-        let left = match self.is_settled(&job, hold).await? {
+        let left = match self.is_settled(job, hold).await? {
             true => Left::Elsewhere,
-            false => self.run(&mut job, hold).await?,
+            false => self.run(job, hold).await?,
         };
         if !left.needs_ack() {
             return Ok(left);
@@ -85,7 +92,7 @@ impl Runner {
         // What counts is written, so the next job may start; but not without bound, should the server not answer.
         let _answering = self.answering.acquire().await;
         drop((permit, slot));
-        self.settler(&job, hold).ack().await?;
+        self.settler(job, hold).ack().await?;
         Ok(left)
     }
 

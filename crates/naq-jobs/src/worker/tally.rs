@@ -1,5 +1,6 @@
 //! What a worker has done since its start.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts how jobs left the worker.
@@ -51,6 +52,19 @@ impl Left {
             Self::Completed | Self::Failed | Self::Retried | Self::Elsewhere => true,
             Self::HandedBack | Self::Abandoned => false,
         }
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Retried => "will be retried",
+            Self::HandedBack => "handed back",
+            Self::Elsewhere => "was settled before",
+            Self::Abandoned => "left to another worker",
+        })
     }
 }
 

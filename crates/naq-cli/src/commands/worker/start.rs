@@ -43,7 +43,7 @@ pub(super) struct Flags {
 
 pub(super) async fn start(context: &Context, args: Flags) -> Result<(), CliError> {
     // One line per job: that is where the engine says how each one left.
-    context.start_logging(Level::Info, "naq_jobs::worker::runner=debug");
+    context.start_logging(Level::Info, "naq_jobs::job=debug");
     let signals = Signals::listen_with_hurry()?;
     let settings = context.settings_with(|loader| match args.concurrency {
         Some(jobs) => loader.set_by("--concurrency", "workers.concurrency", jobs.to_string()),
