@@ -144,8 +144,13 @@ impl Dev {
 
     /// Starts a worker with these handlers, and waits until it shows itself.
     pub(crate) fn worker(&self, config: &str) -> Worker {
+        self.worker_with(config, &[])
+    }
+
+    /// As [`Self::worker`], with flags.
+    pub(crate) fn worker_with(&self, config: &str, flags: &[&str]) -> Worker {
         std::fs::write(self.dir.join("naq.yaml"), config).unwrap();
-        let mut command = self.command(&["worker"]);
+        let mut command = self.command(&[&["worker"], flags].concat());
         let child = command.stderr(Stdio::piped()).spawn().unwrap();
         eventually("a worker is listed", || {
             let listed = self.naq(&["worker", "list", "--json"]).ended_with(0);

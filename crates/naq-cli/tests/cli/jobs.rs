@@ -117,3 +117,36 @@ fn asked_twice_a_worker_does_not_wait_and_leaves_no_program() {
         !programs.iter().any(|pid| runs(*pid))
     });
 }
+
+#[test]
+fn a_worker_of_a_pool_serves_its_queues_and_no_others() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let pools =
+        format!("{HANDLERS}  pools:\n    mails: {{queues: [mail, urgent], concurrency: 3}}\n");
+    let worker = dev.worker_with(&pools, &["--pool", "mails"]);
+    for queue in ["mail", "urgent"] {
+        let job = [
+            "enqueue",
+            "greet",
+            "\"Ada\"",
+            "--queue",
+            queue,
+            "--wait=30s",
+        ];
+        dev.naq(&job).ended_with(0);
+    }
+    let other = ["enqueue", "greet", "\"Bob\"", "--json"];
+    dev.naq(&other).ended_with(0);
+    let listed = dev.naq(&["worker", "list", "--json"]).ended_with(0).json();
+    let listed = &listed["workers"][0];
+    assert_eq!(listed["queues"], json!(["mail", "urgent"]));
+    assert_eq!(listed["concurrency"], json!(3));
+    let said = worker.stop(Signal::TERM).ended_with(0);
+    assert!(said.err.contains("stopped: 2 completed"), "{said:?}");
+    let unknown = dev.naq(&["worker", "--pool", "nosuch"]).ended_with(3);
+    assert!(
+        unknown.err.contains("there is no pool nosuch"),
+        "{unknown:?}"
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use naq::config::settings::PoolSettings;
 use naq::{RunningWorker, Settings, StopReport};
 
 use crate::context::{Context, connect};
@@ -36,6 +37,10 @@ pub(super) struct Flags {
     #[arg(short, long, value_name = "N")]
     concurrency: Option<u32>,
 
+    /// Serve the queues of this pool of the configuration, with its concurrency
+    #[arg(short, long, value_name = "NAME", conflicts_with = "queues")]
+    pool: Option<String>,
+
     /// First part of the worker's id [default: naq-worker-<host>]
     #[arg(short, long)]
     name: Option<String>,
@@ -52,11 +57,22 @@ pub(super) async fn start(context: &Context, args: Flags) -> Result<(), CliError
     if settings.workers.handlers.is_empty() {
         return Err(no_handlers(context));
     }
+    let pool = args
+        .pool
+        .map(|name| pool_of(&settings, &name))
+        .transpose()?;
     let grace = settings.workers.shutdown_timeout;
     announce(context, &settings);
     let jobs = signals.unless_stopped(connect(settings)).await??;
     let mut worker = jobs.worker().handle_configured_commands()?;
-    for queue in args.queues {
+    let queues = match pool {
+        Some(pool) => {
+            worker = worker.concurrency(args.concurrency.unwrap_or(pool.concurrency));
+            pool.queues
+        }
+        None => args.queues,
+    };
+    for queue in queues {
         worker = worker.queue(queue);
     }
     if let Some(name) = args.name {
@@ -94,6 +110,18 @@ async fn stop(
         // The worker is dropped, which aborts its jobs; closing the connection waits for what they still write.
         () = signals.hurry().cancelled() => Err(signals.interrupted()),
     }
+}
+
+fn pool_of(settings: &Settings, name: &str) -> Result<PoolSettings, CliError> {
+    let pools = &settings.workers.pools;
+    pools.get(name).cloned().ok_or_else(|| {
+        let known = pools.keys().map(String::as_str).collect::<Vec<_>>();
+        let hint = match known.is_empty() {
+            true => "`workers.pools` of the configuration names none".to_owned(),
+            false => format!("the configuration has {}", known.join(", ")),
+        };
+        CliError::new(exit_code::CONFIGURATION, format!("there is no pool {name}")).hint(hint)
+    })
 }
 
 fn announce(context: &Context, settings: &Settings) {
