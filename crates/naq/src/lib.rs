@@ -62,3 +62,8 @@ pub use naq_config as config;
 pub use naq_connection as connection;
 /// A real nats-server as a supervised child: for development, tests and demonstrations.
 pub use naq_embedded as embedded;
+
+/// The README's program is compiled and run, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

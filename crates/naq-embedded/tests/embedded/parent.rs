@@ -1,6 +1,6 @@
 //! The server dies with its parent. The parent is this test program, run once more.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -25,11 +25,11 @@ async fn hang_if_started_as_the_parent() {
     if std::env::var_os(PAUSED).is_some() {
         server.pause().await.unwrap();
     }
-    println!(
-        "\nserver {} {}",
-        server.pid().unwrap(),
-        server.log_file().display()
-    );
+    // Past the test harness, which would keep it.
+    let (pid, log) = (server.pid().unwrap(), server.log_file().display());
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "\nserver {pid} {log}").unwrap();
+    drop(stdout);
     std::future::pending::<()>().await;
 }
 
