@@ -1,5 +1,6 @@
 //! Makes the streams what the configuration asks for: create, compare, update, or refuse by name.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
@@ -80,12 +81,12 @@ async fn update(conn: &Connection, wanted: &Config, found: &Config) -> Result<()
             ),
         ));
     }
-    let changes = differences(wanted, found);
+    // What others may have set on the stream and we have no key for (placement, metadata...) stays as it is.
+    let merged = merge(wanted, found);
+    let changes = differences(found, &merged);
     if changes.is_empty() {
         return Ok(());
     }
-    // What others may have set on the stream and we have no key for (placement, metadata...) stays as it is.
-    let merged = merge(wanted, found);
     match call::<StreamInfo>(conn, &format!("STREAM.UPDATE.{name}"), &merged).await? {
         Ok(_) => {
             tracing::info!(
@@ -120,60 +121,22 @@ fn fixed_differences(wanted: &Config, found: &Config) -> Vec<String> {
     list
 }
 
-/// What differs and can be updated, as texts for the log.
-fn differences(wanted: &Config, found: &Config) -> Vec<String> {
-    let mut list = Vec::new();
-    let mut compare = |key: &str, old: String, new: String| {
-        if old != new {
-            list.push(format!("{key}: {old} -> {new}"));
-        }
+/// What differs, as texts for the log.
+fn differences(found: &Config, merged: &Config) -> Vec<String> {
+    let fields = |config| match serde_json::to_value(config) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
     };
-    compare(
-        "subjects",
-        format!("{:?}", found.subjects),
-        format!("{:?}", wanted.subjects),
-    );
-    compare(
-        "replicas",
-        found.num_replicas.to_string(),
-        wanted.num_replicas.to_string(),
-    );
-    compare(
-        "max_age",
-        format!("{:?}", found.max_age),
-        format!("{:?}", wanted.max_age),
-    );
-    compare(
-        "max_bytes",
-        found.max_bytes.to_string(),
-        wanted.max_bytes.to_string(),
-    );
-    compare(
-        "max_messages_per_subject",
-        found.max_messages_per_subject.to_string(),
-        wanted.max_messages_per_subject.to_string(),
-    );
-    compare(
-        "max_consumers",
-        found.max_consumers.to_string(),
-        wanted.max_consumers.to_string(),
-    );
-    compare(
-        "allow_direct",
-        found.allow_direct.to_string(),
-        wanted.allow_direct.to_string(),
-    );
-    compare(
-        "allow_message_ttl",
-        found.allow_message_ttl.to_string(),
-        wanted.allow_message_ttl.to_string(),
-    );
-    compare(
-        "duplicate_window",
-        format!("{:?}", found.duplicate_window),
-        format!("{:?}", wanted.duplicate_window),
-    );
-    list
+    let (old, new) = (fields(found), fields(merged));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let text =
+        |value: Option<&serde_json::Value>| value.map_or("none".to_owned(), |v| v.to_string());
+    names
+        .into_iter()
+        .map(|name| (name, old.get(name), new.get(name)))
+        .filter(|(_, old, new)| old != new)
+        .map(|(name, old, new)| format!("{name}: {} -> {}", text(old), text(new)))
+        .collect()
 }
 
 /// The found configuration with our keys in it.
@@ -259,7 +222,9 @@ mod tests {
         let wanted = definition::streams(&Names::new("naq"), &Settings::default()).remove(0);
         let mut found = wanted.clone();
         found.num_replicas = 3;
-        assert_eq!(differences(&wanted, &found), ["replicas: 3 -> 1"]);
+        let merged = merge(&wanted, &found);
+        assert_eq!(differences(&found, &merged), ["num_replicas: 3 -> 1"]);
+        assert!(differences(&merged, &merged).is_empty());
         assert!(fixed_differences(&wanted, &found).is_empty());
         found.storage = async_nats::jetstream::stream::StorageType::Memory;
         assert_eq!(
