@@ -20,6 +20,11 @@ fn write_corpus(dir: &Path) {
     fs::write(dir.join("empty"), "").unwrap();
     fs::write(dir.join("binary"), [1, 0, 2]).unwrap();
     fs::write(dir.join("target/c.txt"), "left out\n").unwrap();
+    fs::write(
+        dir.join("target/CACHEDIR.TAG"),
+        "Signature: 8a477f597d28d172789f06886806bc55\n",
+    )
+    .unwrap();
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Which files the demo counts, and the direct count that the jobs are compared with.
 //!
-//! All regular files below a directory that are text (valid UTF-8 without NUL bytes). Left out: names that begin with a
-//! dot, and `target` and `node_modules`. Symbolic links are not followed.
+//! All regular files below a directory that are text (valid UTF-8 without NUL bytes). Left out are directories that hold no
+//! work of anybody: `.git`, `.naq`, `node_modules`, and caches, which say so with a `CACHEDIR.TAG` (cargo's `target` does).
+//! Symbolic links are not followed.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,8 +10,11 @@ use std::path::{Path, PathBuf};
 
 use super::text::{self, Frequencies, TextCount};
 
-/// Names that are left out besides those with a dot.
-const LEFT_OUT: [&str; 2] = ["target", "node_modules"];
+/// Directories that are left out, besides caches.
+const LEFT_OUT: [&str; 3] = [".git", ".naq", "node_modules"];
+
+/// The mark of a directory that can be made again (<https://bford.info/cachedir/>).
+const CACHE_MARK: &str = "CACHEDIR.TAG";
 
 /// A text file and what is in it.
 #[derive(Debug, Clone)]
@@ -86,13 +90,17 @@ fn entries(dir: &Path) -> io::Result<Vec<(PathBuf, fs::FileType)>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if !name.starts_with('.') && !LEFT_OUT.contains(&&*name) {
-            entries.push((entry.path(), entry.file_type()?));
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if !(kind.is_dir() && is_left_out(&path)) {
+            entries.push((path, kind));
         }
     }
     Ok(entries)
+}
+
+fn is_left_out(dir: &Path) -> bool {
+    let name = dir.file_name().unwrap_or_default();
+    LEFT_OUT.iter().any(|left_out| name == *left_out) || dir.join(CACHE_MARK).is_file()
 }
 
 #[cfg(test)]
@@ -100,16 +108,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_text_counts_and_hidden_names_are_left_out() {
+    fn only_text_counts_and_caches_are_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let at = |path: &str| dir.path().join(path);
-        for folder in ["sub/deep", "target", "node_modules", ".git"] {
+        for folder in ["sub/deep", "target", "build", "node_modules", ".git"] {
             fs::create_dir_all(at(folder)).unwrap();
         }
         for text in [
             "b.txt",
             "sub/deep/a.txt",
             "target/x",
+            "build/x",
+            "build/CACHEDIR.TAG",
             "node_modules/x",
             ".git/x",
             ".hidden",
@@ -124,9 +134,10 @@ mod tests {
             .iter()
             .map(|file| Path::new(&file.path))
             .collect();
-        assert_eq!(found, [at("b.txt"), at("sub/deep/a.txt")]);
-        assert_eq!((corpus.lines(), corpus.words()), (2, 4));
-        assert_eq!(corpus.frequencies["one"], 2);
+        let expected = [".hidden", "b.txt", "sub/deep/a.txt", "target/x"].map(at);
+        assert_eq!(found, expected);
+        assert_eq!((corpus.lines(), corpus.words()), (4, 8));
+        assert_eq!(corpus.frequencies["one"], 4);
         assert!(corpus.skipped.is_empty());
     }
 

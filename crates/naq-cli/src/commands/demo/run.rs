@@ -29,7 +29,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 One job for each text file below DIR: it counts lines, words, and the ten most frequent words. A text file is valid UTF-8
-without NUL bytes. Left out are names that begin with a dot, `target` and `node_modules`; links are not followed.
+without NUL bytes. Left out are .git, .naq, node_modules, and directories with a CACHEDIR.TAG (such as cargo's target);
+links are not followed.
 Besides: a job that fails twice, one that always fails, one that panics, one that is delayed, and one that takes longer
 than its lease.
 
