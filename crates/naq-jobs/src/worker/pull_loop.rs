@@ -187,7 +187,9 @@ impl PullLoop {
                     puller.found(Instant::now());
                 }
                 Err(error) => {
-                    tracing::warn!(queue = %self.queue, %error, "the consumer is missing");
+                    if error.kind() == JobsErrorKind::Unavailable || !error.is_transient() {
+                        tracing::warn!(queue = %self.queue, %error, "the queue has no consumer");
+                    }
                     if error.kind() == JobsErrorKind::Unavailable {
                         drop(repair_streams(&self.runner.link).await);
                     }
