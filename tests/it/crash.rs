@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use naq_jobs::{JobHandle, Jobs};
+use naq_jobs::{FailureReason, JobHandle, Jobs};
 use naq_testing::{TestCluster, eventually, eventually_eq};
 use rustix::process::Signal;
 
+use crate::dead::letter;
 use crate::process::{LedgerFile, WORK, WorkerProcess};
 use crate::setup::{Bed, LONG};
 
@@ -195,6 +196,28 @@ async fn a_job_in_hand_of_a_killed_worker_runs_again_elsewhere() {
         .collect();
     assert_eq!(ends.len(), 1);
     assert_ne!(ends[0].pid, victim_pid);
+    assert!(heir.terminate().await);
+}
+
+/// W-10: a job that kills its workers is not delivered for ever, and does not run a fourth time.
+#[tokio::test]
+async fn a_job_that_kills_its_workers_is_parked_without_being_run_again() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let job = enqueue(&bed.jobs, 1, 60_000).await.remove(0);
+    let settings = [("NAQ_DEFAULT_ACK_WAIT", "1s")];
+    for run in 1..=3 {
+        let victim = WorkerProcess::start(&bed.server.url(), &ledger, &settings);
+        ledger.wait_for(LONG, |entry| entry.attempt == run).await;
+        victim.kill().await;
+    }
+    let heir = WorkerProcess::start(&bed.server.url(), &ledger, &settings);
+    let dead = letter(&bed, job.id()).await;
+    assert_eq!(dead.reason, "deliveries");
+    let failure = job.outcome(LONG).await.unwrap().error.unwrap();
+    assert_eq!(failure.reason, FailureReason::Deliveries);
+    assert!(failure.message.contains("queues.max_deliver"), "{failure}");
+    assert_eq!(ledger.entries().len(), 3, "{:?}", ledger.entries());
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
     assert!(heir.terminate().await);
 }
 

@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant};
 
 use naq_jobs::{
-    FailureReason, JobContext, JobError, JobHandle, Jobs, Kind, RetryPolicy, RunningWorker,
-    WorkerStatus,
+    JobContext, JobError, JobHandle, Jobs, Kind, RetryPolicy, RunningWorker, WorkerStatus,
 };
 use naq_testing::{eventually, eventually_eq};
 
-use crate::dead::letter;
 use crate::setup::{Bed, Gate, LONG, Ledger};
 
 /// Stands before the gate and returns the attempt.
@@ -96,6 +94,26 @@ async fn a_stop_without_grace_hands_the_running_jobs_to_the_others_at_once() {
     assert_eq!(bed.waiting().await, 0);
 }
 
+/// Deployments hand a long job back again and again; that is no reason to give it up.
+#[tokio::test]
+async fn a_job_that_is_handed_back_often_is_never_given_up_for_it() {
+    let bed = Bed::with(|settings| settings.queues.max_deliver = 2).await;
+    let (gate, ledger) = (Gate::new(), Ledger::default());
+    let handle = put(&bed, 1).await.remove(0);
+    for round in 1..=6 {
+        let worker = gated_worker(&bed.jobs, &gate, &ledger, 1).await;
+        gate.started(round).await;
+        assert_eq!(worker.stop(Duration::ZERO).await.handed_back, 1);
+    }
+    gate.open(1);
+    let worker = gated_worker(&bed.jobs, &gate, &ledger, 1).await;
+    assert_eq!(handle.result(LONG).await.unwrap(), 7);
+    let id = handle.id().as_str();
+    assert_eq!(ledger.attempts(id), [1, 2, 3, 4, 5, 6, 7]);
+    worker.stop(LONG).await;
+    assert_eq!(bed.server.jsz().await.messages("naq_failed_jobs"), 0);
+}
+
 #[tokio::test]
 async fn a_stop_is_bounded_while_the_server_does_not_answer() {
     let bed = Bed::new().await;
@@ -151,38 +169,6 @@ async fn a_worker_leaves_nothing_behind_however_it_ends() {
         eventually_eq(LONG, before.clone(), async || listening(&bed).await).await;
         gate.open(usize::from(round == 0));
     }
-}
-
-/// W-10: a job that never gets settled is not delivered for ever.
-#[tokio::test]
-async fn a_job_that_loses_its_worker_too_often_is_parked_without_being_run_again() {
-    let bed = Bed::with(|settings| settings.queues.ack_wait = Duration::from_secs(1)).await;
-    let (gate, ledger) = (Gate::new(), Ledger::default());
-    let job = put(&bed, 1).await.remove(0);
-    for run in 1..=3 {
-        let worker = gated_worker(&bed.jobs, &gate, &ledger, 1).await;
-        gate.started(run).await;
-        drop(worker);
-    }
-    let worker = gated_worker(&bed.jobs, &gate, &ledger, 1).await;
-    let dead = letter(&bed, job.id()).await;
-    assert_eq!(dead.reason, "deliveries");
-    let failure = job.outcome(LONG).await.unwrap().error.unwrap();
-    assert_eq!(failure.reason, FailureReason::Deliveries);
-    assert!(failure.message.contains("queues.max_deliver"), "{failure}");
-    assert_eq!(ledger.attempts(job.id().as_str()), [1, 2, 3]);
-    eventually_eq(LONG, 0, async || bed.waiting().await).await;
-    worker.stop(LONG).await;
-    // A person may decide that it shall run after all.
-    gate.open(1);
-    bed.jobs.dead_letters().requeue(job.id()).await.unwrap();
-    let worker = gated_worker(&bed.jobs, &gate, &ledger, 1).await;
-    eventually_eq(LONG, true, async || {
-        let outcome = bed.jobs.results().find(job.id()).await.unwrap();
-        outcome.unwrap().is_success()
-    })
-    .await;
-    worker.stop(LONG).await;
 }
 
 /// Attempts are counted on whatever ended them: a lost worker, then an error.

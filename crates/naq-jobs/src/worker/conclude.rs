@@ -100,13 +100,20 @@ impl Runner {
     }
 
     /// Gives the job back to the queue, if it is still ours to give.
+    ///
+    /// A NAK keeps its place in the queue, but counts as a delivery. When those are used up, the job is put back as a
+    /// new message instead: nobody's job ends in the dead letters because its workers were stopped well.
     pub(super) async fn hand_back(&self, job: &Delivered, hold: &Hold) -> Result<Left, JobsError> {
         if hold.has_lapsed() {
             return Ok(Left::Abandoned);
         }
-        self.settler_within(job, hold, HAND_BACK)
-            .hand_back()
-            .await?;
+        let settler = self.settler_within(job, hold, HAND_BACK);
+        if job.deliveries < self.max_deliver(job) {
+            settler.hand_back().await?;
+        } else {
+            settler.schedule(job.retries_done, Duration::ZERO).await?;
+            settler.ack().await?;
+        }
         Ok(Left::HandedBack)
     }
 

@@ -143,8 +143,7 @@ impl Runner {
         job: &Delivered,
         envelope: &Envelope<'_>,
     ) -> Result<Arc<dyn Handle>, JobFailure> {
-        let queues = &self.link.settings().queues;
-        let limit = queues.max_deliver_of(job.queue.as_str());
+        let limit = self.max_deliver(job);
         if !job.has_valid_id {
             let subject = &job.message.subject;
             let text = format!("the last part of the subject {subject} is no job id");
@@ -163,6 +162,14 @@ impl Runner {
             let text = format!("no handler for the kind {kind}; this worker knows: {known}");
             JobFailure::new(FailureReason::UnknownKind, text)
         })
+    }
+
+    /// Deliveries of one message after which the job does not run any more.
+    pub(super) fn max_deliver(&self, job: &Delivered) -> u32 {
+        self.link
+            .settings()
+            .queues
+            .max_deliver_of(job.queue.as_str())
     }
 
     /// Runs attempts until the verdict is one for the server; short retries stay here, under the lease.

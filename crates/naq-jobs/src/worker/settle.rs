@@ -157,7 +157,7 @@ impl Settler<'_> {
         ))
     }
 
-    /// Schedules retry `number` at the server.
+    /// Lets the server enqueue the job again after `delay`, as retry `number`.
     pub(super) async fn schedule(&self, number: u32, delay: Duration) -> Result<(), JobsError> {
         let job = self.job;
         let due = SystemTime::now()
