@@ -219,6 +219,7 @@ async fn impossible_values_in_an_envelope_or_header_stop_no_worker() {
         r#""retry":{"retries":3,"delay_ms":[]}"#,
         r#""timeout_ms":18446744073709551615"#,
         r#""result_ttl_s":0"#,
+        r#""result_ttl_s":18446744073709551615"#,
         r#""enqueued_at_ms":18446744073709551615"#,
     ];
     for (n, field) in fields.iter().enumerate() {
@@ -233,5 +234,5 @@ async fn impossible_values_in_an_envelope_or_header_stop_no_worker() {
         let outcome = outcome.unwrap_or_else(|e| panic!("{field}: {e}"));
         assert_eq!(outcome.into_result::<usize>().unwrap(), n, "{field}");
     }
-    assert_eq!(worker.stop(LONG).await.completed, 5);
+    assert_eq!(worker.stop(LONG).await.completed, 6);
 }

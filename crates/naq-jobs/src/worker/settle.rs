@@ -16,6 +16,9 @@ use crate::{JobsError, JobsErrorKind};
 /// The server's codes for "wrong last sequence".
 const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
 
+/// Longest life of an outcome, in seconds: ten years. The server refuses what does not fit its clock.
+const MAX_TTL: u64 = 10 * 365 * 24 * 3600;
+
 /// Who recorded the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recorded {
@@ -248,7 +251,8 @@ fn status_of(found: &Stored) -> Status {
 fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
     let mut fields = HeaderMap::new();
     fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
-    fields.insert("Nats-TTL", format!("{}s", ttl.as_secs().max(1)));
+    let ttl = ttl.as_secs().clamp(1, MAX_TTL);
+    fields.insert("Nats-TTL", format!("{ttl}s"));
     let status = match outcome.status {
         Status::Completed => "completed",
         Status::Failed => "failed",
