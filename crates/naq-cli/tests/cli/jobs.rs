@@ -1,5 +1,7 @@
 //! Two terminals: a worker in one, the rest in the other.
 
+use std::path::Path;
+
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::tempdir;
@@ -149,4 +151,31 @@ fn a_worker_of_a_pool_serves_its_queues_and_no_others() {
         unknown.err.contains("there is no pool nosuch"),
         "{unknown:?}"
     );
+}
+
+/// The example in the repository, run as its comment says.
+#[test]
+fn the_python_example_works_as_it_says() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/python");
+    let dir = tempdir().unwrap();
+    std::fs::copy(
+        example.join("text_stats.py"),
+        dir.path().join("text_stats.py"),
+    )
+    .unwrap();
+    let dev = Dev::start(dir.path());
+    let worker = dev.worker(&std::fs::read_to_string(example.join("naq.yaml")).unwrap());
+    let text = r#"{"text": "the quick brown fox"}"#;
+    let said = dev
+        .naq(&["enqueue", "text.stats", text, "--wait=30s"])
+        .ended_with(0);
+    let expected = json!({ "words": 4, "longest": "quick", "attempt": 1 });
+    assert_eq!(said.json(), expected);
+    let refused = ["enqueue", "text.stats", "7", "--retries", "3", "--wait=30s"];
+    let said = dev.naq(&refused).ended_with(5);
+    assert!(
+        said.err.contains("fatal") && said.err.contains("the payload must be"),
+        "{said:?}"
+    );
+    worker.stop(Signal::TERM).ended_with(0);
 }
