@@ -253,7 +253,12 @@ impl PullLoop {
             tracing::info!(id = %job.id, "delivered again while it runs here: it goes on");
             return;
         }
-        drop(self.jobs.spawn(async move { runner.take(job, slot).await }));
+        // Held from here on, not from when the task gets its turn: the next message may be the same job again.
+        let hold = runner.holds.hold(&job);
+        drop(
+            self.jobs
+                .spawn(async move { runner.take(job, hold, slot).await }),
+        );
     }
 
     /// Withdraws the requests and hands back what was already on its way.

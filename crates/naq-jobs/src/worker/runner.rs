@@ -51,8 +51,8 @@ pub(super) struct Runner {
 impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
-    pub(super) async fn take(&self, mut job: Delivered, slot: impl Sized) {
-        let (hold, started) = (self.holds.hold(&job), Instant::now());
+    pub(super) async fn take(&self, mut job: Delivered, hold: Hold, slot: impl Sized) {
+        let started = Instant::now();
         let left = match self.process(&mut job, &hold, slot).await {
             Ok(left) => left,
             Err(error) => {
