@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use naq::config::Loaded;
 use naq::connection::{ConnectionService, DEFAULT_PROFILE, StartMode};
 use naq::{Jobs, Loader, Settings};
 
@@ -75,6 +76,15 @@ impl Context {
         &self,
         flags: impl FnOnce(Loader) -> Loader,
     ) -> Result<Settings, CliError> {
+        Ok(self.load(flags)?.settings)
+    }
+
+    /// The settings with their origins.
+    pub(crate) fn loaded(&self) -> Result<Loaded, CliError> {
+        self.load(|loader| loader)
+    }
+
+    fn load(&self, flags: impl FnOnce(Loader) -> Loader) -> Result<Loaded, CliError> {
         let mut loader = match &self.globals.config {
             Some(file) => Loader::new().file(file),
             None => Loader::new().standard_files(),
@@ -86,7 +96,7 @@ impl Context {
         if let Some(url) = &self.globals.nats_url {
             loader = loader.set_by("--nats-url", "nats.servers", url);
         }
-        Ok(flags(loader).load()?.settings)
+        Ok(flags(loader).load()?)
     }
 
     /// Connects to the configured server.

@@ -1,6 +1,7 @@
 //! One command per module.
 
 pub(crate) mod completion;
+pub(crate) mod config;
 pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod dev;
