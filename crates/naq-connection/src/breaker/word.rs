@@ -86,6 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::breaker::machine::Rules;
 
     fn any_stage() -> impl Strategy<Value = Stage> {
         prop_oneof![
@@ -105,6 +106,29 @@ mod tests {
             let machine = Machine { generation, stage };
             prop_assert_eq!(unpack(pack(machine)), machine);
         }
+    }
+
+    #[test]
+    fn no_step_of_threads_that_race_is_lost() {
+        const MANY: u32 = 100_000;
+        let word = Word::new(Machine::NEW);
+        let rules = Rules {
+            threshold: u32::MAX,
+            recovery: 0,
+        };
+        let fail = || {
+            for _ in 0..MANY {
+                let ticket = word.read().admit_closed().unwrap();
+                word.step(|machine| (machine.failed(ticket, rules, 0), ()));
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(fail);
+            }
+        });
+        let failures = 4 * MANY;
+        assert_eq!(word.read().stage, Stage::Closed { failures });
     }
 
     #[test]

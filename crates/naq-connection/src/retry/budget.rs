@@ -63,9 +63,9 @@ struct Bucket {
 impl Bucket {
     fn new(share: f64, floor: f64, now: Instant) -> Self {
         Self {
-            // `max` first: it also turns NaN into 0.
-            share: share.max(0.0).min(1.0),
-            floor: floor.max(0.0).min(f64::MAX),
+            // `max`: what is not a number counts as 0.
+            share: share.clamp(0.0, 1.0).max(0.0),
+            floor: floor.clamp(0.0, f64::MAX).max(0.0),
             tokens: BURST,
             filled: now,
         }

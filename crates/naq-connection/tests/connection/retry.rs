@@ -165,7 +165,7 @@ async fn a_run_can_be_spawned() {
     let mut tasks = JoinSet::new();
     let policy = Retry::new(1).budget(&RetryBudget::default());
     tasks.spawn(async move {
-        let words = vec!["a".to_owned()];
+        let words = ["a".to_owned()];
         let run = policy.run(async || match words.first() {
             Some(word) => Ok(word.clone()),
             None => Err(Failure::Lasting),
