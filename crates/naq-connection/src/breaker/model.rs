@@ -127,6 +127,9 @@ impl World {
     fn begin(&self, index: usize) -> Self {
         let mut next = self.clone();
         let (machine, ticket) = self.machine.admit(self.now);
+        if self.machine.stage == Stage::Probing {
+            assert!(ticket.is_err(), "a second probe: {self:?}");
+        }
         next.machine = machine;
         next.calls[index] = ticket.map_or(Call::Over, Call::Running);
         next

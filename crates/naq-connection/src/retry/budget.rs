@@ -72,8 +72,8 @@ impl Bucket {
     }
 
     fn count_call(&mut self, now: Instant) {
+        self.tokens += self.share;
         self.fill(now);
-        self.tokens = (self.tokens + self.share).min(BURST);
     }
 
     fn take(&mut self, now: Instant) -> bool {

@@ -80,6 +80,15 @@ mod tests {
         assert_eq!(delays.wait(u32::MAX, 1.0), Duration::ZERO);
     }
 
+    #[test]
+    fn a_factor_that_would_shrink_the_delay_counts_as_one() {
+        let second = Duration::from_secs(1);
+        for factor in [0.5, 0.0, -2.0, f64::NAN, f64::NEG_INFINITY] {
+            let delays = delays(second, factor, Duration::MAX, false);
+            assert_eq!(delays.wait(3, 1.0), second, "{factor}");
+        }
+    }
+
     fn any_duration() -> impl Strategy<Value = Duration> {
         (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(s, n)| Duration::new(s, n))
     }
@@ -90,7 +99,7 @@ mod tests {
             first in any_duration(),
             factor in any::<f64>(),
             cap in any_duration(),
-            step in any::<u32>(),
+            step in prop_oneof![0..70_u32, any::<u32>()],
             draw in 0.0..=1.0,
         ) {
             let plain = delays(first, factor, cap, false);
