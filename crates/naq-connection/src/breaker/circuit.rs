@@ -156,8 +156,12 @@ struct Passage<'a, E> {
 impl<E> Passage<'_, E> {
     fn succeeded(mut self) {
         self.settled = true;
-        self.breaker
-            .step(|machine| (machine.succeeded(self.ticket), ()));
+        let machine = self.breaker.word.read();
+        // As a rule there is nothing to change, and nothing to be written.
+        if machine.succeeded(self.ticket) != machine {
+            self.breaker
+                .step(|machine| (machine.succeeded(self.ticket), ()));
+        }
     }
 
     fn failed(mut self) {

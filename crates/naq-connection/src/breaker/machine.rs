@@ -77,6 +77,7 @@ impl Machine {
         stage: Stage::Closed { failures: 0 },
     };
 
+    #[inline]
     pub(super) fn state(self) -> CircuitState {
         match self.stage {
             Stage::Closed { .. } => CircuitState::Closed,
@@ -86,6 +87,7 @@ impl Machine {
     }
 
     /// The part of [`admit`](Self::admit) that needs no clock.
+    #[inline]
     pub(super) fn admit_closed(self) -> Option<Ticket> {
         let closed = matches!(self.stage, Stage::Closed { .. });
         closed.then_some(Ticket(self.generation))
@@ -104,6 +106,7 @@ impl Machine {
         }
     }
 
+    #[inline]
     pub(super) fn succeeded(self, ticket: Ticket) -> Self {
         if !self.is_current(ticket) {
             return self;
@@ -150,6 +153,7 @@ impl Machine {
         self.enter(Stage::Closed { failures: 0 })
     }
 
+    #[inline]
     pub(super) fn is_current(self, ticket: Ticket) -> bool {
         ticket.0 == self.generation
     }

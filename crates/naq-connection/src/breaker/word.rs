@@ -22,6 +22,7 @@ impl Word {
         Self(AtomicU64::new(pack(machine)))
     }
 
+    #[inline]
     pub(super) fn read(&self) -> Machine {
         unpack(self.0.load(Ordering::Acquire))
     }
@@ -63,6 +64,7 @@ fn pack(machine: Machine) -> u64 {
     generation | stage << DATA_BITS | data
 }
 
+#[inline]
 fn unpack(word: u64) -> Machine {
     let data = word & DATA;
     let stage = match (word >> DATA_BITS) & ((1 << STAGE_BITS) - 1) {
