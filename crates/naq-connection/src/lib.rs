@@ -39,21 +39,27 @@
 //! * A request in flight fails as soon as its connection drops.
 //! * [`Connection::flush_confirmed`] is a proof, not a hope: the server has read it all, or an error.
 //! * Leaving a scope is a synchronous decrement, the same on success, error, panic and cancellation.
+//! * [`Retry`] never repeats what may have had an effect unless told to; [`CircuitBreaker`] refuses
+//!   at once while a server is down. Neither wraps nor changes the error of a call.
 //! * What nobody holds any more stops: no task reconnects for ever on its own.
 //!
 //! `max_outstanding_pings` of the settings has no effect yet: the client gives a connection up
 //! after two unanswered pings.
 
+mod breaker;
 mod dial;
 mod error;
 mod lease;
 mod link;
+mod retry;
 mod service;
 mod slot;
 mod state;
 
+pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
 pub use lease::{Connection, Subscription, read_acknowledgement};
+pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use service::{
     ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ShutdownReport, StartMode,
 };

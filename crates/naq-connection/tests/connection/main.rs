@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod breaker;
 mod cold_start;
 mod failure;
 mod flush;
@@ -11,6 +12,7 @@ mod leases;
 mod loss;
 mod publish;
 mod records;
+mod retry;
 mod server;
 mod shutdown;
 
