@@ -46,14 +46,22 @@
 
 mod dial;
 mod error;
+mod health;
 mod lease;
+mod limiter;
 mod link;
 mod service;
 mod slot;
 mod state;
 
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use health::{
+    Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
+    measure_connection_performance, probe, probe_within, test_nats_connection,
+    wait_for_nats_connection,
+};
 pub use lease::{Connection, Subscription, read_acknowledgement};
+pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
 pub use service::{
     ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ShutdownReport, StartMode,
 };

@@ -7,7 +7,9 @@
 mod cold_start;
 mod failure;
 mod flush;
+mod health;
 mod leases;
+mod limiter;
 mod loss;
 mod publish;
 mod records;
