@@ -35,10 +35,12 @@ pub struct HealthCheckerBuilder {
 
 /// Watches the connection of one profile in the background.
 ///
-/// Checks at an interval, and without waiting for it when the connection drops or is back. It holds
-/// the service, but a lease only during a check, so that it does not hold up
-/// [`shutdown`](ConnectionService::shutdown), with which it ends by itself. Dropping it stops it too;
-/// [`stop`](Self::stop) also waits for the end.
+/// Checks at an interval, and without waiting for it when the connection drops or is back. Dropping
+/// it stops it; [`stop`](Self::stop) also waits for the end.
+///
+/// It holds the service, but a lease only during a check: a
+/// [`shutdown`](ConnectionService::shutdown) is not held up by it. It ends by itself at the first
+/// check after that.
 ///
 /// ```no_run
 /// # async fn run(service: naq_connection::ConnectionService) -> Result<(), naq_connection::ConnectionError> {
@@ -109,8 +111,9 @@ impl HealthCheckerBuilder {
         self
     }
 
-    /// Called at each change between healthy and unhealthy, and for the first finding; in the
-    /// checker's own task, which it must not block. A panic in it is logged and ends nothing.
+    /// Called at each change between healthy and unhealthy, and for the first finding, but not for
+    /// the shutdown of the service; in the checker's own task, which it must not block. A panic in
+    /// it is logged and ends nothing.
     pub fn on_change(mut self, callback: impl FnMut(&Health) + Send + 'static) -> Self {
         self.on_change = Some(Box::new(callback));
         self
@@ -156,12 +159,13 @@ async fn run(mut checker: HealthCheckerBuilder, mut machine: Machine, news: watc
         let mut finding = look(&checker.service, &checker.profile, checker.deadline).await;
         let step = machine.observe(finding.health.clone());
         news.send_replace(machine.health().clone());
+        if machine.is_over() {
+            // Not told: who shuts a service down need not be alarmed by it.
+            return;
+        }
         log(&checker.profile, machine.health(), step);
         if let (Step::Changed, Some(callback)) = (step, &mut checker.on_change) {
             tell(callback, machine.health());
-        }
-        if machine.is_over() {
-            return;
         }
         tokio::select! {
             () = sleep(checker.every.saturating_sub(start.elapsed())) => {}

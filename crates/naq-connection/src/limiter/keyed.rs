@@ -54,13 +54,12 @@ impl Limiters {
     /// logged), because beside a second limiter the first would limit nothing.
     #[must_use]
     pub fn limit(self, key: impl Into<String>, limit: usize) -> Self {
-        let key = key.into();
+        let (key, own) = (key.into(), ConnectionLimiter::new(limit));
         let mut keys = self.lock();
-        let used = keys.find(&key);
-        let kept = used.is_some_and(|limiter| limiter.limit() != limit);
+        let used = keys.find(&key).map(ConnectionLimiter::limit);
+        let kept = used.is_some_and(|limit| limit != own.limit());
         if used.is_none() {
-            keys.named
-                .insert(key.clone(), ConnectionLimiter::new(limit));
+            keys.named.insert(key.clone(), own);
         }
         drop(keys);
         if kept {
