@@ -49,7 +49,9 @@
 mod breaker;
 mod dial;
 mod error;
+mod health;
 mod lease;
+mod limiter;
 mod link;
 mod retry;
 mod service;
@@ -58,7 +60,13 @@ mod state;
 
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use health::{
+    Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
+    measure_connection_performance, probe, probe_within, test_nats_connection,
+    wait_for_nats_connection,
+};
 pub use lease::{Connection, Subscription, read_acknowledgement};
+pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use service::{
     ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ShutdownReport, StartMode,

@@ -5,10 +5,13 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod breaker;
+mod checker;
 mod cold_start;
 mod failure;
 mod flush;
+mod health;
 mod leases;
+mod limiter;
 mod loss;
 mod publish;
 mod records;

@@ -11,7 +11,7 @@ use crate::server::TestServer;
 use crate::settings;
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -26,7 +26,7 @@ impl io::Write for Log {
 
 impl Log {
     /// Records everything that this thread does, down to the client's own traces.
-    fn start() -> (Self, DefaultGuard) {
+    pub(crate) fn start() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -41,7 +41,7 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    fn ours(&self, level: &str) -> Vec<String> {
+    pub(crate) fn ours(&self, level: &str) -> Vec<String> {
         let ours = |line: &&str| line.contains(level) && line.contains(" naq_connection::");
         self.text()
             .lines()
