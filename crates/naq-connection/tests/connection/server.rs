@@ -3,6 +3,7 @@
 //! It is looked after by a runtime of its own: the tests count the tasks of theirs, or end it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use naq_testing::TestServer as Server;
 use serde_json::Value;
@@ -101,8 +102,11 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        // On a thread of its own, since a runtime may not be waited for inside another; waited for, since the test program
+        // may end right after and leave the server's directory behind.
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            let ending = std::thread::spawn(|| runtime.shutdown_timeout(Duration::from_secs(10)));
+            drop(ending.join());
         }
     }
 }
