@@ -260,3 +260,19 @@ async fn a_job_in_a_stream_made_anew_is_not_taken_for_one_that_runs() {
     assert_eq!(old.result(LONG / 3).await.unwrap(), json!("old"));
     worker.stop(LONG).await;
 }
+
+/// What is as it should be is left alone: the first update that the server tells of is the one that was asked for.
+#[tokio::test]
+async fn streams_that_are_as_asked_are_not_updated() {
+    let bed = Bed::new().await;
+    let conn = bed.conn().await;
+    let updates = "$JS.EVENT.ADVISORY.STREAM.UPDATED.>";
+    let mut updates = conn.subscribe(updates).await.unwrap();
+    conn.flush_confirmed().await.unwrap();
+    bed.other(|_| {}).await;
+    bed.other(|settings| settings.results.max_bytes = Some(1 << 30))
+        .await;
+    let update = tokio::time::timeout(LONG, updates.next()).await.unwrap();
+    let update: Value = serde_json::from_slice(&update.unwrap().payload).unwrap();
+    assert_eq!(update["stream"], json!("naq_results"), "{update}");
+}

@@ -37,6 +37,7 @@ fn jobs(names: &Names, settings: &Settings) -> Config {
         // A stream with schedules cannot refuse new messages when it is full (10052), it would drop the oldest jobs.
         max_bytes: -1,
         max_messages: -1,
+        max_message_size: -1,
         max_messages_per_subject: -1,
         max_consumers: MAX_CONSUMERS,
         discard: DiscardPolicy::Old,
@@ -105,6 +106,7 @@ fn last_value(
         num_replicas: usize::from(replicas),
         max_bytes: -1,
         max_messages: -1,
+        max_message_size: -1,
         max_messages_per_subject: 1,
         max_consumers: -1,
         discard: DiscardPolicy::Old,

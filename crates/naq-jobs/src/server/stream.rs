@@ -118,6 +118,18 @@ fn fixed_differences(wanted: &Config, found: &Config) -> Vec<String> {
     if wanted.allow_message_schedules && !found.allow_message_schedules {
         list.push("a stream without message schedules into one with them".to_owned());
     }
+    let forbidden = [
+        (found.sealed, "that it is sealed"),
+        (found.deny_delete, "that it denies deleting messages"),
+        (found.deny_purge, "that it denies purging"),
+        (found.mirror.is_some(), "that it mirrors another stream"),
+    ];
+    list.extend(
+        forbidden
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, what)| (*what).to_owned()),
+    );
     list
 }
 
@@ -146,6 +158,12 @@ fn merge(wanted: &Config, found: &Config) -> Config {
         num_replicas: wanted.num_replicas,
         max_age: wanted.max_age,
         max_bytes: wanted.max_bytes,
+        max_messages: wanted.max_messages,
+        max_message_size: wanted.max_message_size,
+        discard: wanted.discard,
+        discard_new_per_subject: wanted.discard_new_per_subject,
+        no_ack: wanted.no_ack,
+        allow_rollup: wanted.allow_rollup,
         max_messages_per_subject: wanted.max_messages_per_subject,
         max_consumers: wanted.max_consumers,
         allow_direct: wanted.allow_direct,
@@ -225,6 +243,10 @@ mod tests {
         let merged = merge(&wanted, &found);
         assert_eq!(differences(&found, &merged), ["num_replicas: 3 -> 1"]);
         assert!(differences(&merged, &merged).is_empty());
+        // Somebody's limit that would drop jobs is taken away again.
+        found.max_messages = 10;
+        let texts = differences(&found, &merge(&wanted, &found));
+        assert_eq!(texts, ["max_msgs: 10 -> -1", "num_replicas: 3 -> 1"]);
         assert!(fixed_differences(&wanted, &found).is_empty());
         found.storage = async_nats::jetstream::stream::StorageType::Memory;
         assert_eq!(

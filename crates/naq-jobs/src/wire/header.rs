@@ -8,7 +8,7 @@ pub const RETRY: &str = "Naq-Retry";
 pub const FENCE: &str = "Naq-Fence";
 /// Outcome: `completed` or `failed`.
 pub const STATUS: &str = "Naq-Status";
-/// Outcome and dead letter: the job's kind, if it was readable.
+/// Dead letter: the job's kind, if it was readable.
 pub const KIND: &str = "Naq-Kind";
 /// Dead letter: why, one of the [`crate::FailureReason`] words.
 pub const REASON: &str = "Naq-Reason";

@@ -46,8 +46,6 @@ pub struct RunningJob {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerStatus {
-    /// It connects and prepares its queues.
-    Starting,
     /// It waits for jobs.
     Idle,
     /// It runs at least one job.
@@ -59,7 +57,6 @@ pub enum WorkerStatus {
 impl std::fmt::Display for WorkerStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Starting => "starting",
             Self::Idle => "idle",
             Self::Busy => "busy",
             Self::Stopping => "stopping",
