@@ -69,6 +69,7 @@ pub use lease::{Connection, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use service::{
-    ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ShutdownReport, StartMode,
+    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, Lane, ShutdownReport,
+    StartMode,
 };
 pub use state::{Failure, Phase, State};

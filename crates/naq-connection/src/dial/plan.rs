@@ -9,14 +9,14 @@ use naq_config::settings::NatsSettings;
 
 use crate::error::{ConnectionError, ConnectionErrorKind};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) settings: NatsSettings,
     pub(crate) endpoints: Vec<Endpoint>,
 }
 
 /// One configured server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) addr: ServerAddr,
     credentials: Option<Credentials>,
@@ -52,6 +52,13 @@ impl Plan {
             settings,
             endpoints,
         })
+    }
+
+    /// The same for the connection of large payloads, under a name that tells it apart.
+    pub(crate) fn bulk(&self) -> Self {
+        let mut plan = self.clone();
+        plan.settings.client_name.push_str(" (bulk)");
+        plan
     }
 
     /// Credentials for a server: its own, or those of the profile, or (for servers that the

@@ -55,7 +55,7 @@ impl ConnectionServiceBuilder {
             plans.push((name, Ok(Plan::new(settings)?)));
         }
         let service = ConnectionService::with_plans(plans);
-        let profiles = service.inner.slots.keys();
+        let profiles = service.inner.profiles.keys();
         match mode {
             StartMode::FailFast => {
                 try_join_all(profiles.map(|name| service.connection_for(name))).await?;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::builder::ConnectionServiceBuilder;
+use super::lane::Lane;
 use super::shutdown::ShutdownReport;
 use crate::dial::Plan;
 use crate::error::{ConnectionError, ConnectionErrorKind};
@@ -31,13 +32,35 @@ pub struct ConnectionService {
 }
 
 pub(super) struct Inner {
-    pub(super) slots: HashMap<String, Arc<Slot>>,
+    pub(super) profiles: HashMap<String, Lanes>,
     /// Apart from the map: the way to it is the hot one.
     default: Option<Arc<Slot>>,
     pub(super) leases: Arc<Gauge>,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) report: OnceCell<ShutdownReport>,
+}
+
+/// The connections of a profile.
+pub(super) struct Lanes {
+    control: Arc<Slot>,
+    bulk: Arc<Slot>,
+}
+
+impl Lanes {
+    fn get(&self, lane: Lane) -> &Arc<Slot> {
+        match lane {
+            Lane::Control => &self.control,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        let lanes = self.profiles.values();
+        lanes.flat_map(|lanes| [&lanes.control, &lanes.bulk])
+    }
 }
 
 impl ConnectionService {
@@ -59,17 +82,22 @@ impl ConnectionService {
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let slots: HashMap<_, _> = plans
+        let profiles: HashMap<_, _> = plans
             .into_iter()
             .map(|(profile, plan)| {
-                let slot = Slot::new(&profile, plan, tasks.clone(), stop.clone());
-                (profile, slot)
+                let slot = |plan| Slot::new(&profile, plan, tasks.clone(), stop.clone());
+                let lanes = Lanes {
+                    bulk: slot(plan.as_ref().map(Plan::bulk).map_err(Clone::clone)),
+                    control: slot(plan),
+                };
+                (profile, lanes)
             })
             .collect();
+        let default = profiles.get(DEFAULT_PROFILE);
         Self {
             inner: Arc::new(Inner {
-                default: slots.get(DEFAULT_PROFILE).cloned(),
-                slots,
+                default: default.map(|lanes| Arc::clone(&lanes.control)),
+                profiles,
                 leases: Arc::default(),
                 tasks,
                 stop,
@@ -102,7 +130,7 @@ impl ConnectionService {
     /// # Errors
     /// As [`connection`](Self::connection); `UnknownProfile`.
     pub async fn connection_for(&self, profile: &str) -> Result<Connection, ConnectionError> {
-        self.lease(self.slot(profile)?).await
+        self.lease_of(profile, Lane::Control).await
     }
 
     /// What the shared connection of `profile` is doing; does not dial.
@@ -110,7 +138,15 @@ impl ConnectionService {
     /// # Errors
     /// `UnknownProfile`.
     pub fn state_of(&self, profile: &str) -> Result<State, ConnectionError> {
-        Ok(self.slot(profile)?.state())
+        self.state_of_lane(profile, Lane::Control)
+    }
+
+    /// As [`state_of`](Self::state_of), of the connection of one lane.
+    ///
+    /// # Errors
+    /// `UnknownProfile`.
+    pub fn state_of_lane(&self, profile: &str, lane: Lane) -> Result<State, ConnectionError> {
+        Ok(self.slot(profile, lane)?.state())
     }
 
     /// Leases that are out now, subscriptions included.
@@ -118,9 +154,18 @@ impl ConnectionService {
         self.inner.leases.count()
     }
 
-    fn slot(&self, profile: &str) -> Result<&Arc<Slot>, ConnectionError> {
-        let slot = self.inner.slots.get(profile);
-        slot.ok_or_else(|| unknown(profile))
+    pub(super) async fn lease_of(
+        &self,
+        profile: &str,
+        lane: Lane,
+    ) -> Result<Connection, ConnectionError> {
+        self.lease(self.slot(profile, lane)?).await
+    }
+
+    fn slot(&self, profile: &str, lane: Lane) -> Result<&Arc<Slot>, ConnectionError> {
+        let lanes = self.inner.profiles.get(profile);
+        let lanes = lanes.ok_or_else(|| unknown(profile))?;
+        Ok(lanes.get(lane))
     }
 
     async fn lease(&self, slot: &Arc<Slot>) -> Result<Connection, ConnectionError> {
@@ -151,7 +196,7 @@ impl Drop for Inner {
 impl fmt::Debug for ConnectionService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionService")
-            .field("profiles", &self.inner.slots.keys())
+            .field("profiles", &self.inner.profiles.keys())
             .field("leases", &self.leases())
             .finish_non_exhaustive()
     }

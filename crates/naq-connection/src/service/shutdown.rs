@@ -49,16 +49,16 @@ impl ConnectionService {
     async fn close_all(&self, deadline: Duration) -> ShutdownReport {
         let (inner, start) = (&self.inner, Instant::now());
         let end = start + deadline;
-        inner.slots.values().for_each(|slot| slot.refuse());
+        inner.slots().for_each(|slot| slot.refuse());
         inner.leases.close();
         inner.stop.cancel();
         let patience = start + deadline.mul_f64(0.75);
         let _all_back = timeout_at(patience, inner.leases.until_zero()).await;
         let leases_outstanding = inner.leases.count();
 
-        let links: Vec<_> = inner.slots.values().filter_map(|s| s.current()).collect();
+        let links: Vec<_> = inner.slots().filter_map(|s| s.current()).collect();
         let closings = join_all(links.iter().map(|link| link.close(end))).await;
-        inner.slots.values().for_each(|slot| slot.close());
+        inner.slots().for_each(|slot| slot.close());
         inner.tasks.close();
         let _joined = timeout_at(end, inner.tasks.wait()).await;
 

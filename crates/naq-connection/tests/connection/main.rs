@@ -10,6 +10,7 @@ mod cold_start;
 mod failure;
 mod flush;
 mod health;
+mod lanes;
 mod leases;
 mod limiter;
 mod loss;
