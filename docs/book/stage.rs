@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use naq::connection::ConnectionService;
 use naq::config::settings::NatsSettings;
+use naq::connection::ConnectionService;
 use naq_testing::TestServer;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -29,6 +29,11 @@ impl Stage {
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// How many connections the server has.
+    pub async fn connections(&self) -> usize {
+        self.server.connz().await.count()
     }
 
     /// Settings that lead to the server.
