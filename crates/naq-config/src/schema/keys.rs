@@ -52,6 +52,14 @@ pub(crate) static KEYS: &[KeySpec] = &[
         put(&mut s.nats.max_outstanding_pings, i)
     })
     .variables(&["NAQ_MAX_OUTSTANDING_PINGS"]),
+    key("nats.max_pending_bytes", |s, _, i| {
+        put(&mut s.nats.max_pending_bytes, i)
+    })
+    .variables(&["NAQ_MAX_PENDING_BYTES"]),
+    key("nats.max_pending_messages", |s, _, i| {
+        put(&mut s.nats.max_pending_messages, i)
+    })
+    .variables(&["NAQ_MAX_PENDING_MESSAGES"]),
     key("nats.auth.username", |s, _, i| {
         put(&mut s.nats.auth.username, i)
     })

@@ -91,6 +91,8 @@ fn ranges_have_their_exact_ends() {
         ("workers.heartbeat_interval", "59.9", "60"),
         ("nats.max_reconnect_attempts", "-1", "-2"),
         ("nats.max_outstanding_pings", "1", "0"),
+        ("nats.max_pending_bytes", "1KiB", "1023"),
+        ("nats.max_pending_messages", "1", "0"),
         ("nats.reconnect_time_wait", "0", "-0.1"),
         ("results.max_bytes", "1", "0"),
         ("queues.max_age", "1", "0"),

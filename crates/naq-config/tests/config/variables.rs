@@ -19,6 +19,7 @@ fn every_variable_reaches_its_key() {
                 "nats.client_name" | "queues.default" | "queues.prefix" => "123",
                 path if path.ends_with("replicas") => "3",
                 "workers.ttl" | "workers.max_job_duration" => "500",
+                "nats.max_pending_bytes" => "4KiB",
                 _ => "4",
             };
             Some((*info.variables.first()?, value))
