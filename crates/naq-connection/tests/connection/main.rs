@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod auth;
 mod breaker;
 mod checker;
 mod cold_start;
@@ -19,6 +20,8 @@ mod records;
 mod retry;
 mod server;
 mod shutdown;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 
