@@ -17,6 +17,7 @@ mod loss;
 mod publish;
 mod records;
 mod retry;
+mod scopes;
 mod server;
 mod shutdown;
 
