@@ -15,6 +15,7 @@ use super::shutdown::ShutdownReport;
 use crate::dial::Plan;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::lease::{Connection, Gauge};
+use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::slot::Slot;
 use crate::state::State;
 
@@ -36,6 +37,7 @@ pub(super) struct Inner {
     /// Apart from the map: the way to it is the hot one.
     default: Option<Arc<Slot>>,
     pub(super) leases: Arc<Gauge>,
+    limiters: Limiters,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) report: OnceCell<ShutdownReport>,
@@ -70,7 +72,11 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        Self::with_plans([(DEFAULT_PROFILE.to_owned(), Plan::new(settings))])
+        Self::of_profile(DEFAULT_PROFILE, settings)
+    }
+
+    pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
+        Self::with_plans([(profile.to_owned(), Plan::new(settings))])
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -99,6 +105,7 @@ impl ConnectionService {
                 default: default.map(|lanes| Arc::clone(&lanes.control)),
                 profiles,
                 leases: Arc::default(),
+                limiters: Limiters::default(),
                 tasks,
                 stop,
                 report: OnceCell::new(),
@@ -147,6 +154,13 @@ impl ConnectionService {
     /// `UnknownProfile`.
     pub fn state_of_lane(&self, profile: &str, lane: Lane) -> Result<State, ConnectionError> {
         Ok(self.slot(profile, lane)?.state())
+    }
+
+    /// The limiter of `key`: all who ask this service for the same key share its
+    /// [`DEFAULT_LIMIT`](crate::DEFAULT_LIMIT) places.
+    #[must_use]
+    pub fn limiter(&self, key: &str) -> ConnectionLimiter {
+        self.inner.limiters.get(key)
     }
 
     /// Leases that are out now, subscriptions included.

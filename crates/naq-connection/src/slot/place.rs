@@ -197,7 +197,9 @@ impl Slot {
             ConnectionErrorKind::AuthFailed => Failure::Auth,
             _ => Failure::Dial,
         };
-        tracing::error!(profile = &*self.profile, "NATS connection error: {error}");
+        error.tell(|error| {
+            tracing::error!(profile = &*self.profile, "NATS connection error: {error}");
+        });
         let backoff = Backoff::new(plan.settings.reconnect_time_wait);
         self.settle(dial, |inner| {
             let hold = backoff.pause(inner.machine.failed_dials());
