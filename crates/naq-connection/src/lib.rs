@@ -53,6 +53,7 @@ mod health;
 mod lease;
 mod limiter;
 mod link;
+mod monitor;
 mod retry;
 mod service;
 mod slot;
@@ -67,6 +68,10 @@ pub use health::{
 };
 pub use lease::{Connection, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
+pub use monitor::{
+    Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
+    OperationMetrics, OperationTimer, Timing,
+};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use service::{
     Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, Lane, ShutdownReport,

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use tokio_util::sync::CancellationToken;
 
 use super::client::Link;
+use crate::monitor::Meter;
 
 /// News of a client.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,7 @@ pub(crate) enum Signal {
 pub(crate) type Report = Arc<dyn Fn(Signal) + Send + Sync>;
 
 pub(crate) struct Feed {
-    profile: Arc<str>,
+    meter: Arc<Meter>,
     report: Report,
     link: OnceLock<Weak<Link>>,
     attempts: AtomicU32,
@@ -36,9 +37,9 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(profile: Arc<str>, report: Report) -> Self {
+    pub(crate) fn new(meter: Arc<Meter>, report: Report) -> Self {
         Self {
-            profile,
+            meter,
             report,
             link: OnceLock::new(),
             attempts: AtomicU32::new(0),
@@ -48,7 +49,11 @@ impl Feed {
     }
 
     pub(crate) fn profile(&self) -> &str {
-        &self.profile
+        self.meter.profile()
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(super) fn attach(&self, link: &Arc<Link>) {

@@ -28,12 +28,20 @@ pub enum StartMode {
 #[must_use]
 pub struct ConnectionServiceBuilder {
     profiles: Vec<(String, NatsSettings)>,
+    leak_threshold: Option<Duration>,
 }
 
 impl ConnectionServiceBuilder {
     /// Adds a profile; one of the same name is replaced.
     pub fn profile(mut self, name: impl Into<String>, settings: NatsSettings) -> Self {
         self.profiles.push((name.into(), settings));
+        self
+    }
+
+    /// Tells of each lease that is out for longer than this: once, as a warning that names the place where
+    /// it was taken, and again when it comes back. Off by default; a minute is a good start.
+    pub fn leak_threshold(mut self, threshold: Duration) -> Self {
+        self.leak_threshold = Some(threshold);
         self
     }
 
@@ -55,6 +63,9 @@ impl ConnectionServiceBuilder {
             plans.push((name, Ok(Plan::new(settings)?)));
         }
         let service = ConnectionService::with_plans(plans);
+        if let Some(threshold) = self.leak_threshold {
+            service.watch_leases(threshold);
+        }
         let profiles = service.inner.profiles.keys();
         match mode {
             StartMode::FailFast => {
