@@ -49,6 +49,7 @@
 mod breaker;
 mod dial;
 mod error;
+mod exclusive;
 mod health;
 mod lease;
 mod limiter;
@@ -61,6 +62,7 @@ mod state;
 
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,

@@ -54,6 +54,10 @@ impl Connection {
         }
     }
 
+    pub(crate) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link)
+    }
+
     /// A clone that counts as taken where this one was.
     pub(super) fn clone_here(&self) -> Self {
         self.clone_at(self.place)

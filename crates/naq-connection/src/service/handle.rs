@@ -10,11 +10,12 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::builder::ConnectionServiceBuilder;
+use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
 use super::lane::Lane;
 use super::shutdown::ShutdownReport;
 use crate::dial::Plan;
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::exclusive::Janitor;
 use crate::lease::{Connection, Gauge};
 use crate::monitor::{ConnectionMonitor, Place};
 use crate::slot::Slot;
@@ -39,6 +40,7 @@ pub(super) struct Inner {
     default: Option<Arc<Slot>>,
     pub(super) leases: Arc<Gauge>,
     pub(super) monitor: ConnectionMonitor,
+    pub(super) janitor: Arc<Janitor>,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) report: OnceCell<ShutdownReport>,
@@ -73,7 +75,8 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        Self::with_plans([(DEFAULT_PROFILE.to_owned(), Plan::new(settings))])
+        let plans = [(DEFAULT_PROFILE.to_owned(), Plan::new(settings))];
+        Self::with_plans(plans, DEFAULT_MAX_EXCLUSIVE)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -83,6 +86,7 @@ impl ConnectionService {
 
     pub(super) fn with_plans(
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
+        max_exclusive: usize,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let monitor = ConnectionMonitor::new();
@@ -110,6 +114,7 @@ impl ConnectionService {
                 profiles,
                 leases: Arc::default(),
                 monitor,
+                janitor: Arc::new(Janitor::new(max_exclusive, tasks.clone())),
                 tasks,
                 stop,
                 report: OnceCell::new(),
