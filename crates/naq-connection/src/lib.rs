@@ -49,10 +49,12 @@
 mod breaker;
 mod dial;
 mod error;
+mod exclusive;
 mod health;
 mod lease;
 mod limiter;
 mod link;
+mod monitor;
 mod retry;
 mod service;
 mod slot;
@@ -60,6 +62,7 @@ mod state;
 
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,
@@ -67,6 +70,10 @@ pub use health::{
 };
 pub use lease::{Connection, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
+pub use monitor::{
+    Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
+    OperationMetrics, OperationTimer, Timing,
+};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use service::{
     Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, Lane, ShutdownReport,
