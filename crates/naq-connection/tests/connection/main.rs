@@ -18,6 +18,7 @@ mod loss;
 mod publish;
 mod records;
 mod retry;
+mod scopes;
 mod server;
 mod shutdown;
 mod tls;
