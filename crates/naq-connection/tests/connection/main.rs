@@ -5,15 +5,20 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod breaker;
+mod budget;
 mod checker;
 mod cold_start;
+mod exclusive;
 mod failure;
 mod flush;
 mod health;
 mod lanes;
+mod leaks;
 mod leases;
 mod limiter;
 mod loss;
+mod memory;
+mod metrics;
 mod publish;
 mod records;
 mod retry;
