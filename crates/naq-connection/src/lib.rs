@@ -50,10 +50,12 @@ mod breaker;
 mod client_error;
 mod dial;
 mod error;
+mod exclusive;
 mod health;
 mod lease;
 mod limiter;
 mod link;
+mod monitor;
 mod retry;
 pub mod scope;
 mod service;
@@ -63,6 +65,7 @@ mod state;
 pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,
@@ -70,6 +73,10 @@ pub use health::{
 };
 pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
+pub use monitor::{
+    Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
+    OperationMetrics, OperationTimer, Timing,
+};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use scope::{
     ConfirmedConnection, NatsConnection, NatsJetStream, get_config, global, jetstream_context,

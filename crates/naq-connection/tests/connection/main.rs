@@ -6,15 +6,20 @@
 
 mod auth;
 mod breaker;
+mod budget;
 mod checker;
 mod cold_start;
+mod exclusive;
 mod failure;
 mod flush;
 mod health;
 mod lanes;
+mod leaks;
 mod leases;
 mod limiter;
 mod loss;
+mod memory;
+mod metrics;
 mod publish;
 mod records;
 mod retry;
