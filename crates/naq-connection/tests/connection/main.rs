@@ -10,6 +10,7 @@ mod cold_start;
 mod failure;
 mod flush;
 mod health;
+mod kv;
 mod lanes;
 mod leases;
 mod limiter;
@@ -20,6 +21,7 @@ mod retry;
 mod scopes;
 mod server;
 mod shutdown;
+mod streams;
 
 use std::time::Duration;
 
