@@ -4,12 +4,14 @@
 //! `budget` the bytes that may wait to be sent, `probe` the proof that the server has read everything, `close` the orderly end. A link does not
 //! know who holds it, nor what comes after it.
 
+mod buckets;
 mod budget;
 mod client;
 mod close;
 mod feed;
 mod probe;
 
+pub(crate) use buckets::Buckets;
 pub(crate) use budget::size;
 pub(crate) use client::{Link, lost};
 pub(crate) use feed::{EndGuard, Feed, Report, Signal};
