@@ -13,6 +13,7 @@ mod exclusive;
 mod failure;
 mod flush;
 mod health;
+mod kv;
 mod lanes;
 mod leaks;
 mod leases;
@@ -26,6 +27,7 @@ mod retry;
 mod scopes;
 mod server;
 mod shutdown;
+mod streams;
 mod tls;
 mod websocket;
 
