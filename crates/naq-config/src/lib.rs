@@ -37,6 +37,7 @@
 //! # Ok::<(), naq_config::ConfigError>(())
 //! ```
 
+mod describe;
 mod error;
 mod interpolate;
 mod loader;
@@ -50,6 +51,7 @@ mod show;
 mod validate;
 mod yaml;
 
+pub use describe::{default_file, json_schema, minimal_file};
 pub use error::{ConfigError, Problem};
 pub use loader::{Loaded, Loader};
 pub use origin::{Origin, Origins, Place};

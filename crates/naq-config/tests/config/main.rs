@@ -4,6 +4,7 @@ mod documented;
 mod layers;
 mod profiles;
 mod report;
+mod schema;
 mod variables;
 
 use naq_config::{Loaded, Loader};
