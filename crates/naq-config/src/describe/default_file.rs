@@ -17,6 +17,8 @@ const HEAD: &str = "\
 #
 # A time is a number of seconds (2.5) or has units (500ms, 1h30m, 7d); a size is a number of bytes
 # or has a unit (64KiB, 1GB). ${NAME:default} stands for a variable of the environment.
+#
+# Every key is here with its default, behind a `#`: take that away where you change a value.
 ";
 
 const MINIMAL: [&str; 4] = [
@@ -31,10 +33,11 @@ const MINIMAL_HEAD: &str = "\
 # a file with every key comes from `naq config init`.
 ";
 
-/// A configuration file with every key at its default, each with a comment; what can have a name
-/// of your choice (queues, pools, handlers, profiles) is there as a comment.
+/// A configuration file with every key and its default behind a `#`, each with a comment, and with
+/// examples of what has a name of your choice: queues, pools, handlers, profiles.
 ///
-/// It loads to exactly the defaults.
+/// It loads to exactly the defaults, and so that better defaults of a later version and the
+/// values of a profile have their effect.
 ///
 /// ```
 /// let settings = naq_config::Settings::from_yaml(&naq_config::default_file())?;
@@ -42,7 +45,7 @@ const MINIMAL_HEAD: &str = "\
 /// # Ok::<(), naq_config::ConfigError>(())
 /// ```
 pub fn default_file() -> String {
-    let mut text = render(HEAD, |_| true);
+    let mut text = render(HEAD, "#", |_| true);
     text.push('\n');
     comment_out(&mut text, "", PROFILES);
     text
@@ -50,10 +53,11 @@ pub fn default_file() -> String {
 
 /// As [`default_file`], with the four keys that most files begin with.
 pub fn minimal_file() -> String {
-    render(MINIMAL_HEAD, |spec| MINIMAL.contains(&spec.path))
+    render(MINIMAL_HEAD, "", |spec| MINIMAL.contains(&spec.path))
 }
 
-fn render(head: &str, wanted: impl Fn(&KeySpec) -> bool) -> String {
+/// `off` is what stands before each value.
+fn render(head: &str, off: &str, wanted: impl Fn(&KeySpec) -> bool) -> String {
     let values = defaults();
     let mut text = head.to_owned();
     let mut open: Vec<&str> = Vec::new();
@@ -64,7 +68,7 @@ fn render(head: &str, wanted: impl Fn(&KeySpec) -> bool) -> String {
         };
         if parents != open {
             let same = open.iter().zip(parents).take_while(|(a, b)| a == b).count();
-            if same == 0 {
+            if same == 0 && !open.is_empty() {
                 close_section(&mut text, open.first());
             }
             for (depth, parent) in parents.iter().enumerate().skip(same) {
@@ -75,15 +79,13 @@ fn render(head: &str, wanted: impl Fn(&KeySpec) -> bool) -> String {
         let indent = "  ".repeat(parents.len());
         comment(&mut text, &indent, spec);
         let value = values.get(spec.path).map_or("", String::as_str);
-        text += &format!("{indent}{name}: {}\n", written(spec.form, value));
+        text += &format!("{indent}{off}{name}: {}\n", written(spec.form, value));
     }
-    if head == HEAD {
-        close_section(&mut text, open.first());
-    }
+    close_section(&mut text, open.first());
     text
 }
 
-/// Every key that somebody may want to name is shown at the end of its section.
+/// The examples at the end of a section.
 fn close_section(text: &mut String, section: Option<&&str>) {
     for (_, example) in EXAMPLES.iter().filter(|(of, _)| Some(of) == section) {
         text.push('\n');
@@ -139,8 +141,13 @@ fn comment(text: &mut String, indent: &str, spec: &KeySpec) {
 
 fn comment_out(text: &mut String, indent: &str, lines: &str) {
     for line in lines.lines() {
-        let line = format!("{indent}# {}", line.trim_start_matches("# "));
-        *text += &format!("{}\n", line.trim_end());
+        // Prose has its sign already.
+        let sign = if line.is_empty() || line.starts_with('#') {
+            ""
+        } else {
+            "#"
+        };
+        *text += &format!("{}\n", format!("{indent}{sign}{line}").trim_end());
     }
 }
 
@@ -148,9 +155,26 @@ fn comment_out(text: &mut String, indent: &str, lines: &str) {
 mod tests {
     use super::*;
 
+    /// The file with every value switched on, but not the examples below a name.
+    fn switched_on() -> String {
+        let on = |line: &str| match line.trim_start().strip_prefix('#') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                line.replacen('#', "", 1)
+            }
+            _ => line.to_owned(),
+        };
+        default_file()
+            .lines()
+            .map(on)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
     #[test]
-    fn the_default_file_sets_every_key_to_its_default() {
-        let loaded = crate::Loader::new().text(default_file()).load().unwrap();
+    fn the_default_file_has_every_key_with_its_default() {
+        let load = |text: String| crate::Loader::new().text(text).load().unwrap();
+        assert_eq!(load(default_file()).settings, Settings::default());
+        let loaded = load(switched_on());
         assert_eq!(loaded.settings, Settings::default());
         let set: Vec<_> = loaded
             .origins
@@ -168,6 +192,14 @@ mod tests {
                 .lines()
                 .all(|line| line.len() <= 100 && line.trim_end() == line)
         );
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_defaults_does_not_undo_a_profile() {
+        let loader = crate::Loader::new()
+            .text(default_file())
+            .profile("production");
+        assert_eq!(loader.load().unwrap().settings.workers.concurrency, 50);
     }
 
     #[test]

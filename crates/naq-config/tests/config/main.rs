@@ -6,6 +6,7 @@ mod profiles;
 mod report;
 mod schema;
 mod variables;
+mod watch;
 
 use naq_config::{Loaded, Loader};
 
