@@ -48,6 +48,7 @@
 
 mod breaker;
 mod dial;
+pub mod doctor;
 mod error;
 mod health;
 mod lease;

@@ -14,4 +14,4 @@ mod plan;
 
 pub(crate) use attempt::dial;
 pub(crate) use backoff::Backoff;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Endpoint, Plan};
