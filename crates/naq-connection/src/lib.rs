@@ -50,6 +50,7 @@ mod breaker;
 mod change;
 mod client_error;
 mod dial;
+pub mod doctor;
 mod error;
 mod exclusive;
 mod health;
