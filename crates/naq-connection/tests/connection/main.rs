@@ -21,6 +21,7 @@ mod limiter;
 mod loss;
 mod memory;
 mod metrics;
+mod migration;
 mod publish;
 mod records;
 mod retry;
