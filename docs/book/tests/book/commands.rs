@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::process::{Command, ExitCode};
 
-use crate::chapters::fences;
+use crate::chapters::{chapter, fences};
 
 /// The lines of all shell blocks, without their comments.
 fn lines() -> Vec<(String, String)> {
@@ -48,6 +48,30 @@ fn the_command_line_knows_every_command_of_the_book() {
             "{place}: {line}"
         );
     }
+}
+
+#[test]
+fn the_exit_codes_of_the_book_are_those_of_the_command_line() {
+    use naq_cli::exit_code as code;
+    let page = chapter("operations.md");
+    let table = page.split_once("| code | means |").unwrap().1;
+    let shown: Vec<&str> = table
+        .lines()
+        .filter_map(|row| row.split('|').nth(1))
+        .skip(1)
+        .collect();
+    let ours = [
+        code::OK,
+        code::INTERNAL,
+        code::USAGE,
+        code::CONFIGURATION,
+        code::CONNECTION,
+        code::TIMEOUT,
+    ];
+    let mut expected: Vec<String> = ours.map(|code| code.to_string()).into();
+    expected.push(format!("{}, {}", code::INTERRUPTED, code::TERMINATED));
+    let shown: Vec<&str> = shown.into_iter().map(str::trim).collect();
+    assert_eq!(shown, expected);
 }
 
 #[test]
