@@ -18,6 +18,7 @@ mod loss;
 mod publish;
 mod records;
 mod retry;
+mod scopes;
 mod server;
 mod shutdown;
 mod tls;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use naq_config::settings::NatsSettings;
 use naq_connection::ConnectionService;
+use naq_testing::FaultProxy;
 use tokio::time::{Instant, sleep};
 
 use server::TestServer;
@@ -52,6 +54,14 @@ async fn setup() -> (TestServer, ConnectionService) {
     let server = TestServer::start().await;
     let service = ConnectionService::new(settings(&server.url()));
     (server, service)
+}
+
+/// As `setup`, with a network between them that fails on command.
+async fn behind_a_proxy() -> (TestServer, ConnectionService, FaultProxy) {
+    let server = TestServer::start().await;
+    let proxy = FaultProxy::to(&server.url());
+    let service = ConnectionService::new(settings(&proxy.url()));
+    (server, service, proxy)
 }
 
 const SOON: Duration = Duration::from_secs(5);
