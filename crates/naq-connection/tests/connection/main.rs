@@ -8,6 +8,7 @@ mod auth;
 mod breaker;
 mod checker;
 mod cold_start;
+mod doctor;
 mod failure;
 mod flush;
 mod health;
