@@ -39,15 +39,23 @@ pub struct NatsSettings {
     pub tls: Tls,
 }
 
-/// Section `nats.auth`: a user with a password, or a token, or nothing.
+/// Section `nats.auth`: one of a user with a password, a token, an nkey and a credentials file, or nothing.
+///
+/// The files are read again at every dial, so that credentials can be exchanged without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Auth {
     /// User name; needs `password`.
     pub username: Option<String>,
     /// Password of `username`.
     pub password: Option<Secret>,
-    /// Token; excludes `username`.
+    /// Token.
     pub token: Option<Secret>,
+    /// Seed of an nkey (`SU...`).
+    pub nkey_seed: Option<Secret>,
+    /// File with the seed of an nkey.
+    pub nkey_seed_file: Option<PathBuf>,
+    /// Credentials file (`.creds`): a user JWT and its seed.
+    pub credentials_file: Option<PathBuf>,
 }
 
 /// Section `nats.tls`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use async_nats::{Client, ServerInfo, jetstream};
+use async_nats::{Client, ServerInfo};
 use tokio::sync::watch;
 
 use super::flush::CLEAN;
@@ -74,12 +74,6 @@ impl Connection {
     /// clone is no lease. It stops with the last lease if it is not connected then.
     pub fn client(&self) -> &Client {
         &self.link.client
-    }
-
-    /// The JetStream context of the client; there is one per client. Its timeout is
-    /// `request_timeout`. Unaccounted as [`client`](Self::client).
-    pub fn jetstream(&self) -> &jetstream::Context {
-        &self.link.jetstream
     }
 
     /// What the server told at the last connect.

@@ -17,6 +17,7 @@ use crate::dial::Plan;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::exclusive::Janitor;
 use crate::lease::{Connection, Gauge};
+use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::monitor::{ConnectionMonitor, Place};
 use crate::slot::Slot;
 use crate::state::State;
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     pub(super) leases: Arc<Gauge>,
     pub(super) monitor: ConnectionMonitor,
     pub(super) janitor: Arc<Janitor>,
+    limiters: Limiters,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) report: OnceCell<ShutdownReport>,
@@ -75,7 +77,11 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        let plans = [(DEFAULT_PROFILE.to_owned(), Plan::new(settings))];
+        Self::of_profile(DEFAULT_PROFILE, settings)
+    }
+
+    pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
+        let plans = [(profile.to_owned(), Plan::new(settings))];
         Self::with_plans(plans, DEFAULT_MAX_EXCLUSIVE)
     }
 
@@ -115,6 +121,7 @@ impl ConnectionService {
                 leases: Arc::default(),
                 monitor,
                 janitor: Arc::new(Janitor::new(max_exclusive, tasks.clone())),
+                limiters: Limiters::default(),
                 tasks,
                 stop,
                 report: OnceCell::new(),
@@ -171,6 +178,13 @@ impl ConnectionService {
     /// `UnknownProfile`.
     pub fn state_of_lane(&self, profile: &str, lane: Lane) -> Result<State, ConnectionError> {
         Ok(self.slot(profile, lane)?.state())
+    }
+
+    /// The limiter of `key`: all who ask this service for the same key share its
+    /// [`DEFAULT_LIMIT`](crate::DEFAULT_LIMIT) places.
+    #[must_use]
+    pub fn limiter(&self, key: &str) -> ConnectionLimiter {
+        self.inner.limiters.get(key)
     }
 
     /// Leases that are out now, subscriptions included.

@@ -29,6 +29,16 @@ impl ShutdownReport {
     pub fn flushed(&self) -> bool {
         self.unconfirmed == 0
     }
+
+    /// Of two services together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            leases_outstanding: self.leases_outstanding + other.leases_outstanding,
+            connections_closed: self.connections_closed + other.connections_closed,
+            connections_left: self.connections_left + other.connections_left,
+            unconfirmed: self.unconfirmed + other.unconfirmed,
+        }
+    }
 }
 
 impl ConnectionService {

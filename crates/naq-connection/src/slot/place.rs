@@ -204,8 +204,10 @@ impl Slot {
             ConnectionErrorKind::AuthFailed => Failure::Auth,
             _ => Failure::Dial,
         };
-        let (profile, lane) = (self.meter.profile(), self.meter.lane());
-        tracing::error!(profile, lane, "NATS connection error: {error}");
+        error.tell(|error| {
+            let (profile, lane) = (self.meter.profile(), self.meter.lane());
+            tracing::error!(profile, lane, "NATS connection error: {error}");
+        });
         let backoff = Backoff::new(plan.settings.reconnect_time_wait);
         self.settle(dial, |inner| {
             let hold = backoff.pause(inner.machine.failed_dials());
