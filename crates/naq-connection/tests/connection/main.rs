@@ -13,12 +13,16 @@ mod health;
 mod lanes;
 mod leases;
 mod limiter;
+mod load;
 mod loss;
+mod matrix;
 mod publish;
 mod records;
 mod retry;
 mod server;
 mod shutdown;
+mod sockets;
+mod storm;
 
 use std::time::Duration;
 

@@ -1,0 +1,89 @@
+//! `shutdown_backlog`: 20 MB wait for a slow link when the program ends. Messages lost.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use naq_connection::ConnectionService;
+use naq_testing::FaultProxy;
+
+use crate::Outcome;
+use crate::args::Options;
+use crate::progress::Progress;
+use crate::raw;
+use crate::report::{NAQ, RAW, Row};
+use crate::rig::{Rig, settings};
+use crate::rounds::Rounds;
+
+const MESSAGES: u32 = 1000;
+const SIZE: usize = 20_000;
+/// The whole backlog takes half a second.
+const BYTES_PER_SECOND: u64 = 40_000_000;
+const SUBJECT: &str = "bench.backlog";
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) async fn row(rig: &Rig, options: &Options, progress: &Progress) -> Outcome<Row> {
+    let mut rounds = Rounds::default();
+    let payload = Bytes::from(vec![7; SIZE]);
+    for round in 1..=options.rounds.min(if options.quick { 1 } else { 3 }) {
+        progress.say(format!("shutdown_backlog: round {round}"));
+        let before = rig.total("in_bytes").await?;
+        leased(rig, &payload).await?;
+        rounds.record(NAQ, lost(rig, before).await?);
+        let before = rig.total("in_bytes").await?;
+        bare(rig, &payload).await?;
+        rounds.record(RAW, lost(rig, before).await?);
+    }
+    Ok(Row::absolute(
+        "shutdown_backlog",
+        "messages lost",
+        rounds,
+        0.0,
+    ))
+}
+
+fn slow_link(rig: &Rig) -> FaultProxy {
+    let proxy = FaultProxy::to(&rig.url());
+    proxy.slow(BYTES_PER_SECOND, Duration::ZERO);
+    proxy
+}
+
+async fn leased(rig: &Rig, payload: &Bytes) -> Outcome<()> {
+    let link = slow_link(rig);
+    let service = ConnectionService::new(settings(vec![link.url()]));
+    let connection = service.connection().await?;
+    for _ in 0..MESSAGES {
+        connection.publish(SUBJECT, payload.clone()).await?;
+    }
+    drop(connection);
+    service.shutdown(LIMIT).await;
+    until_closed(&link).await
+}
+
+/// As its documentation says: drain, then let go.
+async fn bare(rig: &Rig, payload: &Bytes) -> Outcome<()> {
+    let link = slow_link(rig);
+    let client = raw::connect(&link.url()).await?;
+    for _ in 0..MESSAGES {
+        client.publish(SUBJECT, payload.clone()).await?;
+    }
+    client.drain().await?;
+    drop(client);
+    until_closed(&link).await
+}
+
+/// What the client has given to the link arrives.
+async fn until_closed(link: &FaultProxy) -> Outcome<()> {
+    let closed = async {
+        while link.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    Ok(tokio::time::timeout(LIMIT, closed).await?)
+}
+
+/// Messages of the backlog that the server has not got.
+async fn lost(rig: &Rig, before: f64) -> Outcome<f64> {
+    rig.until_idle().await?;
+    let arrived = (rig.total("in_bytes").await? - before) / SIZE as f64;
+    Ok(f64::from(MESSAGES) - arrived.floor())
+}
