@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod auth;
 mod breaker;
 mod checker;
 mod cold_start;
@@ -23,6 +24,8 @@ mod server;
 mod shutdown;
 mod sockets;
 mod storm;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 
