@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use naq::connection::ConnectionService;
 use naq::config::settings::NatsSettings;
+use naq::connection::ConnectionService;
 use naq_testing::TestServer;
 use tokio::runtime::Builder;
 use tokio::time::timeout;

@@ -57,6 +57,7 @@ mod retry;
 mod service;
 mod slot;
 mod state;
+mod sync;
 
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};

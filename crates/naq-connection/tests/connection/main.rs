@@ -17,6 +17,7 @@ mod limiter;
 mod load;
 mod loss;
 mod matrix;
+mod models;
 mod publish;
 mod records;
 mod retry;
@@ -24,6 +25,7 @@ mod server;
 mod shutdown;
 mod sockets;
 mod storm;
+mod sync;
 mod tls;
 mod websocket;
 
