@@ -46,6 +46,7 @@ pub(super) fn options(plan: &Arc<Plan>, feed: &Arc<Feed>, first: usize) -> Conne
     .name(&settings.client_name)
     .connection_timeout(settings.connection_timeout)
     .request_timeout(Some(settings.request_timeout))
+    .client_capacity(messages(settings.max_pending_messages))
     // The client panics on a zero interval.
     .ping_interval(settings.ping_interval.max(Duration::from_millis(1)))
     .require_tls(settings.tls.enabled)
@@ -61,6 +62,11 @@ pub(super) fn options(plan: &Arc<Plan>, feed: &Arc<Feed>, first: usize) -> Conne
         options = options.add_client_certificate(cert.clone(), key.clone());
     }
     options
+}
+
+/// The client panics on a queue of no length.
+fn messages(limit: u32) -> usize {
+    usize::try_from(limit.max(1)).unwrap_or(usize::MAX)
 }
 
 impl Callbacks {

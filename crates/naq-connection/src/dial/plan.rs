@@ -51,8 +51,13 @@ impl Plan {
 
     /// The same for the connection of large payloads, under a name that tells it apart.
     pub(crate) fn bulk(&self) -> Self {
+        self.named("bulk")
+    }
+
+    /// The same for a connection of another use, under a name that tells it apart.
+    pub(crate) fn named(&self, usage: &str) -> Self {
         let mut plan = self.clone();
-        plan.settings.client_name.push_str(" (bulk)");
+        plan.settings.client_name.push_str(&format!(" ({usage})"));
         plan
     }
 
