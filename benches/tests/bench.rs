@@ -6,20 +6,24 @@ use std::process::Command;
 
 use serde_json::Value;
 
-fn bench(arguments: &[&str]) -> Value {
+fn bench(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_naq-bench"))
         .args(arguments)
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {errors}", output.status);
-    serde_json::from_slice(&output.stdout).unwrap()
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn bench_as_json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&bench(arguments)).unwrap()
 }
 
 #[test]
 fn a_thousand_cold_starts_are_one_connection_and_a_backlog_arrives_whole() {
     let rows = "acquire,cold_start_1000,shutdown_backlog";
-    let table = bench(&[
+    let table = bench_as_json(&[
         "connections",
         "--quick",
         "--rounds",
@@ -50,8 +54,25 @@ fn a_thousand_cold_starts_are_one_connection_and_a_backlog_arrives_whole() {
 }
 
 #[test]
+fn the_table_compares_leases_with_a_connection_per_operation_and_with_pools() {
+    let rows = "publish_flush_64,round_trip_64";
+    let table = bench(&["connections", "--quick", "--rounds", "1", "--only", rows]);
+    for word in [
+        "publish_flush_64",
+        "round_trip_64",
+        "naq lease",
+        "raw client",
+        "deadpool 16",
+        "bb8 16",
+        "connect per operation",
+    ] {
+        assert!(table.contains(word), "{word} is missing:\n{table}");
+    }
+}
+
+#[test]
 fn scopes_under_failures_leave_nothing_behind() {
-    let report = bench(&["soak", "--for", "10s", "--json"]);
+    let report = bench_as_json(&["soak", "--for", "10s", "--json"]);
     let verdict = &report["verdict"];
     for left in [
         "files_left",

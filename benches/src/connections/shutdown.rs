@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use naq_connection::ConnectionService;
 use naq_testing::FaultProxy;
+use tokio::runtime::Builder;
 
 use crate::Outcome;
 use crate::args::Options;
@@ -27,10 +28,10 @@ pub(super) async fn row(rig: &Rig, options: &Options, progress: &Progress) -> Ou
     for round in 1..=options.rounds.min(if options.quick { 1 } else { 3 }) {
         progress.say(format!("shutdown_backlog: round {round}"));
         let before = rig.total("in_bytes").await?;
-        leased(rig, &payload).await?;
+        program(slow_link(rig), payload.clone(), leased).await?;
         rounds.record(NAQ, lost(rig, before).await?);
         let before = rig.total("in_bytes").await?;
-        bare(rig, &payload).await?;
+        program(slow_link(rig), payload.clone(), bare).await?;
         rounds.record(RAW, lost(rig, before).await?);
     }
     Ok(Row::absolute(
@@ -47,28 +48,44 @@ fn slow_link(rig: &Rig) -> FaultProxy {
     proxy
 }
 
-async fn leased(rig: &Rig, payload: &Bytes) -> Outcome<()> {
-    let link = slow_link(rig);
-    let service = ConnectionService::new(settings(vec![link.url()]));
+/// Runs on a runtime of its own, which ends as soon as it is done: what is not sent by then is lost,
+/// as at the end of a program.
+async fn program<F>(link: FaultProxy, payload: Bytes, body: fn(String, Bytes) -> F) -> Outcome<()>
+where
+    F: Future<Output = Outcome<()>> + 'static,
+{
+    let url = link.url();
+    let program = tokio::task::spawn_blocking(move || {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let outcome = runtime.block_on(body(url, payload));
+        runtime.shutdown_background();
+        outcome
+    });
+    program.await??;
+    until_closed(&link).await
+}
+
+async fn leased(url: String, payload: Bytes) -> Outcome<()> {
+    let service = ConnectionService::new(settings(vec![url]));
     let connection = service.connection().await?;
     for _ in 0..MESSAGES {
         connection.publish(SUBJECT, payload.clone()).await?;
     }
     drop(connection);
     service.shutdown(LIMIT).await;
-    until_closed(&link).await
+    Ok(())
 }
 
-/// As its documentation says: drain, then let go.
-async fn bare(rig: &Rig, payload: &Bytes) -> Outcome<()> {
-    let link = slow_link(rig);
-    let client = raw::connect(&link.url()).await?;
+/// As one would with the bare client: drain, and let go.
+async fn bare(url: String, payload: Bytes) -> Outcome<()> {
+    let client = raw::connect(&url).await?;
     for _ in 0..MESSAGES {
         client.publish(SUBJECT, payload.clone()).await?;
     }
-    client.drain().await?;
-    drop(client);
-    until_closed(&link).await
+    Ok(client.drain().await?)
 }
 
 /// What the client has given to the link arrives.

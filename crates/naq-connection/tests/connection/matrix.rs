@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::stream;
 use naq_config::settings::NatsSettings;
-use naq_connection::{ConnectionError, ConnectionService};
+use naq_connection::{
+    BucketConfig, Connection, ConnectionError, ConnectionService, DEFAULT_PROFILE, Exclusive,
+    KvStore, Subscription,
+};
 use naq_testing::FaultProxy;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -17,8 +19,7 @@ use crate::server::TestServer;
 use crate::sockets::open_to;
 use crate::{settings, until};
 
-const SCOPES: usize = 40;
-const STREAM: &str = "matrix";
+const BUCKET: &str = "matrix";
 
 #[derive(Debug, Clone, Copy)]
 enum Ending {
@@ -31,8 +32,9 @@ enum Ending {
 #[derive(Debug, Clone, Copy)]
 enum Holding {
     Lease,
-    Stream,
+    Bucket,
     Subscription,
+    Exclusive,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +45,12 @@ enum Link {
 }
 
 const ENDINGS: [Ending; 4] = [Ending::Ok, Ending::Error, Ending::Panic, Ending::Cancel];
-const HOLDINGS: [Holding; 3] = [Holding::Lease, Holding::Stream, Holding::Subscription];
+const HOLDINGS: [Holding; 4] = [
+    Holding::Lease,
+    Holding::Bucket,
+    Holding::Subscription,
+    Holding::Exclusive,
+];
 
 struct Matrix {
     server: TestServer,
@@ -71,20 +78,16 @@ impl Matrix {
             reconnect_time_wait: Duration::from_millis(100),
             ..settings(&proxy.url())
         });
-        let connection = service.connection().await.unwrap();
-        let config = stream::Config {
-            name: STREAM.to_owned(),
-            subjects: vec!["matrix.stored".to_owned()],
-            storage: stream::StorageType::Memory,
-            max_messages: 10,
-            ..stream::Config::default()
+        let config = BucketConfig {
+            bucket: BUCKET.to_owned(),
+            storage: async_nats::jetstream::stream::StorageType::Memory,
+            ..BucketConfig::default()
         };
-        until("there is a stream", async || {
-            let made = connection.jetstream().create_stream(config.clone()).await;
-            made.is_ok()
+        until("there is a bucket", async || {
+            let bucket = service.kv(BUCKET).create_if_missing(config.clone());
+            bucket.await.is_ok()
         })
         .await;
-        drop(connection);
         Self {
             server,
             proxy,
@@ -136,16 +139,34 @@ impl Matrix {
     }
 }
 
+impl Holding {
+    fn scopes(self) -> usize {
+        match self {
+            // Each is a connection, and there is a limit to those.
+            Self::Exclusive => 8,
+            Self::Lease | Self::Bucket | Self::Subscription => 40,
+        }
+    }
+}
+
+/// What a scope holds to its end, if it could be had.
+#[expect(dead_code, reason = "held, not used")]
+enum Held {
+    Bucket(KvStore),
+    Subscription(Subscription),
+    Exclusive(Exclusive),
+}
+
 /// Runs scopes until all have ended this way.
 async fn scopes(service: &ConnectionService, holding: Holding, ending: Ending) {
     let (mut tasks, inside) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
-    for _ in 0..SCOPES {
+    for _ in 0..holding.scopes() {
         let (service, inside) = (service.clone(), Arc::clone(&inside));
         tasks.spawn(async move { scope(&service, &inside, holding, ending).await });
     }
     if let Ending::Cancel = ending {
         until("all are inside", async || {
-            inside.load(Ordering::SeqCst) == SCOPES
+            inside.load(Ordering::SeqCst) == holding.scopes()
         })
         .await;
         tasks.abort_all();
@@ -168,29 +189,7 @@ async fn scope(
 ) -> Result<(), ConnectionError> {
     let connection = service.connection().await?;
     // What is done inside may fail, as the server may be away: the scope ends as planned.
-    let _held = match holding {
-        Holding::Lease => {
-            let _sent = connection.publish("matrix", "x").await;
-            None
-        }
-        Holding::Stream => {
-            let jetstream = connection.jetstream();
-            let found = jetstream.get_stream(STREAM).await.is_ok();
-            if found && let Ok(stored) = jetstream.publish("matrix.stored", "x".into()).await {
-                let _acknowledged = stored.await;
-            }
-            None
-        }
-        Holding::Subscription => {
-            let mut own = connection.subscribe("matrix.own").await.ok();
-            let _sent = connection.publish("matrix.own", "x").await;
-            if let Some(own) = &mut own {
-                let limit = Duration::from_millis(50);
-                let _heard = tokio::time::timeout(limit, own.next()).await;
-            }
-            own
-        }
-    };
+    let _held = hold(service, &connection, holding).await;
     inside.fetch_add(1, Ordering::SeqCst);
     match ending {
         Ending::Ok => Ok(()),
@@ -201,10 +200,36 @@ async fn scope(
     }
 }
 
+async fn hold(service: &ConnectionService, lease: &Connection, what: Holding) -> Option<Held> {
+    match what {
+        Holding::Lease => {
+            lease.publish("matrix", "x").await.ok()?;
+            None
+        }
+        Holding::Bucket => {
+            let bucket = service.kv(BUCKET).await.ok()?;
+            let _put = bucket.put("key", "x").await;
+            Some(Held::Bucket(bucket))
+        }
+        Holding::Subscription => {
+            let mut own = lease.subscribe("matrix.own").await.ok()?;
+            let _sent = lease.publish("matrix.own", "x").await;
+            let limit = Duration::from_millis(50);
+            let _heard = tokio::time::timeout(limit, own.next()).await;
+            Some(Held::Subscription(own))
+        }
+        Holding::Exclusive => {
+            let own = service.exclusive(DEFAULT_PROFILE).await.ok()?;
+            let _sent = own.publish("matrix.exclusive", "x").await;
+            Some(Held::Exclusive(own))
+        }
+    }
+}
+
 async fn nothing_is_left(link: Link) {
     let matrix = Matrix::new().await;
     // The first request of a client opens its reply inbox, for good.
-    scopes(&matrix.service, Holding::Stream, Ending::Ok).await;
+    scopes(&matrix.service, Holding::Bucket, Ending::Ok).await;
     let before = matrix.remains().await;
     assert_eq!((before.leases, before.connections), (0, 1), "{before:?}");
     for holding in HOLDINGS {
