@@ -79,7 +79,12 @@ pub use kv::{
 };
 pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
-pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
+#[cfg(feature = "macros")]
+pub use naq_macros::{
+    retry_on_connection_failure, with_connection_monitoring, with_jetstream_context, with_kv_store,
+    with_nats_connection,
+};
+pub use retry::{Attempts, Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use scope::{
     ConfirmedConnection, NatsConnection, NatsJetStream, get_config, global, jetstream_context,
     monitored, nats_connection, nats_jetstream, shutdown_global, with_jetstream,
