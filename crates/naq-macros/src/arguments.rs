@@ -9,7 +9,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprLit, Ident, Lit, Path, Result, Token};
 
-use crate::layer::Kind;
+use crate::kind::Kind;
 
 /// The options of one attribute.
 #[derive(Default)]

@@ -11,7 +11,8 @@ use syn::visit::Visit;
 use syn::{Error, FnArg, ItemFn, Pat, PatType, Result, ReturnType, Signature, Type, TypeImplTrait};
 
 use crate::arguments::{Arguments, Retry};
-use crate::layer::{Kind, Layer, take};
+use crate::kind::Kind;
+use crate::layer::{Layer, take};
 use crate::origin::origin;
 use crate::repeat::renewals;
 
@@ -30,7 +31,6 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> R
         Error::new(error.span(), what)
     })?;
     layers.extend(take(&mut function.attrs)?);
-    let origin = origin(&layers)?;
     check(kind, &function.sig)?;
     let parameters = injected(&layers, &mut function.sig)?;
     let renewals = match layers.iter().any(|layer| layer.kind == Kind::Retry) {
@@ -38,7 +38,7 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> R
         false => Vec::new(),
     };
     let scope = Scope {
-        origin,
+        origin: origin(&layers)?,
         name: function.sig.ident.to_string(),
         result: annotation(&function.sig.output),
         renewals,

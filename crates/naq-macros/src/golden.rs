@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::expand::expand;
-use crate::layer::Kind;
+use crate::kind::Kind;
 
 fn expanded(kind: Kind, arguments: TokenStream, item: TokenStream) -> String {
     let arguments = match arguments.is_empty() {

@@ -1,23 +1,7 @@
 //! The attributes of `naq-connection`, which exports them: use them from there, or from `naq`.
 //!
 //! An attribute takes the lease, and the first parameter of the function (after `self`) is what it
-//! got; callers don't pass it. Below, `publish` is called as `publish("a", "b")`:
-//!
-//! ```
-//! use naq_connection::{
-//!     Connection, ConnectionError, retry_on_connection_failure, with_connection_monitoring,
-//!     with_nats_connection,
-//! };
-//!
-//! #[retry_on_connection_failure(max_retries = 3, retry_delay = "1s", backoff_factor = 2.0)]
-//! #[with_connection_monitoring]
-//! #[with_nats_connection]
-//! async fn publish(conn: &Connection, subject: &str, text: &str) -> Result<(), ConnectionError> {
-//!     conn.publish(subject.to_owned(), text.to_owned()).await?;
-//!     conn.flush_confirmed().await
-//! }
-//! # async fn caller() -> Result<(), ConnectionError> { publish("a", "b").await }
-//! ```
+//! got; callers don't pass it. An example is at the head of `naq-connection`.
 //!
 //! The upper attribute is around the lower one: above, each retry takes a lease of its own and is
 //! watched by itself. Of several that inject, the upper one gives the first parameter.
@@ -32,6 +16,7 @@ mod arguments;
 mod expand;
 #[cfg(test)]
 mod golden;
+mod kind;
 mod layer;
 mod origin;
 mod repeat;
@@ -39,7 +24,7 @@ mod repeat;
 use proc_macro::TokenStream;
 
 use crate::expand::attribute;
-use crate::layer::Kind;
+use crate::kind::Kind;
 
 /// Gives the function a lease: its first parameter is a `&Connection`.
 ///
