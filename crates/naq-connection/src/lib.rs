@@ -90,12 +90,15 @@ mod breaker;
 mod change;
 mod client_error;
 mod dial;
+pub mod doctor;
 mod error;
+mod exclusive;
 mod health;
 mod kv;
 mod lease;
 mod limiter;
 mod link;
+mod monitor;
 mod retry;
 pub mod scope;
 mod service;
@@ -108,6 +111,7 @@ pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use change::Change;
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,
@@ -119,6 +123,10 @@ pub use kv::{
 };
 pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
+pub use monitor::{
+    Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
+    OperationMetrics, OperationTimer, Timing,
+};
 #[cfg(feature = "macros")]
 pub use naq_macros::{
     retry_on_connection_failure, with_connection_monitoring, with_jetstream_context, with_kv_store,

@@ -13,6 +13,7 @@ use crate::service::ConnectionService;
 ///
 /// The connection is not closed when this ends.
 #[must_use]
+#[track_caller]
 pub fn jetstream_context(connection: &Connection) -> JetStream {
     connection.jetstream()
 }
@@ -34,25 +35,29 @@ pub fn jetstream_context(connection: &Connection) -> JetStream {
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn nats_jetstream() -> NatsJetStream {
-    NatsJetStream::default()
+    NatsJetStream {
+        target: Target::here(),
+    }
 }
 
 /// Runs `body` with JetStream; [`nats_jetstream`] without choices.
 ///
 /// # Errors
 /// As [`NatsJetStream::run`].
-pub async fn with_jetstream<R, E>(
+#[track_caller]
+pub fn with_jetstream<R, E>(
     body: impl AsyncFnOnce(&JetStream) -> Result<R, E>,
-) -> Result<R, E>
+) -> impl Future<Output = Result<R, E>>
 where
     E: From<ConnectionError> + 'static,
 {
-    nats_jetstream().run(body).await
+    nats_jetstream().run(body)
 }
 
 /// A lease with JetStream about to be taken; see [`nats_jetstream`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[must_use = "nothing is leased until it is awaited or run"]
 pub struct NatsJetStream {
     target: Target,
@@ -89,8 +94,7 @@ impl NatsJetStream {
     where
         E: From<ConnectionError> + 'static,
     {
-        let connection = self.target.lease().await?;
-        let jetstream = connection.jetstream();
+        let jetstream = JetStream::on(self.target.lease().await?);
         tell_body(body(&jetstream).await, "JetStream context error")
     }
 }
@@ -102,7 +106,7 @@ impl IntoFuture for NatsJetStream {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async {
             let connection = self.target.lease().await?;
-            let jetstream = connection.jetstream();
+            let jetstream = JetStream::beside(&connection);
             Ok((connection, jetstream))
         })
     }

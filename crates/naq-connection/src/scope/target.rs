@@ -1,5 +1,6 @@
 //! What a lease is asked of: which service, profile and lane, within which time.
 
+use std::panic::Location;
 use std::time::Duration;
 
 use super::global::service_for;
@@ -8,8 +9,10 @@ use crate::error::ConnectionError;
 use crate::lease::Connection;
 use crate::service::{ConnectionService, Lane};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
+    /// Where in the caller's source.
+    place: &'static Location<'static>,
     pub(crate) service: Option<ConnectionService>,
     pub(crate) profile: Option<String>,
     pub(crate) lane: Lane,
@@ -17,6 +20,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    #[track_caller]
+    pub(crate) fn here() -> Self {
+        Self {
+            place: Location::caller(),
+            service: None,
+            profile: None,
+            lane: Lane::default(),
+            limit: None,
+        }
+    }
+
     pub(crate) async fn lease(self) -> Result<Connection, ConnectionError> {
         self.find()
             .await
@@ -28,7 +42,7 @@ impl Target {
             Some(service) => service,
             None => service_for(self.profile.as_deref())?,
         };
-        let mut acquire = service.acquire().lane(self.lane);
+        let mut acquire = service.acquire().at(self.place).lane(self.lane);
         if let Some(profile) = self.profile {
             acquire = acquire.profile(profile);
         }

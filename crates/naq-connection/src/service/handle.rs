@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use naq_config::settings::NatsSettings;
@@ -9,13 +10,15 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::builder::ConnectionServiceBuilder;
+use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
 use super::lane::Lane;
 use super::shutdown::ShutdownReport;
 use crate::dial::Plan;
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::exclusive::Janitor;
 use crate::lease::{Connection, Gauge};
 use crate::limiter::{ConnectionLimiter, Limiters};
+use crate::monitor::{ConnectionMonitor, Place};
 use crate::slot::Slot;
 use crate::state::State;
 
@@ -37,6 +40,8 @@ pub(super) struct Inner {
     /// Apart from the map: the way to it is the hot one.
     default: Option<Arc<Slot>>,
     pub(super) leases: Arc<Gauge>,
+    pub(super) monitor: ConnectionMonitor,
+    pub(super) janitor: Arc<Janitor>,
     limiters: Limiters,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
@@ -76,7 +81,8 @@ impl ConnectionService {
     }
 
     pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
-        Self::with_plans([(profile.to_owned(), Plan::new(settings))])
+        let plans = [(profile.to_owned(), Plan::new(settings))];
+        Self::with_plans(plans, DEFAULT_MAX_EXCLUSIVE)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -86,15 +92,23 @@ impl ConnectionService {
 
     pub(super) fn with_plans(
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
+        max_exclusive: usize,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let monitor = ConnectionMonitor::new();
         let profiles: HashMap<_, _> = plans
             .into_iter()
             .map(|(profile, plan)| {
-                let slot = |plan| Slot::new(&profile, plan, tasks.clone(), stop.clone());
+                let slot = |lane: Lane, plan| {
+                    let meter = monitor.meter(&profile, lane.name());
+                    Slot::new(meter, plan, tasks.clone(), stop.clone())
+                };
                 let lanes = Lanes {
-                    bulk: slot(plan.as_ref().map(Plan::bulk).map_err(Clone::clone)),
-                    control: slot(plan),
+                    bulk: slot(
+                        Lane::Bulk,
+                        plan.as_ref().map(Plan::bulk).map_err(Clone::clone),
+                    ),
+                    control: slot(Lane::Control, plan),
                 };
                 (profile, lanes)
             })
@@ -105,6 +119,8 @@ impl ConnectionService {
                 default: default.map(|lanes| Arc::clone(&lanes.control)),
                 profiles,
                 leases: Arc::default(),
+                monitor,
+                janitor: Arc::new(Janitor::new(max_exclusive, tasks.clone())),
                 limiters: Limiters::default(),
                 tasks,
                 stop,
@@ -125,10 +141,14 @@ impl ConnectionService {
     /// `Connect`, `ConnectTimedOut`: no server answered in `connection_timeout`; retrying may help.
     /// `AuthFailed`, `Tls`, `InvalidSettings`: retrying does not help. `ReconnectsExhausted`: an
     /// earlier client was given up and one more attempt has failed. `ShuttingDown`, `NoRuntime`.
-    pub async fn connection(&self) -> Result<Connection, ConnectionError> {
-        match &self.inner.default {
-            Some(slot) => self.lease(slot).await,
-            None => Err(unknown(DEFAULT_PROFILE)),
+    #[track_caller]
+    pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        let place = Location::caller();
+        async move {
+            match &self.inner.default {
+                Some(slot) => self.take(slot, place).await,
+                None => Err(unknown(DEFAULT_PROFILE)),
+            }
         }
     }
 
@@ -136,8 +156,12 @@ impl ConnectionService {
     ///
     /// # Errors
     /// As [`connection`](Self::connection); `UnknownProfile`.
-    pub async fn connection_for(&self, profile: &str) -> Result<Connection, ConnectionError> {
-        self.lease_of(profile, Lane::Control).await
+    #[track_caller]
+    pub fn connection_for(
+        &self,
+        profile: &str,
+    ) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        self.lease_of(profile, Lane::Control, Location::caller())
     }
 
     /// What the shared connection of `profile` is doing; does not dial.
@@ -172,25 +196,15 @@ impl ConnectionService {
         &self,
         profile: &str,
         lane: Lane,
+        place: Place,
     ) -> Result<Connection, ConnectionError> {
-        self.lease(self.slot(profile, lane)?).await
+        self.take(self.slot(profile, lane)?, place).await
     }
 
-    fn slot(&self, profile: &str, lane: Lane) -> Result<&Arc<Slot>, ConnectionError> {
+    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<&Arc<Slot>, ConnectionError> {
         let lanes = self.inner.profiles.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
         Ok(lanes.get(lane))
-    }
-
-    async fn lease(&self, slot: &Arc<Slot>) -> Result<Connection, ConnectionError> {
-        let link = slot.acquire().await?;
-        let token = self.inner.leases.enter().ok_or_else(|| {
-            ConnectionError::new(
-                ConnectionErrorKind::ShuttingDown,
-                "the service gives no new leases",
-            )
-        })?;
-        Ok(Connection::new(link, Arc::clone(slot), token))
     }
 }
 

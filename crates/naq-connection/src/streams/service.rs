@@ -39,13 +39,11 @@ impl ConnectionService {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn streams(&self) -> Streams {
-        Streams {
-            target: Target {
-                service: Some(self.clone()),
-                ..Target::default()
-            },
-        }
+        let mut target = Target::here();
+        target.service = Some(self.clone());
+        Streams { target }
     }
 }
 

@@ -290,17 +290,22 @@ async fn watched(succeed: bool) -> Result<(), Flaky> {
 }
 
 #[tokio::test]
-async fn a_watched_call_has_a_span_of_its_name_and_tells_how_it_ended() {
+async fn a_watched_call_has_a_span_of_its_name_and_is_counted_by_how_it_ended() {
     let (log, _guard) = Log::start();
+    let (_server, service) = setup_global().await;
     watched(true).await.unwrap();
     watched(false).await.unwrap_err();
-    let told = log.ours("DEBUG");
-    assert_eq!(told.len(), 2, "{told:#?}");
-    assert!(
-        told[0].contains("watched") && told[0].contains("ok=true"),
-        "{told:#?}"
-    );
-    assert!(told[1].contains("ok=false"), "{told:#?}");
+    let metrics = service.metrics();
+    let counted = &metrics.operations["watched"];
+    assert_eq!((counted.succeeded, counted.failed), (1, 1));
+    assert_eq!(metrics.active_connections, 0);
     let inside = log.text();
-    assert!(inside.contains("call{name=\"watched\"}"), "{inside}");
+    assert!(inside.contains("operation{name=\"watched\"}"), "{inside}");
+
+    // The place of a lease is where the scope was asked for.
+    let lease = naq_connection::nats_connection().await.unwrap();
+    let out = service.leases_out();
+    let place = out[0].location.file();
+    assert!(place.ends_with("attributes.rs"), "{out:?}");
+    drop(lease);
 }
