@@ -12,6 +12,8 @@ use crate::service::{ConnectionService, Lane};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
+    /// Where in the caller's source.
+    place: &'static Location<'static>,
     pub(crate) service: Option<ConnectionService>,
     pub(crate) profile: Option<String>,
     pub(crate) lane: Lane,
@@ -34,6 +36,17 @@ impl Default for Target {
 }
 
 impl Target {
+    #[track_caller]
+    pub(crate) fn here() -> Self {
+        Self {
+            place: Location::caller(),
+            service: None,
+            profile: None,
+            lane: Lane::default(),
+            limit: None,
+        }
+    }
+
     pub(crate) async fn lease(self) -> Result<Connection, ConnectionError> {
         self.find()
             .await
