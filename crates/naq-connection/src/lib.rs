@@ -49,7 +49,9 @@
 mod breaker;
 mod dial;
 mod error;
+mod events;
 mod health;
+mod lane;
 mod lease;
 mod limiter;
 mod link;
@@ -59,17 +61,20 @@ mod slot;
 mod state;
 
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
+pub use dial::Credentials;
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use events::{Event, EventKind, Events, Missed, ReplaceReason};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,
     wait_for_nats_connection,
 };
+pub use lane::Lane;
 pub use lease::{Connection, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use service::{
-    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, Lane, ShutdownReport,
-    StartMode,
+    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ProfileReload,
+    ReloadReport, ShutdownReport, StartMode,
 };
 pub use state::{Failure, Phase, State};

@@ -52,6 +52,14 @@ pub(crate) static KEYS: &[KeySpec] = &[
         put(&mut s.nats.max_outstanding_pings, i)
     })
     .variables(&["NAQ_MAX_OUTSTANDING_PINGS"]),
+    key("nats.stall_timeout", |s, _, i| {
+        put(&mut s.nats.stall_timeout, i)
+    })
+    .variables(&["NAQ_STALL_TIMEOUT"]),
+    key("nats.max_lifetime", |s, _, i| {
+        put(&mut s.nats.max_lifetime, i)
+    })
+    .variables(&["NAQ_MAX_LIFETIME"]),
     key("nats.auth.username", |s, _, i| {
         put(&mut s.nats.auth.username, i)
     })

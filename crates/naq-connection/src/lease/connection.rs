@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::flush::CLEAN;
 use super::gauge::Token;
-use crate::link::Link;
+use crate::link::Held;
 use crate::slot::Slot;
 use crate::state::State;
 
@@ -29,7 +29,7 @@ use crate::state::State;
 /// Dropping a call's future before it is done is safe; a message that was handed to the client by
 /// then is sent all the same.
 pub struct Connection {
-    pub(super) link: Arc<Link>,
+    pub(super) link: Arc<Held>,
     /// The oldest epoch with unconfirmed messages of this lease.
     pub(super) unconfirmed_since: AtomicU64,
     slot: Arc<Slot>,
@@ -37,7 +37,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(link: Arc<Link>, slot: Arc<Slot>, token: Token) -> Self {
+    pub(crate) fn new(link: Arc<Held>, slot: Arc<Slot>, token: Token) -> Self {
         Self {
             link,
             unconfirmed_since: AtomicU64::new(CLEAN),

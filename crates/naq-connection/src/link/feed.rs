@@ -4,12 +4,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Link;
 
 /// News of a client.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Signal {
     /// What is true now: connects so far, whether it is up, attempts since it was.
     Observed {
@@ -19,6 +20,16 @@ pub(crate) enum Signal {
     },
     /// It gives up.
     Exhausted { attempts: u32 },
+    /// The server refuses the credentials, and will go on to.
+    Refused,
+    /// The server is about to shut down.
+    LameDuck,
+    /// The client dropped a message of this subscription.
+    SlowConsumer(u64),
+    /// The server reports an error.
+    ServerError(String),
+    /// Nothing comes in any more.
+    Stalled,
     /// Its connection task has ended.
     Ended,
 }
@@ -31,6 +42,8 @@ pub(crate) struct Feed {
     report: Report,
     link: OnceLock<Weak<Link>>,
     attempts: AtomicU32,
+    lame_duck: Notify,
+    moving: Notify,
     stop: CancellationToken,
     ended: CancellationToken,
 }
@@ -42,6 +55,8 @@ impl Feed {
             report,
             link: OnceLock::new(),
             attempts: AtomicU32::new(0),
+            lame_duck: Notify::new(),
+            moving: Notify::new(),
             stop: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
@@ -72,6 +87,7 @@ impl Feed {
     /// An attempt to reconnect starts, the n-th since the loss.
     pub(crate) fn attempting(&self, attempts: u32) {
         self.attempts.store(attempts, Ordering::Relaxed);
+        self.moving.notify_one();
         self.observe();
     }
 
@@ -87,8 +103,21 @@ impl Feed {
         }
     }
 
-    pub(crate) fn exhausted(&self, attempts: u32) {
-        (self.report)(Signal::Exhausted { attempts });
+    /// Tells what is not about the state.
+    pub(crate) fn tell(&self, signal: Signal) {
+        if matches!(signal, Signal::LameDuck) {
+            self.lame_duck.notify_one();
+        }
+        (self.report)(signal);
+    }
+
+    pub(super) async fn until_lame_duck(&self) {
+        self.lame_duck.notified().await;
+    }
+
+    /// Waits until the client begins to reconnect, or has begun since the last wait.
+    pub(super) async fn until_moving(&self) {
+        self.moving.notified().await;
     }
 
     /// The connection task is over.

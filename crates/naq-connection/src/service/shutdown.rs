@@ -13,7 +13,7 @@ use super::handle::ConnectionService;
 pub struct ShutdownReport {
     /// Leases that were still out when the connections were closed.
     pub leases_outstanding: usize,
-    /// Connections that were closed.
+    /// Connections that were closed, with those that had been replaced and still had leases.
     pub connections_closed: usize,
     /// Connections whose task was still there at the deadline (a link that stalls). They don't
     /// reconnect any more.
@@ -49,16 +49,19 @@ impl ConnectionService {
     async fn close_all(&self, deadline: Duration) -> ShutdownReport {
         let (inner, start) = (&self.inner, Instant::now());
         let end = start + deadline;
-        inner.slots().for_each(|slot| slot.refuse());
+        // Before the stop, by which slots of removed profiles lose their last owner.
+        let mut slots = inner.reloads.removed();
+        slots.extend(inner.profiles.load().slots().cloned());
+        slots.iter().for_each(|slot| slot.refuse());
         inner.leases.close();
         inner.stop.cancel();
         let patience = start + deadline.mul_f64(0.75);
         let _all_back = timeout_at(patience, inner.leases.until_zero()).await;
         let leases_outstanding = inner.leases.count();
 
-        let links: Vec<_> = inner.slots().filter_map(|s| s.current()).collect();
+        let links: Vec<_> = slots.iter().flat_map(|slot| slot.links()).collect();
         let closings = join_all(links.iter().map(|link| link.close(end))).await;
-        inner.slots().for_each(|slot| slot.close());
+        slots.iter().for_each(|slot| slot.close());
         inner.tasks.close();
         let _joined = timeout_at(end, inner.tasks.wait()).await;
 

@@ -7,18 +7,27 @@
 mod breaker;
 mod checker;
 mod cold_start;
+mod due;
+mod events;
 mod failure;
 mod flush;
 mod health;
+mod lame_duck;
 mod lanes;
 mod leases;
 mod limiter;
+mod load;
 mod loss;
+mod provider;
+mod proxy;
 mod publish;
 mod records;
+mod reload;
 mod retry;
+mod rotate;
 mod server;
 mod shutdown;
+mod stall;
 
 use std::time::Duration;
 

@@ -1,0 +1,113 @@
+//! A black-holed link: the socket is open, and nothing comes in any more.
+//!
+//! `vigil` says when to ask, this does it. A link that does not answer is made anew by the client
+//! itself, with its subscriptions. A client whose writing is stuck as well takes no order any more;
+//! then the link is over, and its leases are told so.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::connection::State as ClientState;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::client::Link;
+use super::feed::Signal;
+use super::vigil::{Counts, Next, Vigil};
+
+/// Time that the client has for beginning to reconnect when it is told to.
+const OBEDIENCE: Duration = Duration::from_millis(500);
+/// What is not counted (calls on the client itself) is noticed after this time.
+const LONGEST_DOZE: Duration = Duration::from_secs(60);
+
+impl Link {
+    /// Watches over the link for as long as the client can be helped.
+    ///
+    /// `limit`: time from the first unanswered use to the verdict.
+    pub(crate) async fn until_stuck(&self, limit: Duration) {
+        if limit.is_zero() {
+            return std::future::pending().await;
+        }
+        loop {
+            let Ok(_epoch) = self.connected_epoch().await else {
+                return std::future::pending().await;
+            };
+            if self.until_stalled(limit).await && !self.reconnects().await {
+                self.feed.stop();
+                return;
+            }
+        }
+    }
+
+    /// The link is used: the vigil wakes up.
+    pub(crate) fn touch(&self) {
+        if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
+            self.woken.notify_one();
+        }
+    }
+
+    /// False if the connection was lost in another way.
+    async fn until_stalled(&self, limit: Duration) -> bool {
+        let connects = self.connects();
+        let mut vigil = Vigil::new(self.counts());
+        loop {
+            // Two looks and a question are within the limit.
+            sleep(limit / 4).await;
+            if !self.is_up() || self.connects() != connects {
+                return false;
+            }
+            match vigil.look(self.counts()) {
+                Next::Look => {}
+                // From now on whoever uses the link sees that it sleeps.
+                Next::LastLook => self.dozing.store(true, Ordering::Relaxed),
+                Next::Doze => {
+                    let _used = timeout(LONGEST_DOZE, self.woken.notified()).await;
+                    self.dozing.store(false, Ordering::Relaxed);
+                    vigil = Vigil::new(self.counts());
+                }
+                Next::Ask if self.answers(limit / 2).await => vigil.answered(self.counts()),
+                Next::Ask => return self.is_up() && self.connects() == connects,
+            }
+        }
+    }
+
+    /// Whether anything comes in within `limit`. A backlog that the socket still takes is no
+    /// stall: then the question is not even out.
+    async fn answers(&self, limit: Duration) -> bool {
+        let (came, went) = (self.counts().in_bytes, self.written());
+        let deadline = Instant::now() + limit;
+        let written = matches!(timeout_at(deadline, self.client.flush()).await, Ok(Ok(())));
+        if !written {
+            return self.counts().in_bytes != came || self.written() != went;
+        }
+        let answered = timeout_at(deadline, self.probe()).await;
+        answered.is_ok() || self.counts().in_bytes != came
+    }
+
+    /// Makes the client give the connection up; false if it does not.
+    async fn reconnects(&self) -> bool {
+        self.stalled.store(self.connects(), Ordering::Relaxed);
+        self.feed.tell(Signal::Stalled);
+        self.observe();
+        let obeys = async {
+            // An error means that the client has ended, which its owner learns by itself.
+            let _ordered = self.client.force_reconnect().await;
+            while self.client.connection_state() == ClientState::Connected
+                && self.stalled.load(Ordering::Relaxed) == self.connects()
+            {
+                self.feed.until_moving().await;
+            }
+        };
+        timeout(OBEDIENCE, obeys).await.is_ok()
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            in_bytes: self.statistics.in_bytes.load(Ordering::Relaxed),
+            out_messages: self.statistics.out_messages.load(Ordering::Relaxed),
+        }
+    }
+
+    fn written(&self) -> u64 {
+        self.statistics.out_bytes.load(Ordering::Relaxed)
+    }
+}
