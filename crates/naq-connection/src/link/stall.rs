@@ -1,8 +1,8 @@
 //! A black-holed link: the socket is open, and nothing comes in any more.
 //!
 //! `vigil` says when to ask, this does it. A link that does not answer is made anew by the client
-//! itself, with its subscriptions. A client whose writing is stuck as well takes no order any more;
-//! then the link is over, and its leases are told so.
+//! itself, with its subscriptions. A client whose writing is stuck as well takes no order any more,
+//! and one can hang in an attempt to reconnect; then the link is over, and its leases are told so.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,18 +22,28 @@ const LONGEST_DOZE: Duration = Duration::from_secs(60);
 impl Link {
     /// Watches over the link for as long as the client can be helped.
     ///
-    /// `limit`: time from the first unanswered use to the verdict.
-    pub(crate) async fn until_stuck(&self, limit: Duration) {
-        if limit.is_zero() {
-            return std::future::pending().await;
+    /// `stall`: time from the first unanswered use to the verdict; zero does not watch for it.
+    /// `attempt`: time after which the client must have begun another attempt to reconnect.
+    pub(crate) async fn until_stuck(&self, stall: Duration, attempt: Duration) {
+        while let Ok(epoch) = self.until_restored(attempt).await {
+            if stall.is_zero() {
+                let _lost = self.lost(epoch).await;
+            } else if self.until_stalled(stall).await && !self.reconnects().await {
+                break;
+            }
         }
+        self.feed.stop();
+    }
+
+    /// The epoch, once the connection is up; an error if the client hangs in an attempt (a name
+    /// look-up has no deadline there) or has ended.
+    async fn until_restored(&self, limit: Duration) -> Result<u64, ()> {
         loop {
-            let Ok(_epoch) = self.connected_epoch().await else {
-                return std::future::pending().await;
-            };
-            if self.until_stalled(limit).await && !self.reconnects().await {
-                self.feed.stop();
-                return;
+            tokio::select! {
+                biased;
+                epoch = self.connected_epoch() => return epoch.map_err(|_over| ()),
+                () = self.feed.until_moving() => {}
+                () = sleep(limit) => return Err(()),
             }
         }
     }

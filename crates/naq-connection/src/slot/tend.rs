@@ -21,6 +21,10 @@ use crate::link::Link;
 /// Longest pause between two attempts to replace a client.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// An attempt to reconnect takes `connection_timeout` for each address of a server's name; one that
+/// takes longer than this many hangs.
+const ADDRESSES: u32 = 8;
+
 impl Slot {
     pub(super) async fn tend(self: Arc<Self>, link: Arc<Link>, client: u64) {
         tokio::select! {
@@ -28,7 +32,7 @@ impl Slot {
             // Whoever stops the service closes what is there.
             () = self.context.stop.cancelled() => return,
             () = link.until_ended() => {}
-            () = link.until_stuck(self.stall_timeout()) => {}
+            () = self.watch_over(&link) => {}
             () = self.accompany(&link) => {}
         }
         self.client_ended(client);
@@ -81,9 +85,14 @@ impl Slot {
         Some(lifetime.mul_f64(1.0 - 0.1 * fastrand::f64()))
     }
 
-    fn stall_timeout(&self) -> Duration {
-        let plan = self.plan.as_ref().map(|plan| plan.load());
-        plan.map_or(Duration::ZERO, |plan| plan.settings.stall_timeout)
+    /// Ends when the client can't be helped any more.
+    async fn watch_over(&self, link: &Link) {
+        let Ok(plan) = self.plan.as_ref().map(|plan| plan.load_full()) else {
+            return;
+        };
+        let settings = &plan.settings;
+        let attempt = settings.connection_timeout * ADDRESSES + settings.reconnect_time_wait;
+        link.until_stuck(settings.stall_timeout, attempt).await;
     }
 
     async fn see_off(&self, link: &Link) {

@@ -9,6 +9,7 @@ mod checker;
 mod cold_start;
 mod due;
 mod events;
+mod failover;
 mod failure;
 mod flush;
 mod health;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use naq_config::settings::NatsSettings;
-use naq_connection::{ConnectionErrorKind, ConnectionService, DEFAULT_PROFILE, Lane};
-use tokio::time::timeout;
+use naq_connection::{ConnectionErrorKind, ConnectionService, DEFAULT_PROFILE, EventKind, Lane};
+use tokio::time::{Instant, timeout};
 
 use crate::load::Load;
+use crate::proxy::Proxy;
 use crate::{SOON, settings, setup, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,4 +158,69 @@ async fn shutdown_flushes_and_reports_connections_that_were_replaced() {
         server.connections().await.is_empty()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_replaced_connection_that_stalls_is_given_up_at_the_drain_timeout() {
+    let (server, _) = setup().await;
+    let proxy = Proxy::start(server.port()).await;
+    let drain_timeout = Duration::from_millis(400);
+    let service = ConnectionService::new(NatsSettings {
+        drain_timeout,
+        stall_timeout: Duration::ZERO,
+        ..settings(&proxy.url())
+    });
+    let old = service.connection().await.unwrap();
+    let mut events = service.events();
+    let stuck = old.subscribe("stuck").await.unwrap();
+    old.flush_confirmed().await.unwrap();
+    proxy.stall();
+    old.publish("a", "b").await.unwrap();
+    service.rotate(DEFAULT_PROFILE).await.unwrap();
+    let epoch = old.state().epoch;
+    drop((old, stuck));
+    let start = Instant::now();
+    let closed = async {
+        loop {
+            let event = events.next().await.unwrap().unwrap();
+            if matches!(event.kind, EventKind::Closed) && event.epoch == epoch {
+                return;
+            }
+        }
+    };
+    timeout(SOON, closed).await.unwrap();
+    let took = start.elapsed();
+    assert!(
+        took >= drain_timeout.mul_f64(0.9) && took < drain_timeout + SOON / 2,
+        "{took:?}"
+    );
+    service
+        .connection()
+        .await
+        .unwrap()
+        .flush_confirmed()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn replaced_connections_leave_nothing_behind_while_the_server_is_down() {
+    let (server, service) = setup().await;
+    let mut leases = Vec::new();
+    for _ in 0..5 {
+        leases.push(service.connection().await.unwrap());
+        service.rotate(DEFAULT_PROFILE).await.unwrap();
+    }
+    assert_eq!(server.connections().await.len(), 6);
+    let mut states = service.watch_state(DEFAULT_PROFILE).unwrap();
+    server.kill().await;
+    timeout(SOON, states.wait_for(|s| !s.is_connected()))
+        .await
+        .unwrap()
+        .unwrap();
+    drop(leases);
+    let report = service.shutdown(SOON).await;
+    assert_eq!(report.connections_left, 0, "{report:?}");
+    let tasks = tokio::runtime::Handle::current().metrics();
+    until("no task is left", async || tasks.num_alive_tasks() == 0).await;
 }
