@@ -32,6 +32,12 @@
 //! lost connection by itself and each connection has an [epoch](State::epoch). When a client has
 //! ended, its leases fail with a typed error and the next lease makes a new one.
 //!
+//! A client can also be *replaced* while it works: by [rotation](ConnectionService::rotate), by a
+//! [reload](ConnectionService::reload), because its server is about to shut down, because of its age
+//! (`max_lifetime`) or its use. The new one is dialled first; from then on new leases are on it, and
+//! the old one is flushed and closed when its last lease has come back. [Events](ConnectionService::events)
+//! tell of all this.
+//!
 //! # What is promised
 //!
 //! * Every call has a deadline and fails with a [`ConnectionError`] that says whether waiting helps
@@ -41,10 +47,11 @@
 //! * Leaving a scope is a synchronous decrement, the same on success, error, panic and cancellation.
 //! * [`Retry`] never repeats what may have had an effect unless told to; [`CircuitBreaker`] refuses
 //!   at once while a server is down. Neither wraps nor changes the error of a call.
+//! * A link on which nothing comes in any more is noticed within `stall_timeout` while it is in use,
+//!   and after `ping_interval` x `max_outstanding_pings` (3 at most) while it is idle.
+//! * Credentials are asked for before each dial. If the server refuses them twice in a row, the
+//!   connection is given up, since trying for ever locks accounts and helps nobody.
 //! * What nobody holds any more stops: no task reconnects for ever on its own.
-//!
-//! `max_outstanding_pings` of the settings has no effect yet: the client gives a connection up
-//! after two unanswered pings.
 
 mod breaker;
 mod dial;

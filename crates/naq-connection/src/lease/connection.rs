@@ -21,8 +21,10 @@ use crate::state::State;
 /// [`flush_confirmed`](Self::flush_confirmed) is still sent, but nobody learns whether it arrived.
 /// A clone is a lease of its own.
 ///
-/// The lease outlives drops of the connection: the client reconnects by itself. It does not
-/// outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
+/// The lease outlives drops of the connection: the client reconnects by itself. When the connection
+/// is replaced (by a rotation, a reload, a server that is about to shut down), the lease stays on
+/// the old one, which is closed only when its last lease has come back; if that takes longer than
+/// `drain_timeout`, it sees a reconnect to the newest settings. The lease does not outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
 /// acquired.
 ///
 /// Every call has a deadline: the one of the settings, or the argument of its `_within` variant.
@@ -79,6 +81,12 @@ impl Connection {
     /// epoch shows reconnects that were not seen.
     pub fn states(&self) -> watch::Receiver<State> {
         self.link.states()
+    }
+
+    /// Whether new leases are on another connection, since this one was replaced. It goes on working;
+    /// who holds a lease for long and can take a new one spares it the reconnect.
+    pub fn is_replaced(&self) -> bool {
+        self.link.is_retired()
     }
 
     /// The time that one request may take (`nats.request_timeout`).

@@ -13,10 +13,6 @@ impl Held {
     pub(crate) fn new(link: Arc<Link>) -> Arc<Self> {
         Arc::new(Self(link))
     }
-
-    pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.0
-    }
 }
 
 impl Deref for Held {

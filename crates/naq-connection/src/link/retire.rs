@@ -1,7 +1,6 @@
 //! The way of a link from giving leases to its end.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use async_nats::ServerAddr;
 use tokio::time::{Instant, timeout_at};
@@ -16,6 +15,10 @@ impl Link {
     /// It gives no leases any more.
     pub(crate) fn retire(&self) {
         self.retired.cancel();
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.is_cancelled()
     }
 
     pub(crate) async fn until_retired(&self) {
@@ -45,16 +48,12 @@ impl Link {
         self.crowded.notified().await;
     }
 
-    /// Servers that the cluster has told the client of, besides those of the settings. Empty if the
-    /// client does not answer soon.
-    pub(crate) async fn discovered(&self) -> Vec<ServerAddr> {
-        let soon = Instant::now() + Duration::from_millis(100);
-        let pool = timeout_at(soon, self.client.server_pool()).await;
-        let pool = pool.ok().and_then(Result::ok).unwrap_or_default();
-        pool.into_iter()
-            .filter(|server| server.is_discovered)
-            .map(|server| server.addr)
-            .collect()
+    /// Servers of the cluster, as the server told at the last connect. The client's own list would
+    /// also hold all that ever were.
+    pub(crate) fn discovered(&self) -> Vec<ServerAddr> {
+        let info = self.client.server_info();
+        let urls = info.connect_urls.iter();
+        urls.filter_map(|url| url.parse().ok()).collect()
     }
 
     /// Reconnects to one of `servers`, with the credentials that are valid now, and takes the

@@ -18,7 +18,7 @@ impl Slot {
         self: &Arc<Self>,
         number: u64,
         plan: Arc<Plan>,
-        replaces: Option<(ReplaceReason, Arc<Link>)>,
+        replaces: Option<(ReplaceReason, Arc<Held>)>,
         runtime: &Handle,
     ) {
         let unsettled = Unsettled {
@@ -29,26 +29,23 @@ impl Slot {
             return;
         };
         let report = self.reporter(number);
-        let (reason, old) = replaces.unzip();
+        let reason = replaces.as_ref().map(|(reason, _)| *reason);
+        // The servers of other settings may be those of another cluster.
+        let old = replaces.filter(|(reason, _)| *reason != ReplaceReason::Reload);
+        let discovered = old.map(|(_, old)| old.discovered()).unwrap_or_default();
         self.context.tasks.spawn_on(
             async move {
                 let slot = &unsettled.slot;
-                let dialled = async {
-                    let to = Dialling {
-                        profile: Arc::clone(&slot.profile),
-                        plan: Arc::clone(&plan),
-                        newest,
-                        discovered: match &old {
-                            Some(old) => old.discovered().await,
-                            None => Vec::new(),
-                        },
-                    };
-                    dial(&to, report).await
+                let to = Dialling {
+                    profile: Arc::clone(&slot.profile),
+                    plan: Arc::clone(&plan),
+                    newest,
+                    discovered,
                 };
                 let outcome = tokio::select! {
                     biased;
                     () = slot.context.stop.cancelled() => return,
-                    outcome = dialled => outcome,
+                    outcome = dial(&to, report) => outcome,
                 };
                 match outcome {
                     Ok(link) => slot.succeeded(number, &plan, reason, link),
@@ -77,6 +74,11 @@ impl Slot {
             if let Ok(newest) = &self.plan {
                 newest.store(Arc::clone(plan));
             }
+            // Inside, so that nothing is told of it before this.
+            let told = reason.map_or(EventKind::Connected, |reason| EventKind::Replaced {
+                reason,
+            });
+            self.tell(inner.machine.state().epoch, told);
             inner.clients.push(Client {
                 number: dial,
                 link: Arc::clone(&link),
@@ -90,13 +92,9 @@ impl Slot {
         let (profile, epoch) = (&*self.profile, state.epoch);
         match reason {
             Some(reason) => {
-                self.tell(epoch, EventKind::Replaced { reason });
                 tracing::info!(profile, epoch, %reason, "replaced the connection to NATS");
             }
-            None => {
-                self.tell(epoch, EventKind::Connected);
-                tracing::info!(profile, epoch, ?took, "connected to NATS");
-            }
+            None => tracing::info!(profile, epoch, ?took, "connected to NATS"),
         }
         // What happened before the link was here has been told to nobody.
         link.observe();

@@ -104,6 +104,11 @@ impl Slot {
         let place = inner.machine.in_place();
         let before: Vec<_> = inner.states().collect();
         step(&mut inner);
+        let mut left = None;
+        if place != inner.machine.in_place() {
+            // Before anybody learns of it: who then asks for a lease must not get this one.
+            self.view.send_modify(|view| left = view.link.take());
+        }
         let mut changes = Vec::new();
         let Inner {
             machine, clients, ..
@@ -129,10 +134,6 @@ impl Slot {
             changes.push(change);
         }
         self.show(machine.state());
-        let mut left = None;
-        if place != machine.in_place() {
-            self.view.send_modify(|view| left = view.link.take());
-        }
         drop(inner);
         if let Some(left) = left {
             left.retire();

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::machine::{Admission, Machine};
+use super::answer::Admission;
+use super::machine::Machine;
 use crate::dial::{Newest, Plan};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::Announcer;
@@ -163,13 +164,7 @@ impl Slot {
     /// The dial to wait for; `None` when the client is there.
     fn admit(self: &Arc<Self>) -> Result<Option<u64>, ConnectionError> {
         let plan = self.plan()?.load_full();
-        let runtime = Handle::try_current().map_err(|error| {
-            ConnectionError::with_source(
-                ConnectionErrorKind::NoRuntime,
-                "connections are made by tasks of a Tokio runtime",
-                error,
-            )
-        })?;
+        let runtime = runtime()?;
         let mut inner = self.lock();
         match inner.machine.admit(Instant::now()) {
             Admission::Lease => Ok(None),
@@ -206,4 +201,14 @@ impl Slot {
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+pub(super) fn runtime() -> Result<Handle, ConnectionError> {
+    Handle::try_current().map_err(|error| {
+        ConnectionError::with_source(
+            ConnectionErrorKind::NoRuntime,
+            "connections are made by tasks of a Tokio runtime",
+            error,
+        )
+    })
 }

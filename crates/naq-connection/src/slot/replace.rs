@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::machine::Replacement;
-use super::place::Slot;
+use super::answer::Replacement;
+use super::place::{Slot, runtime};
 use crate::dial::Plan;
 use crate::error::ConnectionError;
 use crate::events::ReplaceReason;
-use crate::link::Link;
 
 impl Slot {
     /// Puts a client that is dialled from now on in the place of the one that is there; without
@@ -23,7 +22,7 @@ impl Slot {
         self: &Arc<Self>,
         reason: ReplaceReason,
     ) -> Result<(), ConnectionError> {
-        let newest = self.plan()?;
+        let (newest, runtime) = (self.plan()?, runtime()?);
         let wished = self.lock().machine.newest_dial();
         loop {
             match self.wish(wished) {
@@ -31,7 +30,7 @@ impl Slot {
                 Replacement::Wait(dial) => self.until_settled(dial).await,
                 Replacement::Join(dial) => return self.outcome(dial).await,
                 Replacement::Dial(dial) => {
-                    self.start_replacement(dial, reason, newest.load_full());
+                    self.start_replacement(dial, reason, newest.load_full(), &runtime);
                     return self.outcome(dial).await;
                 }
             }
@@ -41,7 +40,7 @@ impl Slot {
     /// As [`replace`](Self::replace), by another plan, which is valid from then on. If the dial
     /// fails, the old plan stays, and the client with it.
     pub(crate) async fn adopt(self: &Arc<Self>, plan: Plan) -> Result<(), ConnectionError> {
-        let (newest, plan) = (self.plan()?, Arc::new(plan));
+        let (newest, plan, runtime) = (self.plan()?, Arc::new(plan), runtime()?);
         loop {
             let wished = self.lock().machine.newest_dial();
             match self.wish(wished) {
@@ -55,7 +54,7 @@ impl Slot {
                 Replacement::Done | Replacement::Join(_) => {}
                 Replacement::Wait(dial) => self.until_settled(dial).await,
                 Replacement::Dial(dial) => {
-                    self.start_replacement(dial, ReplaceReason::Reload, plan);
+                    self.start_replacement(dial, ReplaceReason::Reload, plan, &runtime);
                     return self.outcome(dial).await;
                 }
             }
@@ -66,15 +65,15 @@ impl Slot {
         self.lock().machine.replace(wished)
     }
 
-    fn start_replacement(self: &Arc<Self>, dial: u64, reason: ReplaceReason, plan: Arc<Plan>) {
-        let old = self.current().map(|held| Arc::clone(held.link()));
-        // The callers are all asynchronous, so there is a runtime.
-        self.start(
-            dial,
-            plan,
-            old.map(|old: Arc<Link>| (reason, old)),
-            &Handle::current(),
-        );
+    fn start_replacement(
+        self: &Arc<Self>,
+        dial: u64,
+        reason: ReplaceReason,
+        plan: Arc<Plan>,
+        runtime: &Handle,
+    ) {
+        let old = self.current().map(|held| (reason, held));
+        self.start(dial, plan, old, runtime);
     }
 
     async fn outcome(&self, dial: u64) -> Result<(), ConnectionError> {

@@ -21,6 +21,8 @@ use crate::link::Link;
 /// Longest pause between two attempts to replace a client.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Time over which clients of one server leave it.
+const SPREAD: Duration = Duration::from_millis(250);
 /// An attempt to reconnect takes `connection_timeout` for each address of a server's name; one that
 /// takes longer than this many hangs.
 const ADDRESSES: u32 = 8;
@@ -64,6 +66,10 @@ impl Slot {
                 () = &mut life => ReplaceReason::Lifetime,
             };
             let told_in = link.state();
+            if reason == ReplaceReason::LameDuck {
+                // All clients of the server are told at the same moment.
+                sleep(SPREAD.mul_f64(fastrand::f64())).await;
+            }
             let backoff = Backoff::new(PATIENCE);
             for step in 0.. {
                 if self.replace(reason).await.is_ok() {
@@ -107,7 +113,12 @@ impl Slot {
                 profile,
                 "leases are still on a replaced connection: it moves"
             );
-            link.move_to(plan.load().addrs()).await;
+            let mut servers = plan.load().addrs();
+            if let Some(current) = self.current() {
+                // Those of the settings may be the ones that are gone.
+                servers.extend(current.discovered());
+            }
+            link.move_to(servers).await;
         }
         link.until_home().await;
         let closing = link.close(Instant::now() + patience).await;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::machine::{Admission, Machine, Replacement};
+use super::answer::{Admission, Replacement};
+use super::machine::Machine;
 use crate::state::{Failure, Phase};
 
 const HOLD: Duration = Duration::from_millis(10);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use naq_config::settings::NatsSettings;
 use naq_connection::{ConnectionService, EventKind, ReplaceReason};
 use naq_embedded::{EmbeddedCluster, EmbeddedServer};
 use tokio::time::timeout;
@@ -25,10 +26,16 @@ async fn a_server_that_goes_is_left_for_another_and_no_request_fails() {
         .unwrap();
     // It knows only the server that goes; of the other one the cluster has told it.
     let (going, staying) = (cluster.node(0), cluster.node(1));
-    let service = ConnectionService::new(settings(&going.url()));
+    let service = ConnectionService::new(NatsSettings {
+        drain_timeout: Duration::from_millis(300),
+        ..settings(&going.url())
+    });
     let responder = ConnectionService::new(settings(&staying.url()));
     let mut events = service.events();
     let load = Load::start(&service, responder.connection().await.unwrap()).await;
+    let held = service.connection().await.unwrap();
+    let mut news = held.subscribe("news").await.unwrap();
+    held.flush_confirmed().await.unwrap();
     going.lame_duck().await.unwrap();
     let replaced = async {
         loop {
@@ -41,9 +48,22 @@ async fn a_server_that_goes_is_left_for_another_and_no_request_fails() {
     let reason = timeout(SOON, replaced).await.unwrap();
     assert_eq!(reason, ReplaceReason::LameDuck);
     until("nobody is left on it", async || clients(going).await == 0).await;
-    assert_eq!(clients(staying).await, 2);
+    until("the lease that stays out has moved", async || {
+        clients(staying).await == 3
+    })
+    .await;
     until("the server has ended", async || !going.is_running()).await;
     load.some_more().await;
+    held.flush_confirmed().await.unwrap();
+    service
+        .connection()
+        .await
+        .unwrap()
+        .publish("news", "1")
+        .await
+        .unwrap();
+    let message = timeout(SOON, news.next()).await.unwrap().unwrap();
+    assert_eq!(message.payload, "1");
     let outcome = load.stop().await;
     println!("{} requests, worst {:?}", outcome.done, outcome.worst);
     assert!(outcome.failed.is_empty(), "{outcome:?}");

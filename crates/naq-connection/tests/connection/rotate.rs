@@ -42,6 +42,7 @@ async fn a_lease_stays_on_its_connection_which_is_flushed_and_closed_when_it_com
     service.rotate(DEFAULT_PROFILE).await.unwrap();
     let new = service.connection().await.unwrap();
     assert!(new.state().epoch > before.epoch);
+    assert!(old.is_replaced() && !new.is_replaced());
     assert_eq!(old.state(), before, "the old one saw nothing");
     assert_eq!(server.connections().await.len(), 2);
     new.publish("news", "1").await.unwrap();
