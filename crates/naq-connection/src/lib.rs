@@ -54,34 +54,60 @@
 //! * What nobody holds any more stops: no task reconnects for ever on its own.
 
 mod breaker;
+mod change;
+mod client_error;
 mod dial;
+pub mod doctor;
 mod error;
 mod events;
+mod exclusive;
 mod health;
+mod kv;
 mod lane;
 mod lease;
 mod limiter;
 mod link;
+mod monitor;
 mod retry;
+pub mod scope;
 mod service;
 mod slot;
 mod state;
+mod streams;
 
+pub use async_nats::jetstream::kv::{Config as BucketConfig, Operation as KvOperation};
+pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
+pub use change::Change;
 pub use dial::Credentials;
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
 pub use events::{Event, EventKind, Events, Missed, ReplaceReason};
+pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,
     wait_for_nats_connection,
 };
+pub use kv::{
+    KeyList, KvEntry, KvStore, KvValue, KvWatch, NatsKvStore, PutReport, nats_kv_store,
+    with_kv_store,
+};
 pub use lane::Lane;
-pub use lease::{Connection, Subscription, read_acknowledgement};
+pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
+pub use monitor::{
+    Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
+    OperationMetrics, OperationTimer, Timing,
+};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
+pub use scope::{
+    ConfirmedConnection, NatsConnection, NatsJetStream, get_config, global, jetstream_context,
+    monitored, nats_connection, nats_jetstream, shutdown_global, with_jetstream,
+    with_nats_connection,
+};
 pub use service::{
     Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ProfileReload,
     ReloadReport, ShutdownReport, StartMode,
 };
 pub use state::{Failure, Phase, State};
+pub use streams::{Ensured, Streams};

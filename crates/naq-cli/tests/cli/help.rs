@@ -21,6 +21,11 @@ fn every_command_has_help() {
         "dead show",
         "dead retry",
         "dead delete",
+        "config",
+        "config init",
+        "config show",
+        "config validate",
+        "config schema",
         "completion",
     ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

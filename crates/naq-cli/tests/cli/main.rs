@@ -6,6 +6,7 @@
 )]
 
 mod command;
+mod config;
 mod dead;
 mod demo;
 mod dev;

@@ -35,21 +35,33 @@ pub struct NatsSettings {
     /// Age at which a connection is replaced by a new one, less up to a tenth by chance; `None` (the
     /// default) keeps it.
     pub max_lifetime: Option<Duration>,
+    /// Bytes that may wait in this process to be sent, over all leases of a connection. Default 8 MiB.
+    pub max_pending_bytes: u64,
+    /// Messages that may wait in this process to be sent: the length of the client's queue. Default 2048.
+    pub max_pending_messages: u32,
     /// Credentials.
     pub auth: Auth,
     /// Transport security.
     pub tls: Tls,
 }
 
-/// Section `nats.auth`: a user with a password, or a token, or nothing.
+/// Section `nats.auth`: one of a user with a password, a token, an nkey and a credentials file, or nothing.
+///
+/// The files are read again at every dial, so that credentials can be exchanged without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Auth {
     /// User name; needs `password`.
     pub username: Option<String>,
     /// Password of `username`.
     pub password: Option<Secret>,
-    /// Token; excludes `username`.
+    /// Token.
     pub token: Option<Secret>,
+    /// Seed of an nkey (`SU...`).
+    pub nkey_seed: Option<Secret>,
+    /// File with the seed of an nkey.
+    pub nkey_seed_file: Option<PathBuf>,
+    /// Credentials file (`.creds`): a user JWT and its seed.
+    pub credentials_file: Option<PathBuf>,
 }
 
 /// Section `nats.tls`.
@@ -80,6 +92,8 @@ impl Default for NatsSettings {
             max_outstanding_pings: 2,
             stall_timeout: Duration::from_secs(3),
             max_lifetime: None,
+            max_pending_bytes: 8 * 1024 * 1024,
+            max_pending_messages: 2048,
             auth: Auth::default(),
             tls: Tls::default(),
         }
@@ -102,6 +116,8 @@ impl fmt::Debug for NatsSettings {
             .field("max_outstanding_pings", &self.max_outstanding_pings)
             .field("stall_timeout", &self.stall_timeout)
             .field("max_lifetime", &self.max_lifetime)
+            .field("max_pending_bytes", &self.max_pending_bytes)
+            .field("max_pending_messages", &self.max_pending_messages)
             .field("auth", &self.auth)
             .field("tls", &self.tls)
             .finish()

@@ -8,6 +8,8 @@ mod queues;
 mod ranges;
 mod workers;
 
+pub(crate) use ranges::number_range;
+
 use std::collections::BTreeSet;
 
 use crate::{Origin, Origins, Problem, Settings};

@@ -13,10 +13,11 @@ use super::options::options;
 use super::plan::{Newest, Plan};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::link::{Feed, Link, Report};
+use crate::monitor::Meter;
 
 /// One dial: for whom, and by which plan.
 pub(crate) struct Dialling {
-    pub(crate) profile: Arc<str>,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) plan: Arc<Plan>,
     /// The plan that the client goes by when it reconnects.
     pub(crate) newest: Newest,
@@ -27,7 +28,7 @@ pub(crate) struct Dialling {
 /// Connects to the first server that answers, starting at a random one.
 ///
 /// Refused credentials end the dial at once. Dropping the future leaves nothing behind.
-pub(crate) async fn dial(to: &Dialling, report: Report) -> Result<Arc<Link>, ConnectionError> {
+pub(super) async fn dial(to: &Dialling, report: Report) -> Result<Arc<Link>, ConnectionError> {
     let plan = &to.plan;
     let deadline = Instant::now() + plan.settings.connection_timeout;
     let configured = plan.addrs();
@@ -43,10 +44,10 @@ pub(crate) async fn dial(to: &Dialling, report: Report) -> Result<Arc<Link>, Con
     for (nth, server) in order.iter().enumerate() {
         let left = u32::try_from(order.len() - nth).unwrap_or(u32::MAX);
         let share = deadline.saturating_duration_since(Instant::now()) / left;
-        let feed = Arc::new(Feed::new(Arc::clone(&to.profile), Arc::clone(&report)));
+        let feed = Arc::new(Feed::new(Arc::clone(&to.meter), Arc::clone(&report)));
         let attempt = async {
-            let credentials = plan.credentials(server.1).await?;
-            let options = options(plan, &to.newest, &feed, *server, credentials);
+            let proof = plan.proof(server.1).await?;
+            let options = options(plan, &to.newest, &feed, *server, proof);
             let connected = connect(pool.clone(), options).await;
             connected.map_err(|error| refused(server.1, error))
         };

@@ -4,9 +4,9 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event, ServerAddr};
+use async_nats::{Auth, ConnectOptions, Event, ServerAddr};
 
-use super::credentials::{Credentials, prove};
+use super::auth::Proof;
 use super::plan::{Newest, Plan};
 use super::reconnect::{Callbacks, next_server};
 use crate::link::{Feed, Signal};
@@ -20,23 +20,25 @@ pub(super) fn options(
     newest: &Newest,
     feed: &Arc<Feed>,
     (place, server): (usize, &ServerAddr),
-    credentials: Option<Credentials>,
+    proof: Option<Proof>,
 ) -> ConnectOptions {
     let settings = &plan.settings;
-    let callbacks = Arc::new(Callbacks::new(
-        newest,
-        feed,
-        (place, server.clone()),
-        credentials,
-    ));
+    let callbacks = Arc::new(Callbacks::new(newest, feed, (place, server.clone()), proof));
     let auth = Arc::clone(&callbacks);
     let events = Arc::clone(feed);
     let mut options = ConnectOptions::with_auth_callback(move |nonce| {
-        ready(prove(auth.credentials().as_ref(), &nonce))
+        let proof = auth.proof();
+        async move {
+            match proof {
+                Some(proof) => proof.present(&nonce).await,
+                None => Ok(Auth::new()),
+            }
+        }
     })
     .name(&settings.client_name)
     .connection_timeout(settings.connection_timeout)
     .request_timeout(Some(settings.request_timeout))
+    .client_capacity(messages(settings.max_pending_messages))
     .ping_interval(ping_interval(
         settings.ping_interval,
         settings.max_outstanding_pings,
@@ -54,6 +56,11 @@ pub(super) fn options(
         options = options.add_client_certificate(cert.clone(), key.clone());
     }
     options
+}
+
+/// The client panics on a queue of no length.
+fn messages(limit: u32) -> usize {
+    usize::try_from(limit.max(1)).unwrap_or(usize::MAX)
 }
 
 /// The client gives up at its third PING without an answer, whatever the settings say. So that a

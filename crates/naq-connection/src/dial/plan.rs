@@ -10,7 +10,8 @@ use async_nats::ServerAddr;
 use naq_config::Secret;
 use naq_config::settings::NatsSettings;
 
-use super::credentials::{Credentials, Provider};
+use super::auth::Proof;
+use super::credentials::Provider;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 
 /// The plan that is valid now, shared with the callbacks of the clients.
@@ -27,7 +28,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Endpoint {
     pub(crate) addr: ServerAddr,
-    credentials: Option<Credentials>,
+    credentials: Option<Proof>,
 }
 
 impl Plan {
@@ -78,43 +79,38 @@ impl Plan {
 
     /// The same for the connection of large payloads, under a name that tells it apart.
     pub(crate) fn bulk(&self) -> Self {
+        self.named("bulk")
+    }
+
+    /// The same for a connection of another use, under a name that tells it apart.
+    pub(crate) fn named(&self, usage: &str) -> Self {
         let mut plan = self.clone();
-        plan.settings.client_name.push_str(" (bulk)");
+        plan.settings.client_name.push_str(&format!(" ({usage})"));
         plan
     }
 
-    /// Credentials for a server: those of the provider, or else the server's own, those of the
-    /// profile, or (for servers that the cluster told us of) the first that any server has.
-    pub(crate) async fn credentials(
+    /// What a server is shown: the credentials of the provider, or else the server's own, those of
+    /// the profile, or (for servers that the cluster told us of) the first that any server has.
+    pub(super) async fn proof(
         &self,
         target: &ServerAddr,
-    ) -> Result<Option<Credentials>, ConnectionError> {
+    ) -> Result<Option<Proof>, ConnectionError> {
         let Some(provider) = &self.provider else {
             return Ok(self.written(target));
         };
-        provider.ask().await.map(Some).map_err(|error| {
+        let given = provider.ask().await.map_err(|error| {
             let context = format!("the provider gave none: {error}");
             ConnectionError::with_source(ConnectionErrorKind::Credentials, context, error)
-        })
+        })?;
+        Ok(Some(Proof::from(given)))
     }
 
     /// Credentials that are in the settings.
-    fn written(&self, target: &ServerAddr) -> Option<Credentials> {
+    fn written(&self, target: &ServerAddr) -> Option<Proof> {
         let own = self.endpoints.iter().find(|e| &e.addr == target);
         own.and_then(|endpoint| endpoint.credentials.clone())
-            .or_else(|| self.configured())
+            .or_else(|| Proof::configured(&self.settings.auth))
             .or_else(|| self.endpoints.iter().find_map(|e| e.credentials.clone()))
-    }
-
-    fn configured(&self) -> Option<Credentials> {
-        let auth = &self.settings.auth;
-        if let Some(token) = &auth.token {
-            return Some(Credentials::Token(token.clone()));
-        }
-        auth.username.as_ref().map(|name| Credentials::User {
-            name: name.clone(),
-            password: auth.password.clone().unwrap_or_else(|| Secret::new("")),
-        })
     }
 }
 
@@ -124,11 +120,11 @@ impl Endpoint {
         url.host_str()?;
         let name = decode(url.username());
         let credentials = match (name.is_empty(), url.password()) {
-            (false, Some(password)) => Some(Credentials::User {
+            (false, Some(password)) => Some(Proof::User {
                 name,
                 password: Secret::new(decode(password)),
             }),
-            (false, None) => Some(Credentials::Token(Secret::new(name))),
+            (false, None) => Some(Proof::Token(Secret::new(name))),
             (true, _) => None,
         };
         url.set_username("").ok()?;
@@ -144,13 +140,8 @@ impl Endpoint {
 }
 
 fn check(settings: &NatsSettings) -> Result<(), ConnectionError> {
-    let (auth, tls) = (&settings.auth, &settings.tls);
-    if auth.token.is_some() && auth.username.is_some() {
-        return Err(invalid("auth has both a token and a user"));
-    }
-    if auth.username.is_some() != auth.password.is_some() {
-        return Err(invalid("auth needs both a user and a password"));
-    }
+    Proof::check(&settings.auth).map_err(invalid)?;
+    let tls = &settings.tls;
     if tls.cert_file.is_some() != tls.key_file.is_some() {
         return Err(invalid("tls needs both cert_file and key_file"));
     }
@@ -193,7 +184,7 @@ mod tests {
         let plan = plan(&["nats://al%40ice:s%3Acret@db:4333"]).unwrap();
         let endpoint = &plan.endpoints[0];
         assert_eq!(endpoint.name(), "nats://db:4333");
-        let user = Credentials::User {
+        let user = Proof::User {
             name: "al@ice".to_owned(),
             password: Secret::new("s:cret"),
         };
@@ -203,7 +194,7 @@ mod tests {
     #[test]
     fn a_lone_user_in_the_url_is_a_token() {
         let plan = plan(&["nats://t0ken@db"]).unwrap();
-        let token = Credentials::Token(Secret::new("t0ken"));
+        let token = Proof::Token(Secret::new("t0ken"));
         assert_eq!(plan.written(&plan.endpoints[0].addr), Some(token));
     }
 
@@ -211,7 +202,7 @@ mod tests {
     fn each_server_keeps_its_own_credentials() {
         let plan = plan(&["nats://a:1@x", "nats://b:2@y"]).unwrap();
         let name = |addr| match plan.written(addr) {
-            Some(Credentials::User { name, .. }) => name,
+            Some(Proof::User { name, .. }) => name,
             other => panic!("{other:?}"),
         };
         let names: Vec<_> = plan.endpoints.iter().map(|e| name(&e.addr)).collect();

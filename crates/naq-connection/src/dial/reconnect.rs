@@ -6,12 +6,12 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::{ReconnectToServer, Server, ServerAddr};
+use async_nats::{ConnectErrorKind, ReconnectToServer, Server, ServerAddr};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
+use super::auth::Proof;
 use super::backoff::Backoff;
-use super::credentials::Credentials;
 use super::failover::{Failover, Step};
 use super::plan::{Newest, Plan};
 use crate::error::{ConnectionError, ConnectionErrorKind};
@@ -30,7 +30,7 @@ pub(super) struct Callbacks {
 /// The attempt under way, or the last one.
 struct Target {
     addr: ServerAddr,
-    credentials: Option<Credentials>,
+    proof: Option<Proof>,
 }
 
 impl Callbacks {
@@ -38,7 +38,7 @@ impl Callbacks {
         newest: &Newest,
         feed: &Arc<Feed>,
         (place, addr): (usize, ServerAddr),
-        credentials: Option<Credentials>,
+        proof: Option<Proof>,
     ) -> Self {
         let settings = &newest.load().settings;
         let mut failover = Failover::new(
@@ -50,13 +50,13 @@ impl Callbacks {
             newest: Arc::clone(newest),
             feed: Arc::clone(feed),
             failover: Mutex::new(failover),
-            target: Mutex::new(Target { addr, credentials }),
+            target: Mutex::new(Target { addr, proof }),
             _end: EndGuard::new(Arc::clone(feed)),
         }
     }
 
-    pub(super) fn credentials(&self) -> Option<Credentials> {
-        self.target().credentials.clone()
+    pub(super) fn proof(&self) -> Option<Proof> {
+        self.target().proof.clone()
     }
 
     /// The next step, given how the last attempt ended.
@@ -81,12 +81,10 @@ impl Callbacks {
     }
 }
 
-/// The client keeps of a failed attempt only the text.
+/// The client keeps of a failed attempt only the text. Credentials that could not be read are no
+/// refusal: a file may be in exchange.
 fn is_refusal(error: &str) -> bool {
-    use async_nats::ConnectErrorKind as Kind;
-    [Kind::AuthorizationViolation, Kind::Authentication]
-        .iter()
-        .any(|kind| error.starts_with(&kind.to_string()))
+    error.starts_with(&ConnectErrorKind::AuthorizationViolation.to_string())
 }
 
 /// Chooses the server of the next attempt and waits out its delay.
@@ -129,10 +127,10 @@ pub(super) async fn next_server(
             () = feed.stopped() => return end_task(feed).await,
         };
         match prepared {
-            Ok(credentials) => {
+            Ok(proof) => {
                 *callbacks.target() = Target {
                     addr: addr.clone(),
-                    credentials,
+                    proof,
                 };
                 return Some(at_once(addr));
             }
@@ -145,7 +143,7 @@ pub(super) async fn next_server(
 
 /// All that has no deadline inside the client: the name is looked up here first, which also puts it
 /// into the caches that the client's own look-up uses.
-async fn prepare(plan: &Plan, addr: &ServerAddr) -> Result<Option<Credentials>, ConnectionError> {
+async fn prepare(plan: &Plan, addr: &ServerAddr) -> Result<Option<Proof>, ConnectionError> {
     let limit = plan.settings.connection_timeout;
     let ready = async {
         if addr.host().parse::<IpAddr>().is_err() {
@@ -156,7 +154,7 @@ async fn prepare(plan: &Plan, addr: &ServerAddr) -> Result<Option<Credentials>, 
             };
             drop(found.map_err(none)?);
         }
-        plan.credentials(addr).await
+        plan.proof(addr).await
     };
     timeout(limit, ready).await.unwrap_or_else(|_elapsed| {
         Err(ConnectionError::new(

@@ -2,12 +2,15 @@
 //! there is no owner any more. Never the client itself, which would keep itself alive.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::info_span;
 
 use super::client::Link;
+use crate::monitor::{Activity, Meter};
 
 /// News of a client.
 #[derive(Debug, Clone)]
@@ -38,10 +41,11 @@ pub(crate) enum Signal {
 pub(crate) type Report = Arc<dyn Fn(Signal) + Send + Sync>;
 
 pub(crate) struct Feed {
-    profile: Arc<str>,
+    meter: Arc<Meter>,
     report: Report,
     link: OnceLock<Weak<Link>>,
     attempts: AtomicU32,
+    outage: Mutex<Option<Activity>>,
     lame_duck: Notify,
     moving: Notify,
     stop: CancellationToken,
@@ -49,12 +53,13 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(profile: Arc<str>, report: Report) -> Self {
+    pub(crate) fn new(meter: Arc<Meter>, report: Report) -> Self {
         Self {
-            profile,
+            meter,
             report,
             link: OnceLock::new(),
             attempts: AtomicU32::new(0),
+            outage: Mutex::new(None),
             lame_duck: Notify::new(),
             moving: Notify::new(),
             stop: CancellationToken::new(),
@@ -63,7 +68,11 @@ impl Feed {
     }
 
     pub(crate) fn profile(&self) -> &str {
-        &self.profile
+        self.meter.profile()
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(super) fn attach(&self, link: &Arc<Link>) {
@@ -95,6 +104,7 @@ impl Feed {
     pub(crate) fn observe(&self) {
         if let Some(link) = self.link() {
             let up = link.is_up();
+            self.trace(&link, up);
             (self.report)(Signal::Observed {
                 connects: link.connects(),
                 up,
@@ -103,10 +113,13 @@ impl Feed {
         }
     }
 
-    /// Tells what is not about the state.
+    /// Tells what is not only about the state.
     pub(crate) fn tell(&self, signal: Signal) {
-        if matches!(signal, Signal::LameDuck) {
-            self.lame_duck.notify_one();
+        match signal {
+            Signal::LameDuck => self.lame_duck.notify_one(),
+            Signal::Exhausted { .. } => self.outage_ends("gave up"),
+            Signal::Refused => self.outage_ends("refused"),
+            _ => {}
         }
         (self.report)(signal);
     }
@@ -122,6 +135,7 @@ impl Feed {
 
     /// The connection task is over.
     pub(crate) fn end(&self) {
+        self.outage_ends("closed");
         self.ended.cancel();
         (self.report)(Signal::Ended);
     }
@@ -141,6 +155,33 @@ impl Feed {
 
     pub(crate) async fn stopped(&self) {
         self.stop.cancelled().await;
+    }
+
+    /// Spans the time from a loss to the connection after it.
+    fn trace(&self, link: &Link, up: bool) {
+        if up {
+            return self.outage_ends("ok");
+        }
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        if outage.is_none() {
+            *outage = Some(Activity::start(info_span!(
+                "reconnect",
+                profile = self.meter.profile(),
+                lane = self.meter.lane(),
+                epoch = link.state().epoch,
+                outcome = Empty,
+                duration = Empty,
+            )));
+        }
+    }
+
+    fn outage_ends(&self, outcome: &'static str) {
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let activity = outage.take();
+        drop(outage);
+        if let Some(activity) = activity {
+            activity.end(outcome);
+        }
     }
 
     fn link(&self) -> Option<Arc<Link>> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,15 +11,18 @@ use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::builder::ConnectionServiceBuilder;
+use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
 use super::profiles::{Lanes, Profiles};
 use super::reload::Reloads;
 use super::shutdown::ShutdownReport;
 use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{Announcer, Events};
+use crate::exclusive::Janitor;
 use crate::lane::Lane;
 use crate::lease::{Connection, Gauge};
+use crate::limiter::{ConnectionLimiter, Limiters};
+use crate::monitor::{ConnectionMonitor, Place};
 use crate::slot::{Context, Slot};
 use crate::state::State;
 
@@ -39,6 +43,9 @@ pub(super) struct Inner {
     pub(super) profiles: ArcSwap<Profiles>,
     pub(super) reloads: Reloads,
     pub(super) leases: Arc<Gauge>,
+    pub(super) monitor: ConnectionMonitor,
+    pub(super) janitor: Arc<Janitor>,
+    limiters: Limiters,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) events: Announcer,
@@ -52,10 +59,12 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        Self::with_plans(
-            [(DEFAULT_PROFILE.to_owned(), Plan::new(settings))],
-            HashMap::new(),
-        )
+        Self::of_profile(DEFAULT_PROFILE, settings)
+    }
+
+    pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
+        let plans = [(profile.to_owned(), Plan::new(settings))];
+        Self::with_plans(plans, HashMap::new(), DEFAULT_MAX_EXCLUSIVE)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -66,10 +75,11 @@ impl ConnectionService {
     pub(super) fn with_plans(
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
         providers: HashMap<String, Provider>,
+        max_exclusive: usize,
     ) -> Self {
-        let context = Context::default();
+        let (context, monitor) = (Context::default(), ConnectionMonitor::new());
         let profiles = plans.into_iter().map(|(profile, plan)| {
-            let lanes = Lanes::new(&profile, plan, &context);
+            let lanes = Lanes::new(&profile, plan, &monitor, &context);
             (profile, lanes)
         });
         Self {
@@ -77,6 +87,9 @@ impl ConnectionService {
                 profiles: ArcSwap::from_pointee(Profiles::new(profiles.collect())),
                 reloads: Reloads::new(providers),
                 leases: Arc::default(),
+                monitor,
+                janitor: Arc::new(Janitor::new(max_exclusive, context.tasks.clone())),
+                limiters: Limiters::default(),
                 tasks: context.tasks,
                 stop: context.stop,
                 events: context.events,
@@ -97,18 +110,26 @@ impl ConnectionService {
     /// `Connect`, `ConnectTimedOut`: no server answered in `connection_timeout`; retrying may help.
     /// `AuthFailed`, `Tls`, `InvalidSettings`: retrying does not help. `ReconnectsExhausted`: an
     /// earlier client was given up and one more attempt has failed. `ShuttingDown`, `NoRuntime`.
-    pub async fn connection(&self) -> Result<Connection, ConnectionError> {
-        let slot = self.inner.profiles.load().default_slot();
-        self.lease(slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?)
-            .await
+    #[track_caller]
+    pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        let place = Location::caller();
+        async move {
+            let slot = self.inner.profiles.load().default_slot();
+            let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
+            self.take(&slot, place).await
+        }
     }
 
     /// As [`connection`](Self::connection), of the profile `profile`.
     ///
     /// # Errors
     /// As [`connection`](Self::connection); `UnknownProfile`.
-    pub async fn connection_for(&self, profile: &str) -> Result<Connection, ConnectionError> {
-        self.lease_of(profile, Lane::Control).await
+    #[track_caller]
+    pub fn connection_for(
+        &self,
+        profile: &str,
+    ) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        self.lease_of(profile, Lane::Control, Location::caller())
     }
 
     /// What the shared connection of `profile` is doing; does not dial.
@@ -125,6 +146,13 @@ impl ConnectionService {
     /// `UnknownProfile`.
     pub fn state_of_lane(&self, profile: &str, lane: Lane) -> Result<State, ConnectionError> {
         Ok(self.slot(profile, lane)?.state())
+    }
+
+    /// The limiter of `key`: all who ask this service for the same key share its
+    /// [`DEFAULT_LIMIT`](crate::DEFAULT_LIMIT) places.
+    #[must_use]
+    pub fn limiter(&self, key: &str) -> ConnectionLimiter {
+        self.inner.limiters.get(key)
     }
 
     /// Follows the state of the shared connection of `profile`: of whichever is in place, so that
@@ -151,8 +179,9 @@ impl ConnectionService {
         &self,
         profile: &str,
         lane: Lane,
+        place: Place,
     ) -> Result<Connection, ConnectionError> {
-        self.lease(self.slot(profile, lane)?).await
+        self.take(&self.slot(profile, lane)?, place).await
     }
 
     pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Arc<Slot>, ConnectionError> {
@@ -160,17 +189,6 @@ impl ConnectionService {
         let lanes = profiles.lanes.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
         Ok(Arc::clone(lanes.get(lane)))
-    }
-
-    async fn lease(&self, slot: Arc<Slot>) -> Result<Connection, ConnectionError> {
-        let link = slot.acquire().await?;
-        let token = self.inner.leases.enter().ok_or_else(|| {
-            ConnectionError::new(
-                ConnectionErrorKind::ShuttingDown,
-                "the service gives no new leases",
-            )
-        })?;
-        Ok(Connection::new(link, slot, token))
     }
 }
 

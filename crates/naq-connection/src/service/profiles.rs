@@ -7,6 +7,7 @@ use super::handle::DEFAULT_PROFILE;
 use crate::dial::Plan;
 use crate::error::ConnectionError;
 use crate::lane::Lane;
+use crate::monitor::ConnectionMonitor;
 use crate::slot::{Context, Slot};
 
 #[derive(Default)]
@@ -45,12 +46,17 @@ impl Lanes {
     pub(super) fn new(
         profile: &str,
         plan: Result<Plan, ConnectionError>,
+        monitor: &ConnectionMonitor,
         context: &Context,
     ) -> Self {
+        let slot = |lane: Lane, plan| {
+            let meter = monitor.meter(profile, lane.name());
+            Slot::new(meter, Some(lane), plan, context.clone())
+        };
         let bulk = plan.as_ref().map(Plan::bulk).map_err(Clone::clone);
         Self {
-            bulk: Slot::new(profile, Lane::Bulk, bulk, context.clone()),
-            control: Slot::new(profile, Lane::Control, plan, context.clone()),
+            bulk: slot(Lane::Bulk, bulk),
+            control: slot(Lane::Control, plan),
         }
     }
 

@@ -11,6 +11,7 @@ use super::handle::ConnectionService;
 use super::profiles::{Lanes, Profiles};
 use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::monitor::ConnectionMonitor;
 use crate::slot::{Context, Slot};
 
 /// What a reload did, profile by profile, in the order of their names.
@@ -121,12 +122,12 @@ impl ConnectionService {
                 reloads.remove(lanes);
             }
         }
-        let context = self.context();
+        let (context, monitor) = (self.context(), &self.inner.monitor);
         let changes = plans.into_iter().map(|(name, plan)| {
             let before = old.lanes.get(&name).cloned();
             let context = context.clone();
             async move {
-                let (lanes, outcome) = change(&name, before, plan, &context).await;
+                let (lanes, outcome) = change(&name, before, plan, monitor, &context).await;
                 (name, lanes, outcome)
             }
         });
@@ -153,7 +154,7 @@ impl ConnectionService {
         plans.collect()
     }
 
-    fn context(&self) -> Context {
+    pub(super) fn context(&self) -> Context {
         Context {
             tasks: self.inner.tasks.clone(),
             stop: self.inner.stop.clone(),
@@ -166,14 +167,21 @@ async fn change(
     name: &str,
     before: Option<Lanes>,
     plan: Plan,
+    monitor: &ConnectionMonitor,
     context: &Context,
 ) -> (Lanes, ProfileReload) {
     let Some(lanes) = before else {
-        return (Lanes::new(name, Ok(plan), context), ProfileReload::Added);
+        return (
+            Lanes::new(name, Ok(plan), monitor, context),
+            ProfileReload::Added,
+        );
     };
     if lanes.control.plan().is_err() {
         // It never had a connection.
-        return (Lanes::new(name, Ok(plan), context), ProfileReload::Changed);
+        return (
+            Lanes::new(name, Ok(plan), monitor, context),
+            ProfileReload::Changed,
+        );
     }
     let [control, bulk] = lanes.both();
     let outcome = match join(adopt(bulk, plan.bulk()), adopt(control, plan)).await {

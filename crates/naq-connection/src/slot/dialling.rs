@@ -37,7 +37,7 @@ impl Slot {
             async move {
                 let slot = &unsettled.slot;
                 let to = Dialling {
-                    profile: Arc::clone(&slot.profile),
+                    meter: Arc::clone(slot.meter()),
                     plan: Arc::clone(&plan),
                     newest,
                     discovered,
@@ -89,12 +89,12 @@ impl Slot {
         if !accepted {
             return;
         }
-        let (profile, epoch) = (&*self.profile, state.epoch);
+        let (profile, lane, epoch) = (self.meter().profile(), self.meter().lane(), state.epoch);
         match reason {
             Some(reason) => {
-                tracing::info!(profile, epoch, %reason, "replaced the connection to NATS");
+                tracing::info!(profile, lane, epoch, %reason, "replaced the connection to NATS");
             }
-            None => tracing::info!(profile, epoch, ?took, "connected to NATS"),
+            None => tracing::info!(profile, lane, epoch, ?took, "connected to NATS"),
         }
         // What happened before the link was here has been told to nobody.
         link.observe();
@@ -119,12 +119,14 @@ impl Slot {
             ConnectionErrorKind::AuthFailed => Failure::Auth,
             _ => Failure::Dial,
         };
-        let profile = &*self.profile;
+        let (profile, lane) = (self.meter().profile(), self.meter().lane());
         match replaces {
             Some(why) => {
-                tracing::warn!(profile, %why, "the connection to NATS was not replaced: {error}");
+                tracing::warn!(profile, lane, %why, "the connection to NATS was not replaced: {error}");
             }
-            None => tracing::error!(profile, "NATS connection error: {error}"),
+            None => error.tell(|error| {
+                tracing::error!(profile, lane, "NATS connection error: {error}");
+            }),
         }
         let backoff = Backoff::new(plan.settings.reconnect_time_wait);
         let mut told = error.clone();

@@ -30,7 +30,7 @@ impl Slot {
     }
 
     fn hear(&self, client: u64, signal: Signal) {
-        let profile = &*self.profile;
+        let (profile, lane) = (self.meter().profile(), self.meter().lane());
         let told = match signal {
             Signal::Observed {
                 connects,
@@ -54,23 +54,24 @@ impl Slot {
                 return;
             }
             Signal::LameDuck => {
-                tracing::warn!(profile, "the server is about to shut down");
+                tracing::warn!(profile, lane, "the server is about to shut down");
                 EventKind::LameDuck
             }
             Signal::Stalled => {
-                tracing::warn!(profile, "nothing comes in any more: connecting anew");
+                tracing::warn!(profile, lane, "nothing comes in any more: connecting anew");
                 EventKind::Stalled
             }
             Signal::SlowConsumer(sid) => {
                 tracing::warn!(
                     profile,
+                    lane,
                     sid,
                     "a subscription is too slow: a message was dropped"
                 );
                 EventKind::SlowConsumer { subscription: sid }
             }
             Signal::ServerError(error) => {
-                tracing::warn!(profile, error, "the server reports an error");
+                tracing::warn!(profile, lane, error, "the server reports an error");
                 EventKind::ServerError { text: error }
             }
         };
@@ -151,9 +152,10 @@ impl Slot {
     }
 
     pub(super) fn tell(&self, epoch: u64, kind: EventKind) {
+        let Some(lane) = self.lane else { return };
         self.context.events.tell(Event {
-            profile: Arc::clone(&self.profile),
-            lane: self.lane,
+            profile: Arc::from(self.meter().profile()),
+            lane,
             epoch,
             kind,
         });
@@ -180,22 +182,35 @@ impl Slot {
     }
 
     fn log(&self, change: &Change) {
-        let (profile, epoch, lasted) = (&*self.profile, change.after.epoch, change.lasted);
+        let (profile, lane) = (self.meter().profile(), self.meter().lane());
+        let (epoch, lasted) = (change.after.epoch, change.lasted);
         match (change.before.phase, change.after.phase) {
             (Phase::Connected, Phase::Connected) => {
-                tracing::info!(profile, epoch, "reconnected to NATS at once");
+                tracing::info!(profile, lane, epoch, "reconnected to NATS at once");
             }
             (_, Phase::Connected) => {
-                tracing::info!(profile, epoch, down_for = ?lasted, "reconnected to NATS");
+                tracing::info!(profile, lane, epoch, down_for = ?lasted, "reconnected to NATS");
             }
             (Phase::Connected, Phase::Reconnecting { .. }) => {
-                tracing::info!(profile, epoch, up_for = ?lasted, "lost the connection to NATS");
+                tracing::info!(profile, lane, epoch, up_for = ?lasted, "lost the connection to NATS");
             }
             (_, Phase::Failed { reason }) => {
-                tracing::error!(profile, epoch, ?reason, "gave the connection to NATS up");
+                tracing::error!(
+                    profile,
+                    lane,
+                    epoch,
+                    ?reason,
+                    "gave the connection to NATS up"
+                );
             }
             (_, Phase::Closed) => {
-                tracing::info!(profile, epoch, ?lasted, "closed the connection to NATS");
+                tracing::info!(
+                    profile,
+                    lane,
+                    epoch,
+                    ?lasted,
+                    "closed the connection to NATS"
+                );
             }
             _ => {}
         }

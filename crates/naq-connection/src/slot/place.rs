@@ -19,11 +19,13 @@ use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::Announcer;
 use crate::lane::Lane;
 use crate::link::{Held, Link};
+use crate::monitor::Meter;
 use crate::state::State;
 
 pub(crate) struct Slot {
-    pub(super) profile: Arc<str>,
-    pub(super) lane: Lane,
+    meter: Arc<Meter>,
+    /// Of a shared connection: it is told of in events, and replaced when that is due.
+    pub(super) lane: Option<Lane>,
     pub(super) plan: Result<Newest, ConnectionError>,
     pub(super) inner: Mutex<Inner>,
     pub(super) view: watch::Sender<View>,
@@ -64,14 +66,14 @@ pub(super) struct View {
 
 impl Slot {
     pub(crate) fn new(
-        profile: &str,
-        lane: Lane,
+        meter: Arc<Meter>,
+        lane: Option<Lane>,
         plan: Result<Plan, ConnectionError>,
         context: Context,
     ) -> Arc<Self> {
         let machine = Machine::new();
         Arc::new(Self {
-            profile: Arc::from(profile),
+            meter,
             lane,
             plan: plan.map(|plan| Arc::new(ArcSwap::from_pointee(plan))),
             states: watch::Sender::new(machine.state()),
@@ -87,6 +89,11 @@ impl Slot {
             }),
             context,
         })
+    }
+
+    /// Where what happens here is counted.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(crate) fn state(&self) -> State {
@@ -194,7 +201,7 @@ impl Slot {
     pub(super) fn refused(&self) -> ConnectionError {
         ConnectionError::new(
             ConnectionErrorKind::ShuttingDown,
-            format!("profile `{}` gives no new leases", self.profile),
+            format!("profile `{}` gives no new leases", self.meter.profile()),
         )
     }
 

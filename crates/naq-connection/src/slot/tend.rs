@@ -52,6 +52,10 @@ impl Slot {
 
     /// Ends with a replacement.
     async fn replace_when_due(self: &Arc<Self>, link: &Link) {
+        if self.lane.is_none() {
+            // One owner, who would stay on the old one.
+            return pending().await;
+        }
         let lifetime = self.lifetime();
         let mut life = pin!(async {
             match lifetime {
@@ -102,7 +106,7 @@ impl Slot {
     }
 
     async fn see_off(&self, link: &Link) {
-        let (Ok(plan), profile) = (&self.plan, &*self.profile) else {
+        let (Ok(plan), profile) = (&self.plan, self.meter().profile()) else {
             return;
         };
         let patience = plan.load().settings.drain_timeout;

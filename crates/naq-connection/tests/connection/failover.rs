@@ -79,15 +79,14 @@ async fn a_jetstream_context_works_after_a_restart_without_a_new_service() {
         name: "kept".to_owned(),
         ..stream::Config::default()
     };
-    let create = connection.jetstream().create_stream(config);
-    create.await.unwrap();
+    let streams = connection.jetstream();
+    streams.create_stream(config).await.unwrap();
     let mut states = connection.states();
     server.restart().await;
     timeout(SOON, states.wait_for(|s| s.epoch == 2))
         .await
         .unwrap()
         .unwrap();
-    let streams = connection.jetstream();
     until("JetStream is up", async || {
         streams.get_stream("kept").await.is_ok()
     })

@@ -5,8 +5,7 @@ use std::time::Duration;
 use naq_connection::{ConnectionErrorKind, ConnectionService};
 use tokio::time::timeout;
 
-use crate::proxy::Proxy;
-use crate::{SOON, settings, setup};
+use crate::{SOON, behind_a_proxy, settings, setup};
 
 #[tokio::test]
 async fn after_a_confirmed_flush_the_server_has_read_every_publish() {
@@ -53,9 +52,7 @@ async fn a_listener_on_everything_does_not_stop_confirmations() {
 
 #[tokio::test]
 async fn a_stalled_link_is_not_confirmed() {
-    let (server, _) = setup().await;
-    let proxy = Proxy::start(server.port()).await;
-    let service = ConnectionService::new(settings(&proxy.url()));
+    let (_server, service, proxy) = behind_a_proxy().await;
     let connection = service.connection().await.unwrap();
     connection.flush_confirmed().await.unwrap();
     proxy.stall();
@@ -66,6 +63,8 @@ async fn a_stalled_link_is_not_confirmed() {
         matches!(error.kind(), ConnectionErrorKind::Deadline { .. }),
         "{error}"
     );
+    proxy.resume();
+    connection.flush_confirmed().await.unwrap();
 }
 
 #[tokio::test]

@@ -4,21 +4,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod auth;
 mod breaker;
+mod budget;
 mod checker;
 mod cold_start;
 mod due;
 mod events;
+mod exclusive;
 mod failover;
 mod failure;
 mod flush;
 mod health;
+mod kv;
 mod lame_duck;
 mod lanes;
+mod leaks;
 mod leases;
 mod limiter;
 mod load;
 mod loss;
+mod memory;
+mod metrics;
 mod provider;
 mod proxy;
 mod publish;
@@ -26,14 +33,19 @@ mod records;
 mod reload;
 mod retry;
 mod rotate;
+mod scopes;
 mod server;
 mod shutdown;
 mod stall;
+mod streams;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 
 use naq_config::settings::NatsSettings;
 use naq_connection::ConnectionService;
+use naq_testing::FaultProxy;
 use tokio::time::{Instant, sleep};
 
 use server::TestServer;
@@ -59,6 +71,14 @@ async fn setup() -> (TestServer, ConnectionService) {
     let server = TestServer::start().await;
     let service = ConnectionService::new(settings(&server.url()));
     (server, service)
+}
+
+/// As `setup`, with a network between them that fails on command.
+async fn behind_a_proxy() -> (TestServer, ConnectionService, FaultProxy) {
+    let server = TestServer::start().await;
+    let proxy = FaultProxy::to(&server.url());
+    let service = ConnectionService::new(settings(&proxy.url()));
+    (server, service, proxy)
 }
 
 const SOON: Duration = Duration::from_secs(5);
