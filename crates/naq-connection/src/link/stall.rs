@@ -14,7 +14,7 @@ use super::client::Link;
 use super::feed::Signal;
 use super::vigil::{Counts, Next, Vigil};
 
-/// Time that the client has for beginning to reconnect when it is told to.
+/// Shortest time that the client has for beginning to reconnect when it is told to.
 const OBEDIENCE: Duration = Duration::from_millis(500);
 /// What is not counted (calls on the client itself) is noticed after this time.
 const LONGEST_DOZE: Duration = Duration::from_secs(60);
@@ -28,7 +28,7 @@ impl Link {
         while let Ok(epoch) = self.until_restored(attempt).await {
             if stall.is_zero() {
                 let _lost = self.lost(epoch).await;
-            } else if self.until_stalled(stall).await && !self.reconnects().await {
+            } else if self.until_stalled(stall).await && !self.reconnects(stall / 2).await {
                 break;
             }
         }
@@ -81,20 +81,22 @@ impl Link {
     }
 
     /// Whether anything comes in within `limit`. A backlog that the socket still takes is no
-    /// stall: then the question is not even out.
+    /// stall: then the question is not even out. Nor is a program that is too busy to look in time.
     async fn answers(&self, limit: Duration) -> bool {
         let (came, went) = (self.counts().in_bytes, self.written());
         let deadline = Instant::now() + limit;
         let written = matches!(timeout_at(deadline, self.client.flush()).await, Ok(Ok(())));
         if !written {
-            return self.counts().in_bytes != came || self.written() != went;
+            return self.counts().in_bytes != came
+                || self.written() != went
+                || is_late(deadline, limit);
         }
         let answered = timeout_at(deadline, self.probe()).await;
-        answered.is_ok() || self.counts().in_bytes != came
+        answered.is_ok() || self.counts().in_bytes != came || is_late(deadline, limit)
     }
 
     /// Makes the client give the connection up; false if it does not.
-    async fn reconnects(&self) -> bool {
+    async fn reconnects(&self, limit: Duration) -> bool {
         self.stalled.store(self.connects(), Ordering::Relaxed);
         self.feed.tell(Signal::Stalled);
         self.observe();
@@ -107,7 +109,7 @@ impl Link {
                 self.feed.until_moving().await;
             }
         };
-        timeout(OBEDIENCE, obeys).await.is_ok()
+        timeout(limit.max(OBEDIENCE), obeys).await.is_ok()
     }
 
     fn counts(&self) -> Counts {
@@ -120,4 +122,9 @@ impl Link {
     fn written(&self) -> u64 {
         self.statistics.out_bytes.load(Ordering::Relaxed)
     }
+}
+
+/// Whether this program got so little time that it could not have seen an answer.
+fn is_late(deadline: Instant, limit: Duration) -> bool {
+    Instant::now() > deadline + limit / 8
 }

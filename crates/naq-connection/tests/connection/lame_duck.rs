@@ -7,7 +7,7 @@ use naq_connection::{ConnectionService, EventKind, ReplaceReason};
 use naq_embedded::{EmbeddedCluster, EmbeddedServer};
 use tokio::time::timeout;
 
-use crate::load::Load;
+use crate::requests::Load;
 use crate::{SOON, settings, until};
 
 /// The server closes its clients a second after it has told them, then ends.

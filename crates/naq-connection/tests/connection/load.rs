@@ -1,92 +1,81 @@
-//! Requests and replies from many tasks, one lease per request, while something happens.
+//! What much use costs: connections, sockets, time.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use naq_connection::{Connection, ConnectionError, ConnectionService};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
+use futures::future::try_join_all;
+use naq_connection::{ConnectionError, ConnectionService};
 
-use crate::until;
+use crate::server::TestServer;
+use crate::sockets::open_to;
+use crate::{behind_a_proxy, settings};
 
-const TASKS: usize = 64;
-
-#[derive(Default)]
-struct Counts {
-    done: AtomicU64,
-    worst_us: AtomicU64,
-    over: AtomicBool,
-}
-
-pub(crate) struct Load {
-    counts: Arc<Counts>,
-    requesters: JoinSet<Vec<ConnectionError>>,
-    _responder: JoinSet<()>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) done: u64,
-    pub(crate) worst: Duration,
-    pub(crate) failed: Vec<ConnectionError>,
-}
-
-impl Load {
-    /// Requests of `service`, answered through `responder`, which nothing happens to.
-    pub(crate) async fn start(service: &ConnectionService, responder: Connection) -> Self {
-        let mut requests = responder.subscribe("load").await.unwrap();
-        responder.flush_confirmed().await.unwrap();
-        let mut answering = JoinSet::new();
-        answering.spawn(async move {
-            while let Some(request) = requests.next().await {
-                let reply = request.reply.unwrap();
-                responder.publish(reply, "").await.unwrap();
-            }
-        });
-        let counts = Arc::new(Counts::default());
-        let mut requesters = JoinSet::new();
-        for _ in 0..TASKS {
-            requesters.spawn(requester(service.clone(), Arc::clone(&counts)));
-        }
-        let load = Self {
-            counts,
-            requesters,
-            _responder: answering,
-        };
-        load.some_more().await;
-        load
+#[tokio::test]
+async fn five_thousand_scopes_one_after_the_other_and_at_once_use_one_socket() {
+    let (server, service, proxy) = behind_a_proxy().await;
+    let scope = async || {
+        let connection = service.connection().await?;
+        connection.publish("scopes", "x").await
+    };
+    for _ in 0..4000 {
+        scope().await.unwrap();
     }
-
-    /// Waits until each task has done about ten more.
-    pub(crate) async fn some_more(&self) {
-        let done = || self.counts.done.load(Ordering::SeqCst);
-        let target = done() + 10 * TASKS as u64;
-        until("requests go on", async || done() >= target).await;
-    }
-
-    pub(crate) async fn stop(self) -> Outcome {
-        self.counts.over.store(true, Ordering::SeqCst);
-        let failed = self.requesters.join_all().await.into_iter().flatten();
-        Outcome {
-            failed: failed.collect(),
-            done: self.counts.done.load(Ordering::SeqCst),
-            worst: Duration::from_micros(self.counts.worst_us.load(Ordering::SeqCst)),
-        }
-    }
+    try_join_all((0..1000).map(|_| scope())).await.unwrap();
+    let metrics = service.metrics();
+    let (active, failed) = (metrics.active_connections, metrics.failed_connections);
+    assert_eq!((active, failed), (0, 0));
+    let (total, had) = (metrics.total_connections, metrics.successful_connections);
+    assert_eq!((total, had, metrics.dials), (5000, 5000, 1));
+    assert_eq!((open_to(proxy.port()), proxy.taken()), (1, 1));
+    service
+        .connection()
+        .await
+        .unwrap()
+        .flush_confirmed()
+        .await
+        .unwrap();
+    assert_eq!(server.total_connects().await, 1);
 }
 
-async fn requester(service: ConnectionService, counts: Arc<Counts>) -> Vec<ConnectionError> {
-    let mut failed = Vec::new();
-    while !counts.over.load(Ordering::SeqCst) {
+/// So many clients, each of a service of its own.
+async fn clients(server: &TestServer, count: usize) -> Vec<ConnectionService> {
+    let clients = (0..count).map(|_| async {
+        let service = ConnectionService::new(settings(&server.url()));
+        service.connection().await?;
+        Ok::<_, ConnectionError>(service)
+    });
+    try_join_all(clients).await.unwrap()
+}
+
+#[tokio::test]
+async fn fifty_clients_connect_within_a_second() {
+    let server = TestServer::start().await;
+    let started = Instant::now();
+    let _clients = clients(&server, 50).await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_lease_per_operation_beats_a_connection_per_operation() {
+    const TIMES: usize = 100;
+    let server = TestServer::start().await;
+    let shared = ConnectionService::new(settings(&server.url()));
+    let (mut leased, mut connected) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..TIMES {
         let start = Instant::now();
-        let outcome = async { service.connection().await?.request("load", "").await };
-        if let Err(error) = outcome.await {
-            failed.push(error);
-        }
-        let took = u64::try_from(start.elapsed().as_micros()).unwrap();
-        counts.worst_us.fetch_max(took, Ordering::SeqCst);
-        counts.done.fetch_add(1, Ordering::SeqCst);
+        confirmed(&shared).await.unwrap();
+        leased += start.elapsed();
+        let start = Instant::now();
+        let own = ConnectionService::new(settings(&server.url()));
+        confirmed(&own).await.unwrap();
+        connected += start.elapsed();
     }
-    failed
+    // What was asked for is at most one and a half times as long.
+    assert!(leased < connected, "{leased:?} against {connected:?}");
+}
+
+async fn confirmed(service: &ConnectionService) -> Result<(), ConnectionError> {
+    let connection = service.connection().await?;
+    connection.publish("one", "x").await?;
+    connection.flush_confirmed().await
 }

@@ -7,7 +7,7 @@ use naq_connection::{
     ConnectionErrorKind, ConnectionService, DEFAULT_PROFILE, ProfileReload, StartMode,
 };
 
-use crate::load::Load;
+use crate::requests::Load;
 use crate::server::TestServer;
 use crate::{SOON, settings, setup, until};
 

@@ -7,8 +7,8 @@ use naq_config::settings::NatsSettings;
 use naq_connection::{ConnectionErrorKind, ConnectionService, DEFAULT_PROFILE, EventKind, Lane};
 use tokio::time::{Instant, timeout};
 
-use crate::load::Load;
 use crate::proxy::Proxy;
+use crate::requests::Load;
 use crate::{SOON, settings, setup, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
