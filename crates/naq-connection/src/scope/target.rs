@@ -13,27 +13,12 @@ use crate::service::ConnectionService;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// Where in the caller's source.
-    place: &'static Location<'static>,
     pub(crate) service: Option<ConnectionService>,
     pub(crate) profile: Option<String>,
     pub(crate) lane: Lane,
     pub(crate) limit: Option<Duration>,
     /// Where in the caller's source it is asked for.
     pub(crate) place: Place,
-}
-
-impl Default for Target {
-    #[track_caller]
-    fn default() -> Self {
-        Self {
-            service: None,
-            profile: None,
-            lane: Lane::default(),
-            limit: None,
-            place: Location::caller(),
-        }
-    }
 }
 
 impl Target {

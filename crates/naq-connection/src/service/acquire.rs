@@ -57,12 +57,6 @@ impl ConnectionService {
 }
 
 impl Acquire {
-    /// Where in the caller's source, if that is not where `acquire` was called.
-    pub(crate) fn at(mut self, place: &'static Location<'static>) -> Self {
-        self.place = place;
-        self
-    }
-
     /// The profile; [`DEFAULT_PROFILE`] if none is named.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
