@@ -17,6 +17,46 @@
 //! # }
 //! ```
 //!
+//! # Scopes
+//!
+//! Functions that are given no service use the one of the runtime that they run on: that which was
+//! [installed](ConnectionService::install_global), or one made from the configuration at the first
+//! use. A scope is a lease; leaving it closes nothing. The same in three spellings:
+//!
+//! ```no_run
+//! use naq_connection::{
+//!     Connection, ConnectionError, nats_connection, retry_on_connection_failure,
+//!     with_connection_monitoring, with_nats_connection,
+//! };
+//!
+//! async fn guard() -> Result<(), ConnectionError> {
+//!     let connection = nats_connection().await?;
+//!     connection.publish("greetings", "hello").await
+//! }
+//!
+//! async fn closure() -> Result<(), ConnectionError> {
+//!     with_nats_connection(async |connection| connection.publish("greetings", "hello").await).await
+//! }
+//!
+//! // Called as `attribute("hello")`: the first parameter is given by the attribute.
+//! #[retry_on_connection_failure(max_retries = 3, retry_delay = "1s", backoff_factor = 2.0)]
+//! #[with_connection_monitoring]
+//! #[with_nats_connection]
+//! async fn attribute(connection: &Connection, text: &str) -> Result<(), ConnectionError> {
+//!     connection.publish("greetings", text.to_owned()).await
+//! }
+//! ```
+//!
+//! [`nats_jetstream`] and [`nats_kv_store`] are scopes of JetStream and of a bucket. What is not
+//! awaited is not connected, and the compiler says so:
+//!
+//! ```compile_fail,E0599
+//! # async fn misuse() {
+//! let connection = naq_connection::nats_connection();
+//! connection.publish("greetings", "hello").await;
+//! # }
+//! ```
+//!
 //! # The life of a connection
 //!
 //! ```text
@@ -88,7 +128,12 @@ pub use monitor::{
     Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
     OperationMetrics, OperationTimer, Timing,
 };
-pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
+#[cfg(feature = "macros")]
+pub use naq_macros::{
+    retry_on_connection_failure, with_connection_monitoring, with_jetstream_context, with_kv_store,
+    with_nats_connection,
+};
+pub use retry::{Attempts, Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use scope::{
     ConfirmedConnection, NatsConnection, NatsJetStream, get_config, global, jetstream_context,
     monitored, nats_connection, nats_jetstream, shutdown_global, with_jetstream,

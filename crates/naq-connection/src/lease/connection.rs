@@ -63,7 +63,7 @@ impl Connection {
         self.clone_at(self.place)
     }
 
-    fn clone_at(&self, place: Place) -> Self {
+    pub(super) fn clone_at(&self, place: Place) -> Self {
         let (link, slot) = (Arc::clone(&self.link), Arc::clone(&self.slot));
         Self::new(link, slot, self.token.clone(), place)
     }

@@ -33,7 +33,7 @@ const WHAT: &str = "NATS connection error";
 #[track_caller]
 pub fn nats_connection() -> NatsConnection {
     NatsConnection {
-        target: Target::default(),
+        target: Target::here(),
     }
 }
 
