@@ -59,5 +59,5 @@ fn renewal(n: usize, pattern: &mut Pat, ty: &Type) -> Option<TokenStream> {
 }
 
 fn is_plain(inner: &TokenStream, name: &syn::Ident) -> bool {
-    inner.to_string() == name.to_string()
+    *name == inner.to_string()
 }
