@@ -72,6 +72,17 @@ impl TestServer {
         self.clients("/connz").await
     }
 
+    /// Open sockets of this machine to the server's port, as the kernel lists them.
+    pub(crate) fn sockets(&self) -> usize {
+        const ESTABLISHED: &str = "01";
+        let port = format!(":{:04X}", self.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows = table.lines().skip(1);
+        rows.map(|row| row.split_whitespace().skip(2).take(2).collect::<Vec<_>>())
+            .filter(|row| row[0].ends_with(&port) && row[1] == ESTABLISHED)
+            .count()
+    }
+
     /// Clients that ever completed a connect: the probe of the port does not count.
     pub(crate) async fn total_connects(&self) -> usize {
         self.clients("/connz?state=all").await.len()
