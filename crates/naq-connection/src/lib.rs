@@ -65,6 +65,7 @@ mod service;
 mod slot;
 mod state;
 mod streams;
+mod sync;
 
 pub use async_nats::jetstream::kv::{Config as BucketConfig, Operation as KvOperation};
 pub use async_nats::jetstream::stream::Config as StreamConfig;
