@@ -7,6 +7,7 @@
 
 mod command;
 mod config;
+mod connection;
 mod dead;
 mod demo;
 mod dev;

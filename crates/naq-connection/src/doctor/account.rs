@@ -14,34 +14,40 @@ use crate::lease::Connection;
 /// Fullness, in percent, from which on a limit is worth a look.
 const NEARLY_FULL: u64 = 80;
 
+/// Adds what JetStream tells; the answer is the finding about its clock.
 pub(super) async fn look(
     connection: &Connection,
     info: &ServerInfo,
     replicas: u8,
     report: &mut Report<'_>,
-) {
+) -> Option<Finding> {
     let account = match ask(connection, "$JS.API.INFO").await {
         Ok(account) => account,
-        Err(finding) => return report.add(finding),
+        Err(finding) => {
+            report.add(finding);
+            return None;
+        }
     };
     let level = account["api"]["level"].as_u64();
     let level = level.map_or(String::new(), |level| format!(", API level {level}"));
-    let domain = info
-        .domain
-        .as_deref()
-        .map_or(String::new(), |name| format!(", domain {name}"));
+    let domain = info.domain.as_deref();
+    let domain = domain.map_or(String::new(), |name| format!(", domain {name}"));
     report.add(Finding::ok(
         Check::JetStream,
         format!("on for this account{level}{domain}"),
     ));
     report.add(limits(&account));
-    let streams = match ask(connection, "$JS.API.STREAM.LIST").await {
-        Ok(streams) => streams,
-        Err(finding) => return report.add(finding),
-    };
-    let now = SystemTime::now();
-    report.add(copies(info.cluster.as_deref(), replicas, &streams));
-    report.add(clock::judge(streams["streams"][0]["ts"].as_str(), now));
+    match ask(connection, "$JS.API.STREAM.LIST").await {
+        Ok(streams) => {
+            let now = SystemTime::now();
+            report.add(copies(info.cluster.as_deref(), replicas, &streams));
+            Some(clock::judge(streams["streams"][0]["ts"].as_str(), now))
+        }
+        Err(finding) => {
+            report.add(finding);
+            None
+        }
+    }
 }
 
 async fn ask(connection: &Connection, subject: &str) -> Result<Value, Finding> {

@@ -77,13 +77,17 @@ pub async fn examine(
     if let Some(session) = Box::pin(session::open(settings, limit, &mut report)).await {
         let connection = session.connection();
         let info = connection.server_info();
-        let may_ask = session::permissions(connection, limit, &mut report).await;
         report.add(server::version(&info, expectations.minimum_version));
         report.add(server::features(&info));
-        if may_ask {
-            account::look(connection, &info, expectations.replicas, &mut report).await;
+        let mut clock = None;
+        if session::converse(connection, limit, &mut report).await {
+            clock = account::look(connection, &info, expectations.replicas, &mut report).await;
         }
-        monitor::look(expectations.monitor.as_deref(), limit, &mut report).await;
+        let seen = monitor::look(expectations.monitor.as_deref(), limit, &mut report).await;
+        // The monitoring port knows the time also where there is no stream.
+        let is_seen = |finding: &Finding| finding.verdict != Verdict::Skipped;
+        let clock = clock.clone().filter(is_seen).or(seen).or(clock);
+        clock.into_iter().for_each(|finding| report.add(finding));
         session.close(limit).await;
     }
     report.finish()

@@ -18,14 +18,14 @@ pub enum Check {
     Tls,
     /// The server lets us in.
     Auth,
-    /// A question and its answer on the connection.
-    RoundTrip,
-    /// We may publish and subscribe where every client must.
-    Permissions,
     /// The version is new enough.
     Version,
     /// Headers and payload size.
     Features,
+    /// We may publish and subscribe where every client must.
+    Permissions,
+    /// A question and its answer on the connection.
+    RoundTrip,
     /// JetStream is there for this account.
     JetStream,
     /// What the account may use and uses.
@@ -75,10 +75,10 @@ impl Check {
         Self::Greeting,
         Self::Tls,
         Self::Auth,
-        Self::RoundTrip,
-        Self::Permissions,
         Self::Version,
         Self::Features,
+        Self::Permissions,
+        Self::RoundTrip,
         Self::JetStream,
         Self::AccountLimits,
         Self::Replicas,

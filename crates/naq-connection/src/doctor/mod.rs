@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   settings ─► reach (each server) ─► session ────────────────► server ─► account
-//!               lookup, TCP, greeting  TLS, credentials, round   version,  JetStream, limits,
-//!                                      trip, permissions         features  replicas, clock
+//!               lookup, TCP, greeting  TLS, credentials, then    version,  JetStream, limits,
+//!                                      permissions, round trip   features  replicas, clock
 //!                                                                monitor ─► fsync
 //! ```
 //!

@@ -1,13 +1,14 @@
 //! What only the monitoring port of the server knows: how often it writes to the disk for good.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::clock;
 use super::finding::{Check, Finding};
 use super::report::Report;
 
@@ -16,24 +17,37 @@ const MAX_ANSWER: u64 = 1024 * 1024;
 
 const DEFAULT_PORT: &str = "8222";
 
-pub(super) async fn look(url: Option<&str>, limit: Duration, report: &mut Report<'_>) {
+/// Adds what the port tells; the answer is the finding about its clock.
+pub(super) async fn look(
+    url: Option<&str>,
+    limit: Duration,
+    report: &mut Report<'_>,
+) -> Option<Finding> {
     let Some(url) = url else {
-        return report.add(Finding::skipped(
+        report.add(Finding::skipped(
             Check::Fsync,
             "a client cannot see `sync_interval`: ask with the monitoring URL (http://host:8222), or see the \
              server's configuration (its default writes every 2 minutes)",
         ));
+        return None;
     };
     let answer = timeout(limit, get(url)).await;
     let answer = answer.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()));
-    report.add(match answer {
-        Ok(answer) => judge(&answer),
-        Err(error) => Finding::warning(
-            Check::Fsync,
-            format!("{url}: {error}"),
-            "check the monitoring URL (http://host:8222), and `http_port` of the server",
-        ),
-    });
+    let now = SystemTime::now();
+    match answer {
+        Ok(answer) => {
+            report.add(judge(&answer));
+            Some(clock::judge(answer["now"].as_str(), now))
+        }
+        Err(error) => {
+            report.add(Finding::warning(
+                Check::Fsync,
+                format!("{url}: {error}"),
+                "check the monitoring URL (http://host:8222), and `http_port` of the server",
+            ));
+            None
+        }
+    }
 }
 
 /// By hand, as HTTP/1.0: the server then answers with a plain body and closes, which needs no HTTP client.

@@ -62,16 +62,6 @@ pub(super) async fn open(
             false => "the server asks for none",
         },
     ));
-    let started = Instant::now();
-    match connection.flush_confirmed_within(limit).await {
-        Ok(()) => report.add(pace(started.elapsed())),
-        Err(error) => {
-            let remedy =
-                "the server takes the connection and does not answer: see its log and load";
-            report.add(Finding::error(Check::RoundTrip, error.to_string(), remedy));
-            return None;
-        }
-    }
     Some(Session {
         service,
         connection,
@@ -165,38 +155,50 @@ fn tls_remedy(text: &str) -> &'static str {
     )
 }
 
-/// Publishes to an inbox and hears it: every request needs both.
-pub(super) async fn permissions(
+/// Publishes to an inbox and hears it, which every request needs, then measures the way. Whether
+/// there is a point in asking more.
+pub(super) async fn converse(
     connection: &Connection,
     limit: Duration,
     report: &mut Report<'_>,
 ) -> bool {
-    let echo = async {
-        let inbox = connection.new_inbox();
-        let mut heard = connection.subscribe(inbox.clone()).await?;
-        connection.publish(inbox, "naq doctor").await?;
-        let heard = timeout(limit, heard.next()).await;
-        Ok::<_, ConnectionError>(heard.is_ok_and(|message| message.is_some()))
-    };
-    let finding = match echo.await {
-        Ok(true) => Finding::ok(
-            Check::Permissions,
-            "we may publish and subscribe to our inbox",
-        ),
-        Ok(false) => Finding::error(
-            Check::Permissions,
-            format!("a message to our own inbox has not come back within {limit:?}"),
-            "allow this user to publish and to subscribe to `_INBOX.>`",
-        ),
-        Err(error) => Finding::error(
-            Check::Permissions,
-            error.to_string(),
-            "see the log of the server",
-        ),
-    };
-    let may = finding.verdict == super::Verdict::Ok;
-    report.add(finding);
-    may
+    if let Err(found) = echo(connection, limit).await {
+        // The server has just answered the handshake, so it is rather not the server.
+        let remedy = "allow this user to publish and to subscribe to `_INBOX.>`; or the server \
+                      hangs: see its log";
+        report.add(Finding::error(Check::Permissions, found, remedy));
+        return false;
+    }
+    let found = "we may publish and subscribe to our inbox";
+    report.add(Finding::ok(Check::Permissions, found));
+    let started = Instant::now();
+    let answered = connection.flush_confirmed_within(limit).await;
+    let is_good = answered.is_ok();
+    report.add(match answered {
+        Ok(()) => pace(started.elapsed()),
+        Err(error) => {
+            let remedy = "the server stopped answering: see its log and load";
+            Finding::error(Check::RoundTrip, error.to_string(), remedy)
+        }
+    });
+    is_good
+}
+
+async fn echo(connection: &Connection, limit: Duration) -> Result<(), String> {
+    let told = |error: ConnectionError| error.to_string();
+    let inbox = connection.new_inbox();
+    let mut heard = connection.subscribe(inbox.clone()).await.map_err(told)?;
+    connection
+        .publish(inbox, "naq doctor")
+        .await
+        .map_err(told)?;
+    match timeout(limit, heard.next()).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err("the connection has ended".to_owned()),
+        Err(_elapsed) => Err(format!(
+            "a message to our own inbox has not come back within {limit:?}"
+        )),
+    }
 }
 
 #[cfg(test)]

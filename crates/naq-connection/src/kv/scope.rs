@@ -27,6 +27,7 @@ use crate::streams::{Ensured, create, ensure};
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn nats_kv_store(bucket: impl Into<String>) -> NatsKvStore {
     NatsKvStore {
         bucket: bucket.into(),
@@ -39,18 +40,20 @@ pub fn nats_kv_store(bucket: impl Into<String>) -> NatsKvStore {
 ///
 /// # Errors
 /// As [`NatsKvStore::run`].
-pub async fn with_kv_store<R, E>(
+#[track_caller]
+pub fn with_kv_store<R, E>(
     bucket: impl Into<String>,
     body: impl AsyncFnOnce(&KvStore) -> Result<R, E>,
-) -> Result<R, E>
+) -> impl Future<Output = Result<R, E>>
 where
     E: From<ConnectionError> + 'static,
 {
-    nats_kv_store(bucket).run(body).await
+    nats_kv_store(bucket).run(body)
 }
 
 impl ConnectionService {
     /// [`nats_kv_store`] on this service.
+    #[track_caller]
     pub fn kv(&self, bucket: impl Into<String>) -> NatsKvStore {
         nats_kv_store(bucket).on(self)
     }

@@ -39,6 +39,7 @@ impl ConnectionService {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn streams(&self) -> Streams {
         Streams {
             target: Target {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naq_connection::{ConnectionService, Lane, StartMode};
+use naq_connection::{ConnectionService, Lane, StartMode, nats_connection};
 
 use crate::records::Log;
 use crate::server::TestServer;
@@ -77,11 +77,15 @@ async fn each_way_to_a_lease_shows_the_place_of_its_caller() {
     let built = service.acquire().lane(Lane::Bulk).await.unwrap();
     let clone = plain.clone();
     let subscription = plain.subscribe("a").await.unwrap();
+    let scope = nats_connection().on(&service).await.unwrap();
     let out = service.leases_out();
     let mut lines: Vec<_> = out.iter().map(|lease| lease.location.line()).collect();
     lines.sort_unstable();
     // The subscription counts as taken where its connection was.
-    assert_eq!(lines, [first, first, first + 1, first + 2, first + 3]);
+    assert_eq!(
+        lines,
+        [first, first, first + 1, first + 2, first + 3, first + 5]
+    );
     assert!(
         out.iter()
             .all(|lease| lease.location.file().ends_with("leaks.rs"))
@@ -91,8 +95,8 @@ async fn each_way_to_a_lease_shows_the_place_of_its_caller() {
             .all(|lease| &*lease.profile == "default" && lease.age < SOON)
     );
     let lanes = out.iter().filter(|lease| lease.lane == "bulk").count();
-    assert_eq!((out.len(), lanes), (5, 1));
-    drop((plain, named, built, clone, subscription));
+    assert_eq!((out.len(), lanes), (6, 1));
+    drop((plain, named, built, clone, subscription, scope));
     assert!(service.leases_out().is_empty());
 }
 

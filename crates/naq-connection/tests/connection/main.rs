@@ -10,6 +10,7 @@ mod budget;
 mod checker;
 mod cold_start;
 mod exclusive;
+mod doctor;
 mod failure;
 mod flush;
 mod health;

@@ -40,6 +40,10 @@ impl TestServer {
         self.server.url()
     }
 
+    pub(crate) fn monitoring_url(&self) -> String {
+        self.server.monitoring_url().unwrap()
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.server.port()
     }
