@@ -72,6 +72,12 @@
 //! lost connection by itself and each connection has an [epoch](State::epoch). When a client has
 //! ended, its leases fail with a typed error and the next lease makes a new one.
 //!
+//! A client can also be *replaced* while it works: by [rotation](ConnectionService::rotate), by a
+//! [reload](ConnectionService::reload), because its server is about to shut down, because of its age
+//! (`max_lifetime`) or its use. The new one is dialled first; from then on new leases are on it, and
+//! the old one is flushed and closed when its last lease has come back. [Events](ConnectionService::events)
+//! tell of all this.
+//!
 //! # What is promised
 //!
 //! * Every call has a deadline and fails with a [`ConnectionError`] that says whether waiting helps
@@ -81,10 +87,11 @@
 //! * Leaving a scope is a synchronous decrement, the same on success, error, panic and cancellation.
 //! * [`Retry`] never repeats what may have had an effect unless told to; [`CircuitBreaker`] refuses
 //!   at once while a server is down. Neither wraps nor changes the error of a call.
+//! * A link on which nothing comes in any more is noticed within `stall_timeout` while it is in use,
+//!   and after `ping_interval` x `max_outstanding_pings` (3 at most) while it is idle.
+//! * Credentials are asked for before each dial. If the server refuses them twice in a row, the
+//!   connection is given up, since trying for ever locks accounts and helps nobody.
 //! * What nobody holds any more stops: no task reconnects for ever on its own.
-//!
-//! `max_outstanding_pings` of the settings has no effect yet: the client gives a connection up
-//! after two unanswered pings.
 
 mod breaker;
 mod change;
@@ -92,9 +99,11 @@ mod client_error;
 mod dial;
 pub mod doctor;
 mod error;
+mod events;
 mod exclusive;
 mod health;
 mod kv;
+mod lane;
 mod lease;
 mod limiter;
 mod link;
@@ -111,7 +120,9 @@ pub use async_nats::jetstream::kv::{Config as BucketConfig, Operation as KvOpera
 pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use change::Change;
+pub use dial::Credentials;
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use events::{Event, EventKind, Events, Missed, ReplaceReason};
 pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
@@ -122,6 +133,7 @@ pub use kv::{
     KeyList, KvEntry, KvStore, KvValue, KvWatch, NatsKvStore, PutReport, nats_kv_store,
     with_kv_store,
 };
+pub use lane::Lane;
 pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
 pub use monitor::{
@@ -140,8 +152,8 @@ pub use scope::{
     with_nats_connection,
 };
 pub use service::{
-    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, Lane, ShutdownReport,
-    StartMode,
+    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ProfileReload,
+    ReloadReport, ShutdownReport, StartMode,
 };
 pub use state::{Failure, Phase, State};
 pub use streams::{Ensured, Streams};

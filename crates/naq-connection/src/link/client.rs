@@ -10,7 +10,8 @@ use async_nats::connection::State as ClientState;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use naq_config::settings::NatsSettings;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::buckets::Buckets;
 use super::budget::{Budget, Room};
@@ -32,7 +33,15 @@ pub(crate) struct Link {
     /// The epoch while it is connected, else zero: what a publish looks at, without the lock of `states`.
     up_in: AtomicU64,
     pub(super) overheard: AtomicBool,
-    statistics: Arc<Statistics>,
+    pub(super) statistics: Arc<Statistics>,
+    /// The connect after which nothing came in any more; 0 for none.
+    pub(super) stalled: AtomicU64,
+    pub(super) retired: CancellationToken,
+    pub(super) home: CancellationToken,
+    pub(super) abandoned: AtomicU64,
+    pub(super) crowded: Notify,
+    pub(super) dozing: AtomicBool,
+    pub(super) woken: Notify,
     states: watch::Sender<State>,
 }
 
@@ -53,6 +62,13 @@ impl Link {
             up_in: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
             overheard: AtomicBool::new(false),
+            stalled: AtomicU64::new(0),
+            retired: CancellationToken::new(),
+            home: CancellationToken::new(),
+            abandoned: AtomicU64::new(0),
+            crowded: Notify::new(),
+            dozing: AtomicBool::new(false),
+            woken: Notify::new(),
             states: watch::Sender::new(State {
                 phase: Phase::Dialing,
                 epoch: 0,
@@ -92,6 +108,7 @@ impl Link {
 
     pub(crate) fn is_up(&self) -> bool {
         self.client.connection_state() == ClientState::Connected
+            && self.stalled.load(Ordering::Relaxed) != self.connects()
     }
 
     /// Where what this client does is counted.
@@ -129,6 +146,7 @@ impl Link {
     /// Counts a message that the client has accepted.
     pub(crate) fn count_publish(&self) {
         self.published.increment();
+        self.touch();
     }
 
     /// Accepted messages after the last confirmed flush.
@@ -182,6 +200,12 @@ impl Link {
             } => Err(ConnectionError::new(
                 ConnectionErrorKind::ReconnectsExhausted,
                 format!("profile `{profile}`: gave up after {attempts} attempts"),
+            )),
+            Phase::Failed {
+                reason: Failure::Auth,
+            } => Err(ConnectionError::new(
+                ConnectionErrorKind::AuthFailed,
+                format!("profile `{profile}`: the server refused the credentials at a reconnect"),
             )),
             Phase::Closed | Phase::Failed { .. } => Err(self.closed()),
             _ => Ok(()),

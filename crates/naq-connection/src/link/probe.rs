@@ -48,7 +48,8 @@ impl Link {
         Ok(())
     }
 
-    async fn probe(&self) -> Result<(), ConnectionError> {
+    pub(super) async fn probe(&self) -> Result<(), ConnectionError> {
+        self.touch();
         if self.overheard.load(Ordering::Relaxed) {
             return self.answered(self.echo().await);
         }

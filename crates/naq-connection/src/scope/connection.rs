@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::record::tell_body;
 use super::target::Target;
 use crate::error::ConnectionError;
+use crate::lane::Lane;
 use crate::lease::Connection;
-use crate::service::{ConnectionService, Lane};
+use crate::service::ConnectionService;
 
 const WHAT: &str = "NATS connection error";
 

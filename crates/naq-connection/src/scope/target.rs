@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::global::service_for;
 use super::record::tell;
 use crate::error::ConnectionError;
+use crate::lane::Lane;
 use crate::lease::Connection;
-use crate::service::{ConnectionService, Lane};
+use crate::service::ConnectionService;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Target {

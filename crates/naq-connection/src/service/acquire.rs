@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::handle::{ConnectionService, DEFAULT_PROFILE};
-use super::lane::Lane;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::monitor::Place;
 

@@ -44,6 +44,12 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
+    pub(crate) fn lines(&self, with: &str) -> Vec<String> {
+        let text = self.text();
+        let found = text.lines().filter(|line| line.contains(with));
+        found.map(str::to_owned).collect()
+    }
+
     pub(crate) fn ours(&self, level: &str) -> Vec<String> {
         let ours = |line: &&str| line.contains(level) && line.contains(" naq_connection::");
         self.text()
