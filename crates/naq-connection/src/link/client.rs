@@ -17,7 +17,7 @@ use super::buckets::Buckets;
 use super::budget::{Budget, Room};
 use super::feed::Feed;
 use crate::error::{ConnectionError, ConnectionErrorKind};
-use crate::monitor::Meter;
+use crate::monitor::{Meter, Striped};
 use crate::state::{Failure, Phase, State};
 
 pub(crate) struct Link {
@@ -28,8 +28,10 @@ pub(crate) struct Link {
     pub(crate) flush_timeout: Duration,
     pub(super) feed: Arc<Feed>,
     pub(super) budget: Budget,
-    pub(super) published: AtomicU64,
+    pub(super) published: Striped,
     pub(super) confirmed: AtomicU64,
+    /// The epoch while it is connected, else zero: what a publish looks at, without the lock of `states`.
+    up_in: AtomicU64,
     pub(super) overheard: AtomicBool,
     pub(super) statistics: Arc<Statistics>,
     /// The connect after which nothing came in any more; 0 for none.
@@ -56,7 +58,8 @@ impl Link {
             request_timeout: settings.request_timeout,
             flush_timeout: settings.flush_timeout,
             budget: Budget::new(settings.max_pending_bytes),
-            published: AtomicU64::new(0),
+            published: Striped::default(),
+            up_in: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
             overheard: AtomicBool::new(false),
             stalled: AtomicU64::new(0),
@@ -90,6 +93,8 @@ impl Link {
     }
 
     pub(crate) fn publish_state(&self, state: State) {
+        let up_in = if state.is_connected() { state.epoch } else { 0 };
+        self.up_in.store(up_in, Ordering::Release);
         self.states.send_if_modified(|current| {
             let changed = *current != state;
             *current = state;
@@ -120,6 +125,18 @@ impl Link {
         self.feed.has_ended()
     }
 
+    /// The epoch in which a message goes out that is queued now: the next one while the connection is
+    /// down. An error if the client has ended.
+    pub(crate) fn epoch_of_next(&self) -> Result<u64, ConnectionError> {
+        let up_in = self.up_in.load(Ordering::Acquire);
+        if up_in > 0 {
+            return Ok(up_in);
+        }
+        let state = self.state();
+        self.refuse_ended(state)?;
+        Ok(state.epoch + u64::from(!state.is_connected()))
+    }
+
     /// Waits until a message of this size may be queued, without limit: the caller has the deadline.
     pub(crate) async fn room(&self, size: usize) -> Result<Room<'_>, ConnectionError> {
         let room = self.budget.room(&self.client, size).await;
@@ -128,16 +145,14 @@ impl Link {
 
     /// Counts a message that the client has accepted.
     pub(crate) fn count_publish(&self) {
-        self.published.fetch_add(1, Ordering::Release);
+        self.published.increment();
         self.touch();
     }
 
     /// Accepted messages after the last confirmed flush.
     pub(crate) fn unconfirmed(&self) -> u64 {
         let confirmed = self.confirmed.load(Ordering::Acquire);
-        self.published
-            .load(Ordering::Acquire)
-            .saturating_sub(confirmed)
+        self.published.sum().saturating_sub(confirmed)
     }
 
     /// The epoch, once the connection is up.

@@ -8,17 +8,16 @@ use super::record::tell;
 use crate::error::ConnectionError;
 use crate::lane::Lane;
 use crate::lease::Connection;
-use crate::monitor::Place;
 use crate::service::ConnectionService;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
+    /// Where in the caller's source.
+    place: &'static Location<'static>,
     pub(crate) service: Option<ConnectionService>,
     pub(crate) profile: Option<String>,
     pub(crate) lane: Lane,
     pub(crate) limit: Option<Duration>,
-    /// Where in the caller's source it is asked for.
-    pub(crate) place: Place,
 }
 
 impl Target {
