@@ -38,6 +38,10 @@ async fn setup_jobs() -> (TestServer, ConnectionService, JetStream) {
 }
 
 /// Publish, store in a stream, put into a bucket: the three patterns, each with a connection of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the code that is migrated"
+)]
 async fn old_patterns(url: &str) -> Result<(), Error> {
     let client = connect(url).await?;
     client.publish("news", "message".into()).await?;
