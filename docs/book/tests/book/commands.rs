@@ -36,11 +36,11 @@ fn the_command_line_knows_every_command_of_the_book() {
         .collect();
     assert!(commands.len() >= 5, "{commands:?}");
     for (place, line) in commands {
-        // Help comes after the flags have been read, and before anything is done.
-        let args = line
-            .split_whitespace()
-            .chain(["--help"])
-            .map(OsString::from);
+        // Help comes after the flags have been read, and before anything is done. The page on
+        // operations says that its commands take `--json`.
+        let json = place.starts_with("operations").then_some("--json");
+        let words = line.split_whitespace().chain(json).chain(["--help"]);
+        let args = words.map(OsString::from);
         let code = naq_cli::run(args);
         assert_eq!(
             format!("{code:?}"),
