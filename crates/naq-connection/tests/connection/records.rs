@@ -1,16 +1,21 @@
 //! What is written to the log.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use naq_connection::ConnectionService;
 use tokio::time::timeout;
-use tracing::Level;
+use tracing::{Dispatch, Level};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::server::TestServer;
 use crate::settings;
+
+/// While there is one dispatcher in the process, tracing asks the current thread's whether a span or
+/// record is wanted, and keeps the answer: a test without a log could switch it off for the one that
+/// listens. A second one, which is nobody's, prevents that.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
 
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
@@ -29,6 +34,7 @@ impl io::Write for Log {
 impl Log {
     /// Records everything that this thread does, down to the client's own traces.
     pub(crate) fn start() -> (Self, DefaultGuard) {
+        LazyLock::force(&SECOND);
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
