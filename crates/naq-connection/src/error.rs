@@ -6,6 +6,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::change::Change;
 
 /// What a [`ConnectionError`] is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum ConnectionErrorKind {
     Tls,
     /// The server refused the credentials. Retrying does not help until they change.
     AuthFailed,
+    /// The credentials could not be had: their provider failed or was too slow. A later attempt may succeed.
+    Credentials,
     /// The connection was lost, and `max_reconnect_attempts` attempts in a row failed.
     /// Each acquire makes one new attempt, so a later one may succeed.
     ReconnectsExhausted,
@@ -60,12 +65,30 @@ pub enum ConnectionErrorKind {
         /// The server's own words.
         description: String,
     },
+    /// There is no such bucket or stream. Retrying does not help until somebody makes it.
+    NotFound,
+    /// A key was changed by somebody else meanwhile, or is there already; nothing was written. Read
+    /// it again and decide anew.
+    Conflict {
+        /// The revision that the key has, where it is known.
+        revision: Option<u64>,
+    },
+    /// The bucket or stream exists and can't be made what was asked for; nothing was changed.
+    /// Retrying never helps.
+    Incompatible {
+        /// What differs and can't be changed.
+        changes: Vec<Change>,
+    },
+    /// The name can't be that of a bucket, a key or a stream. Retrying never helps.
+    InvalidName,
     /// The subject or the queue group is not valid. Retrying never helps.
     InvalidSubject,
     /// Headers and payload are larger than the server accepts. Retrying never helps.
     PayloadTooLarge,
     /// The reply could not be read.
     Protocol,
+    /// The client failed in a way of its own; the source tells how. Retrying rarely helps.
+    Client,
 }
 
 /// What a call was doing when its deadline passed.
@@ -76,6 +99,8 @@ pub enum Operation {
     Publish,
     /// Waiting for a reply; the server may have seen the request.
     Request,
+    /// Reading what a stream has stored; nothing was changed.
+    Read,
     /// Queueing a subscription; it was not queued.
     Subscribe,
     /// Waiting for the proof that everything sent so far has arrived.
@@ -92,6 +117,8 @@ struct Inner {
     kind: ConnectionErrorKind,
     context: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Whether there is an error record of this failure.
+    told: AtomicBool,
 }
 
 impl ConnectionError {
@@ -100,6 +127,7 @@ impl ConnectionError {
             kind,
             context: context.into(),
             source: None,
+            told: AtomicBool::new(false),
         }))
     }
 
@@ -112,7 +140,23 @@ impl ConnectionError {
             kind,
             context: context.into(),
             source: Some(source.into()),
+            told: AtomicBool::new(false),
         }))
+    }
+
+    /// Calls `record` unless this failure, or the one that it came from, was recorded before: one
+    /// failure is one error record, however many scopes it passes and callers it has.
+    pub(crate) fn tell(&self, record: impl FnOnce(&Self)) {
+        let mut told = false;
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            let earlier = error.downcast_ref::<Self>();
+            told |= earlier.is_some_and(|error| error.0.told.load(Ordering::Relaxed));
+            cause = error.source();
+        }
+        if !self.0.told.swap(true, Ordering::Relaxed) && !told {
+            record(self);
+        }
     }
 
     /// What went wrong.
@@ -129,6 +173,7 @@ impl ConnectionError {
         match &self.0.kind {
             Kind::Connect
             | Kind::ConnectTimedOut
+            | Kind::Credentials
             | Kind::ReconnectsExhausted
             | Kind::Closed
             | Kind::ConnectionLost { .. }
@@ -137,7 +182,11 @@ impl ConnectionError {
             | Kind::NoResponders
             | Kind::OutcomeUnknown => true,
             Kind::Api { code, .. } => *code == 503,
-            Kind::InvalidSettings
+            Kind::NotFound
+            | Kind::Conflict { .. }
+            | Kind::Incompatible { .. }
+            | Kind::InvalidName
+            | Kind::InvalidSettings
             | Kind::UnknownProfile
             | Kind::NoRuntime
             | Kind::Tls
@@ -145,7 +194,8 @@ impl ConnectionError {
             | Kind::ShuttingDown
             | Kind::InvalidSubject
             | Kind::PayloadTooLarge
-            | Kind::Protocol => false,
+            | Kind::Protocol
+            | Kind::Client => false,
         }
     }
 
@@ -196,6 +246,7 @@ impl fmt::Display for ConnectionErrorKind {
             Self::Connect => f.write_str("could not connect"),
             Self::ConnectTimedOut => f.write_str("connecting timed out"),
             Self::Tls => f.write_str("TLS failed"),
+            Self::Credentials => f.write_str("no credentials"),
             Self::AuthFailed => f.write_str("authentication failed"),
             Self::ReconnectsExhausted => f.write_str("reconnect attempts exhausted"),
             Self::Closed => f.write_str("connection closed"),
@@ -213,9 +264,17 @@ impl fmt::Display for ConnectionErrorKind {
                 f,
                 "JetStream refused: {description} (code {code}, error code {err_code})"
             ),
+            Self::NotFound => f.write_str("not found"),
+            Self::Conflict { revision: None } => f.write_str("conflict"),
+            Self::Conflict {
+                revision: Some(revision),
+            } => write!(f, "conflict with revision {revision}"),
+            Self::Incompatible { .. } => f.write_str("incompatible"),
+            Self::InvalidName => f.write_str("invalid name"),
             Self::InvalidSubject => f.write_str("invalid subject"),
             Self::PayloadTooLarge => f.write_str("payload too large"),
             Self::Protocol => f.write_str("unreadable reply"),
+            Self::Client => f.write_str("the client failed"),
         }
     }
 }
@@ -225,6 +284,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::Publish => "publish",
             Self::Request => "request",
+            Self::Read => "read",
             Self::Subscribe => "subscribe",
             Self::Flush => "flush",
             Self::Start => "start",

@@ -24,6 +24,7 @@ pub use model::{
     RetryPolicy,
 };
 pub use results::{ResultPage, Results};
+pub use server::MINIMUM_SERVER;
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
 };

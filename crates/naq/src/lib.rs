@@ -52,8 +52,8 @@ pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
     Backoff, DeadLetter, DeadLetters, DeadPage, EXIT_FATAL, FailureReason, Job, JobContext,
     JobError, JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName,
-    Outcome, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Status, Stock,
-    StopReport, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
+    MINIMUM_SERVER, Outcome, QueueName, ResultPage, Results, RetryPolicy, RunningJob,
+    RunningWorker, Status, Stock, StopReport, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
 };
 
 /// Typed settings, put together from files, environment and code.

@@ -7,6 +7,8 @@
 
 mod bench;
 mod command;
+mod config;
+mod connection;
 mod dead;
 mod demo;
 mod dev;

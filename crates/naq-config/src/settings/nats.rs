@@ -25,25 +25,43 @@ pub struct NatsSettings {
     pub flush_timeout: Duration,
     /// Time that one request or acknowledged publish may take. Default 5 s.
     pub request_timeout: Duration,
-    /// Time between two PINGs of an idle connection. Default 120 s.
+    /// Longest time between two PINGs of a silent connection. Default 120 s.
     pub ping_interval: Duration,
-    /// Unanswered PINGs after which a connection counts as lost. Default 2.
+    /// A silent connection counts as lost after this many `ping_interval`s; 1 to 3. Default 2.
     pub max_outstanding_pings: u32,
+    /// Time without an answer after which a connection in use counts as lost; zero turns it off.
+    /// Default 3 s.
+    pub stall_timeout: Duration,
+    /// Age at which a connection is replaced by a new one, less up to a tenth by chance; `None` (the
+    /// default) keeps it.
+    pub max_lifetime: Option<Duration>,
+    /// Bytes that may wait in this process to be sent, over all leases of a connection. Default 8 MiB.
+    pub max_pending_bytes: u64,
+    /// Messages that may wait in this process to be sent: the length of the client's queue. Default 2048.
+    pub max_pending_messages: u32,
     /// Credentials.
     pub auth: Auth,
     /// Transport security.
     pub tls: Tls,
 }
 
-/// Section `nats.auth`: a user with a password, or a token, or nothing.
+/// Section `nats.auth`: one of a user with a password, a token, an nkey and a credentials file, or nothing.
+///
+/// The files are read again at every dial, so that credentials can be exchanged without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Auth {
     /// User name; needs `password`.
     pub username: Option<String>,
     /// Password of `username`.
     pub password: Option<Secret>,
-    /// Token; excludes `username`.
+    /// Token.
     pub token: Option<Secret>,
+    /// Seed of an nkey (`SU...`).
+    pub nkey_seed: Option<Secret>,
+    /// File with the seed of an nkey.
+    pub nkey_seed_file: Option<PathBuf>,
+    /// Credentials file (`.creds`): a user JWT and its seed.
+    pub credentials_file: Option<PathBuf>,
 }
 
 /// Section `nats.tls`.
@@ -72,6 +90,10 @@ impl Default for NatsSettings {
             request_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(120),
             max_outstanding_pings: 2,
+            stall_timeout: Duration::from_secs(3),
+            max_lifetime: None,
+            max_pending_bytes: 8 * 1024 * 1024,
+            max_pending_messages: 2048,
             auth: Auth::default(),
             tls: Tls::default(),
         }
@@ -92,6 +114,10 @@ impl fmt::Debug for NatsSettings {
             .field("request_timeout", &self.request_timeout)
             .field("ping_interval", &self.ping_interval)
             .field("max_outstanding_pings", &self.max_outstanding_pings)
+            .field("stall_timeout", &self.stall_timeout)
+            .field("max_lifetime", &self.max_lifetime)
+            .field("max_pending_bytes", &self.max_pending_bytes)
+            .field("max_pending_messages", &self.max_pending_messages)
             .field("auth", &self.auth)
             .field("tls", &self.tls)
             .finish()

@@ -1,10 +1,17 @@
 //! What a user of the loader can rely on.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "also what the tests are built on may panic"
+)]
+
 mod documented;
 mod layers;
 mod profiles;
 mod report;
+mod schema;
 mod variables;
+mod watch;
 
 use naq_config::{Loaded, Loader};
 

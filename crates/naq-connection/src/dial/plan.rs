@@ -3,29 +3,32 @@
 //! Credentials are taken out of the URLs here: the client ignores them there, and what does not
 //! travel with an address cannot reach a log with it.
 
-use async_nats::{Auth, ServerAddr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_nats::ServerAddr;
 use naq_config::Secret;
 use naq_config::settings::NatsSettings;
 
+use super::auth::Proof;
+use super::credentials::Provider;
 use crate::error::{ConnectionError, ConnectionErrorKind};
+
+/// The plan that is valid now, shared with the callbacks of the clients.
+pub(crate) type Newest = Arc<ArcSwap<Plan>>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) settings: NatsSettings,
     pub(crate) endpoints: Vec<Endpoint>,
+    provider: Option<Provider>,
 }
 
 /// One configured server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Endpoint {
     pub(crate) addr: ServerAddr,
-    credentials: Option<Credentials>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Credentials {
-    User { name: String, password: Secret },
-    Token(Secret),
+    credentials: Option<Proof>,
 }
 
 impl Plan {
@@ -51,48 +54,63 @@ impl Plan {
         Ok(Self {
             settings,
             endpoints,
+            provider: None,
         })
+    }
+
+    /// The same with credentials that are asked for before each dial.
+    pub(crate) fn with_provider(mut self, provider: Option<Provider>) -> Self {
+        self.provider = provider;
+        self
+    }
+
+    /// Whether a client made by this plan is as one made by `other`.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let asks_the_same = match (&self.provider, &other.provider) {
+            (Some(ours), Some(theirs)) => ours.is(theirs),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        asks_the_same && self.settings == other.settings && self.endpoints == other.endpoints
+    }
+
+    pub(crate) fn addrs(&self) -> Vec<ServerAddr> {
+        self.endpoints.iter().map(|e| e.addr.clone()).collect()
     }
 
     /// The same for the connection of large payloads, under a name that tells it apart.
     pub(crate) fn bulk(&self) -> Self {
+        self.named("bulk")
+    }
+
+    /// The same for a connection of another use, under a name that tells it apart.
+    pub(crate) fn named(&self, usage: &str) -> Self {
         let mut plan = self.clone();
-        plan.settings.client_name.push_str(" (bulk)");
+        plan.settings.client_name.push_str(&format!(" ({usage})"));
         plan
     }
 
-    /// Credentials for a server: its own, or those of the profile, or (for servers that the
-    /// cluster told us of) the first that any server has.
-    pub(crate) fn auth(&self, target: &ServerAddr) -> Auth {
-        let own = self
-            .endpoints
-            .iter()
-            .find(|endpoint| &endpoint.addr == target);
-        let credentials = own
-            .and_then(|endpoint| endpoint.credentials.clone())
-            .or_else(|| self.configured())
-            .or_else(|| self.endpoints.iter().find_map(|e| e.credentials.clone()));
-        let mut auth = Auth::new();
-        match credentials {
-            Some(Credentials::User { name, password }) => {
-                auth.username = Some(name);
-                auth.password = Some(password.expose().to_owned());
-            }
-            Some(Credentials::Token(token)) => auth.token = Some(token.expose().to_owned()),
-            None => {}
-        }
-        auth
+    /// What a server is shown: the credentials of the provider, or else the server's own, those of
+    /// the profile, or (for servers that the cluster told us of) the first that any server has.
+    pub(super) async fn proof(
+        &self,
+        target: &ServerAddr,
+    ) -> Result<Option<Proof>, ConnectionError> {
+        let Some(provider) = &self.provider else {
+            return Ok(self.written(target));
+        };
+        let given = provider.ask().await.map_err(|error| {
+            let context = format!("the provider gave none: {error}");
+            ConnectionError::with_source(ConnectionErrorKind::Credentials, context, error)
+        })?;
+        Ok(Some(Proof::from(given)))
     }
 
-    fn configured(&self) -> Option<Credentials> {
-        let auth = &self.settings.auth;
-        if let Some(token) = &auth.token {
-            return Some(Credentials::Token(token.clone()));
-        }
-        auth.username.as_ref().map(|name| Credentials::User {
-            name: name.clone(),
-            password: auth.password.clone().unwrap_or_else(|| Secret::new("")),
-        })
+    /// Credentials that are in the settings.
+    fn written(&self, target: &ServerAddr) -> Option<Proof> {
+        let own = self.endpoints.iter().find(|e| &e.addr == target);
+        own.and_then(|endpoint| endpoint.credentials.clone())
+            .or_else(|| Proof::configured(&self.settings.auth))
+            .or_else(|| self.endpoints.iter().find_map(|e| e.credentials.clone()))
     }
 }
 
@@ -102,11 +120,11 @@ impl Endpoint {
         url.host_str()?;
         let name = decode(url.username());
         let credentials = match (name.is_empty(), url.password()) {
-            (false, Some(password)) => Some(Credentials::User {
+            (false, Some(password)) => Some(Proof::User {
                 name,
                 password: Secret::new(decode(password)),
             }),
-            (false, None) => Some(Credentials::Token(Secret::new(name))),
+            (false, None) => Some(Proof::Token(Secret::new(name))),
             (true, _) => None,
         };
         url.set_username("").ok()?;
@@ -122,13 +140,8 @@ impl Endpoint {
 }
 
 fn check(settings: &NatsSettings) -> Result<(), ConnectionError> {
-    let (auth, tls) = (&settings.auth, &settings.tls);
-    if auth.token.is_some() && auth.username.is_some() {
-        return Err(invalid("auth has both a token and a user"));
-    }
-    if auth.username.is_some() != auth.password.is_some() {
-        return Err(invalid("auth needs both a user and a password"));
-    }
+    Proof::check(&settings.auth).map_err(invalid)?;
+    let tls = &settings.tls;
     if tls.cert_file.is_some() != tls.key_file.is_some() {
         return Err(invalid("tls needs both cert_file and key_file"));
     }
@@ -171,32 +184,30 @@ mod tests {
         let plan = plan(&["nats://al%40ice:s%3Acret@db:4333"]).unwrap();
         let endpoint = &plan.endpoints[0];
         assert_eq!(endpoint.name(), "nats://db:4333");
-        let auth = plan.auth(&endpoint.addr);
-        assert_eq!(auth.username.as_deref(), Some("al@ice"));
-        assert_eq!(auth.password.as_deref(), Some("s:cret"));
+        let user = Proof::User {
+            name: "al@ice".to_owned(),
+            password: Secret::new("s:cret"),
+        };
+        assert_eq!(plan.written(&endpoint.addr), Some(user));
     }
 
     #[test]
     fn a_lone_user_in_the_url_is_a_token() {
         let plan = plan(&["nats://t0ken@db"]).unwrap();
-        let auth = plan.auth(&plan.endpoints[0].addr);
-        assert_eq!(
-            (auth.username, auth.token.as_deref()),
-            (None, Some("t0ken"))
-        );
+        let token = Proof::Token(Secret::new("t0ken"));
+        assert_eq!(plan.written(&plan.endpoints[0].addr), Some(token));
     }
 
     #[test]
     fn each_server_keeps_its_own_credentials() {
         let plan = plan(&["nats://a:1@x", "nats://b:2@y"]).unwrap();
-        let names: Vec<_> = plan
-            .endpoints
-            .iter()
-            .map(|e| plan.auth(&e.addr).username.unwrap())
-            .collect();
+        let name = |addr| match plan.written(addr) {
+            Some(Proof::User { name, .. }) => name,
+            other => panic!("{other:?}"),
+        };
+        let names: Vec<_> = plan.endpoints.iter().map(|e| name(&e.addr)).collect();
         assert_eq!(names, ["a", "b"]);
-        let discovered = "nats://10.0.0.9:4222".parse().unwrap();
-        assert_eq!(plan.auth(&discovered).username.as_deref(), Some("a"));
+        assert_eq!(name(&"nats://10.0.0.9:4222".parse().unwrap()), "a");
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! The lease.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use async_nats::{Client, ServerInfo, jetstream};
+use async_nats::{Client, ServerInfo};
 use tokio::sync::watch;
 
 use super::flush::CLEAN;
 use super::gauge::Token;
-use crate::link::Link;
+use crate::link::Held;
+use crate::monitor::{Key, Place};
 use crate::slot::Slot;
 use crate::state::State;
 
@@ -21,29 +23,51 @@ use crate::state::State;
 /// [`flush_confirmed`](Self::flush_confirmed) is still sent, but nobody learns whether it arrived.
 /// A clone is a lease of its own.
 ///
-/// The lease outlives drops of the connection: the client reconnects by itself. It does not
-/// outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
+/// The lease outlives drops of the connection: the client reconnects by itself. When the connection
+/// is replaced (by a rotation, a reload, a server that is about to shut down), the lease stays on
+/// the old one, which is closed only when its last lease has come back; if that takes longer than
+/// `drain_timeout`, it sees a reconnect to the newest settings. The lease does not outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
 /// acquired.
 ///
 /// Every call has a deadline: the one of the settings, or the argument of its `_within` variant.
 /// Dropping a call's future before it is done is safe; a message that was handed to the client by
 /// then is sent all the same.
 pub struct Connection {
-    pub(super) link: Arc<Link>,
+    pub(super) link: Arc<Held>,
     /// The oldest epoch with unconfirmed messages of this lease.
     pub(super) unconfirmed_since: AtomicU64,
     slot: Arc<Slot>,
     token: Token,
+    place: Place,
+    key: Key,
 }
 
 impl Connection {
-    pub(crate) fn new(link: Arc<Link>, slot: Arc<Slot>, token: Token) -> Self {
+    /// `place`: where in the caller's source it is taken.
+    pub(crate) fn new(link: Arc<Held>, slot: Arc<Slot>, token: Token, place: Place) -> Self {
+        let key = link.meter().enter(place);
         Self {
             link,
             unconfirmed_since: AtomicU64::new(CLEAN),
             slot,
             token,
+            place,
+            key,
         }
+    }
+
+    pub(crate) fn link(&self) -> Arc<Held> {
+        Arc::clone(&self.link)
+    }
+
+    /// A clone that counts as taken where this one was.
+    pub(super) fn clone_here(&self) -> Self {
+        self.clone_at(self.place)
+    }
+
+    pub(super) fn clone_at(&self, place: Place) -> Self {
+        let (link, slot) = (Arc::clone(&self.link), Arc::clone(&self.slot));
+        Self::new(link, slot, self.token.clone(), place)
     }
 
     /// The client itself, for what this type does not offer.
@@ -52,12 +76,6 @@ impl Connection {
     /// clone is no lease. It stops with the last lease if it is not connected then.
     pub fn client(&self) -> &Client {
         &self.link.client
-    }
-
-    /// The JetStream context of the client; there is one per client. Its timeout is
-    /// `request_timeout`. Unaccounted as [`client`](Self::client).
-    pub fn jetstream(&self) -> &jetstream::Context {
-        &self.link.jetstream
     }
 
     /// What the server told at the last connect.
@@ -81,6 +99,12 @@ impl Connection {
         self.link.states()
     }
 
+    /// Whether new leases are on another connection, since this one was replaced. It goes on working;
+    /// who holds a lease for long and can take a new one spares it the reconnect.
+    pub fn is_replaced(&self) -> bool {
+        self.link.is_retired()
+    }
+
     /// The time that one request may take (`nats.request_timeout`).
     pub fn request_timeout(&self) -> Duration {
         self.link.request_timeout
@@ -88,12 +112,15 @@ impl Connection {
 }
 
 impl Clone for Connection {
+    #[track_caller]
     fn clone(&self) -> Self {
-        Self::new(
-            Arc::clone(&self.link),
-            Arc::clone(&self.slot),
-            self.token.clone(),
-        )
+        self.clone_at(Location::caller())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.link.meter().leave(self.key);
     }
 }
 

@@ -2,14 +2,18 @@
 //! there is no owner any more. Never the client itself, which would keep itself alive.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::info_span;
 
 use super::client::Link;
+use crate::monitor::{Activity, Meter};
 
 /// News of a client.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Signal {
     /// What is true now: connects so far, whether it is up, attempts since it was.
     Observed {
@@ -19,6 +23,16 @@ pub(crate) enum Signal {
     },
     /// It gives up.
     Exhausted { attempts: u32 },
+    /// The server refuses the credentials, and will go on to.
+    Refused,
+    /// The server is about to shut down.
+    LameDuck,
+    /// The client dropped a message of this subscription.
+    SlowConsumer(u64),
+    /// The server reports an error.
+    ServerError(String),
+    /// Nothing comes in any more.
+    Stalled,
     /// Its connection task has ended.
     Ended,
 }
@@ -27,28 +41,38 @@ pub(crate) enum Signal {
 pub(crate) type Report = Arc<dyn Fn(Signal) + Send + Sync>;
 
 pub(crate) struct Feed {
-    profile: Arc<str>,
+    meter: Arc<Meter>,
     report: Report,
     link: OnceLock<Weak<Link>>,
     attempts: AtomicU32,
+    outage: Mutex<Option<Activity>>,
+    lame_duck: Notify,
+    moving: Notify,
     stop: CancellationToken,
     ended: CancellationToken,
 }
 
 impl Feed {
-    pub(crate) fn new(profile: Arc<str>, report: Report) -> Self {
+    pub(crate) fn new(meter: Arc<Meter>, report: Report) -> Self {
         Self {
-            profile,
+            meter,
             report,
             link: OnceLock::new(),
             attempts: AtomicU32::new(0),
+            outage: Mutex::new(None),
+            lame_duck: Notify::new(),
+            moving: Notify::new(),
             stop: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
     }
 
     pub(crate) fn profile(&self) -> &str {
-        &self.profile
+        self.meter.profile()
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(super) fn attach(&self, link: &Arc<Link>) {
@@ -72,6 +96,7 @@ impl Feed {
     /// An attempt to reconnect starts, the n-th since the loss.
     pub(crate) fn attempting(&self, attempts: u32) {
         self.attempts.store(attempts, Ordering::Relaxed);
+        self.moving.notify_one();
         self.observe();
     }
 
@@ -79,6 +104,7 @@ impl Feed {
     pub(crate) fn observe(&self) {
         if let Some(link) = self.link() {
             let up = link.is_up();
+            self.trace(&link, up);
             (self.report)(Signal::Observed {
                 connects: link.connects(),
                 up,
@@ -87,12 +113,29 @@ impl Feed {
         }
     }
 
-    pub(crate) fn exhausted(&self, attempts: u32) {
-        (self.report)(Signal::Exhausted { attempts });
+    /// Tells what is not only about the state.
+    pub(crate) fn tell(&self, signal: Signal) {
+        match signal {
+            Signal::LameDuck => self.lame_duck.notify_one(),
+            Signal::Exhausted { .. } => self.outage_ends("gave up"),
+            Signal::Refused => self.outage_ends("refused"),
+            _ => {}
+        }
+        (self.report)(signal);
+    }
+
+    pub(super) async fn until_lame_duck(&self) {
+        self.lame_duck.notified().await;
+    }
+
+    /// Waits until the client begins to reconnect, or has begun since the last wait.
+    pub(super) async fn until_moving(&self) {
+        self.moving.notified().await;
     }
 
     /// The connection task is over.
     pub(crate) fn end(&self) {
+        self.outage_ends("closed");
         self.ended.cancel();
         (self.report)(Signal::Ended);
     }
@@ -112,6 +155,33 @@ impl Feed {
 
     pub(crate) async fn stopped(&self) {
         self.stop.cancelled().await;
+    }
+
+    /// Spans the time from a loss to the connection after it.
+    fn trace(&self, link: &Link, up: bool) {
+        if up {
+            return self.outage_ends("ok");
+        }
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        if outage.is_none() {
+            *outage = Some(Activity::start(info_span!(
+                "reconnect",
+                profile = self.meter.profile(),
+                lane = self.meter.lane(),
+                epoch = link.state().epoch,
+                outcome = Empty,
+                duration = Empty,
+            )));
+        }
+    }
+
+    fn outage_ends(&self, outcome: &'static str) {
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let activity = outage.take();
+        drop(outage);
+        if let Some(activity) = activity {
+            activity.end(outcome);
+        }
     }
 
     fn link(&self) -> Option<Arc<Link>> {

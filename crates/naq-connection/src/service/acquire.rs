@@ -1,14 +1,16 @@
 //! How a lease is asked for: profile, lane, time limit.
 
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::handle::{ConnectionService, DEFAULT_PROFILE};
-use super::lane::Lane;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use crate::lane::Lane;
 use crate::lease::Connection;
+use crate::monitor::Place;
 
 /// A lease about to be taken; await it. See [`ConnectionService::acquire`].
 #[derive(Debug, Clone)]
@@ -18,6 +20,7 @@ pub struct Acquire {
     profile: Option<String>,
     lane: Lane,
     limit: Option<Duration>,
+    place: Place,
 }
 
 impl ConnectionService {
@@ -41,17 +44,25 @@ impl ConnectionService {
     /// # Errors
     /// As [`connection`](Self::connection); `UnknownProfile`; `Deadline` when the time was over
     /// before there was a connection, which a later attempt may find.
+    #[track_caller]
     pub fn acquire(&self) -> Acquire {
         Acquire {
             service: self.clone(),
             profile: None,
             lane: Lane::default(),
             limit: None,
+            place: Location::caller(),
         }
     }
 }
 
 impl Acquire {
+    /// Where in the caller's source, if that is not where `acquire` was called.
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
     /// The profile; [`DEFAULT_PROFILE`] if none is named.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
@@ -72,7 +83,7 @@ impl Acquire {
 
     async fn lease(self) -> Result<Connection, ConnectionError> {
         let profile = self.profile.as_deref().unwrap_or(DEFAULT_PROFILE);
-        let lease = self.service.lease_of(profile, self.lane);
+        let lease = self.service.lease_of(profile, self.lane, self.place);
         let Some(limit) = self.limit else {
             return lease.await;
         };

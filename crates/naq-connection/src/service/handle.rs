@@ -2,20 +2,28 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use naq_config::settings::NatsSettings;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::builder::ConnectionServiceBuilder;
-use super::lane::Lane;
+use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
+use super::profiles::{Lanes, Profiles};
+use super::reload::Reloads;
 use super::shutdown::ShutdownReport;
-use crate::dial::Plan;
+use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::events::{Announcer, Events};
+use crate::exclusive::Janitor;
+use crate::lane::Lane;
 use crate::lease::{Connection, Gauge};
-use crate::slot::Slot;
+use crate::limiter::{ConnectionLimiter, Limiters};
+use crate::monitor::{ConnectionMonitor, Place};
+use crate::slot::{Context, Slot};
 use crate::state::State;
 
 /// The profile that [`ConnectionService::connection`] uses.
@@ -32,35 +40,16 @@ pub struct ConnectionService {
 }
 
 pub(super) struct Inner {
-    pub(super) profiles: HashMap<String, Lanes>,
-    /// Apart from the map: the way to it is the hot one.
-    default: Option<Arc<Slot>>,
+    pub(super) profiles: ArcSwap<Profiles>,
+    pub(super) reloads: Reloads,
     pub(super) leases: Arc<Gauge>,
+    pub(super) monitor: ConnectionMonitor,
+    pub(super) janitor: Arc<Janitor>,
+    limiters: Limiters,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
+    pub(super) events: Announcer,
     pub(super) report: OnceCell<ShutdownReport>,
-}
-
-/// The connections of a profile.
-pub(super) struct Lanes {
-    control: Arc<Slot>,
-    bulk: Arc<Slot>,
-}
-
-impl Lanes {
-    fn get(&self, lane: Lane) -> &Arc<Slot> {
-        match lane {
-            Lane::Control => &self.control,
-            Lane::Bulk => &self.bulk,
-        }
-    }
-}
-
-impl Inner {
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        let lanes = self.profiles.values();
-        lanes.flat_map(|lanes| [&lanes.control, &lanes.bulk])
-    }
 }
 
 impl ConnectionService {
@@ -70,7 +59,12 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        Self::with_plans([(DEFAULT_PROFILE.to_owned(), Plan::new(settings))])
+        Self::of_profile(DEFAULT_PROFILE, settings)
+    }
+
+    pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
+        let plans = [(profile.to_owned(), Plan::new(settings))];
+        Self::with_plans(plans, HashMap::new(), DEFAULT_MAX_EXCLUSIVE)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -80,27 +74,25 @@ impl ConnectionService {
 
     pub(super) fn with_plans(
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
+        providers: HashMap<String, Provider>,
+        max_exclusive: usize,
     ) -> Self {
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let profiles: HashMap<_, _> = plans
-            .into_iter()
-            .map(|(profile, plan)| {
-                let slot = |plan| Slot::new(&profile, plan, tasks.clone(), stop.clone());
-                let lanes = Lanes {
-                    bulk: slot(plan.as_ref().map(Plan::bulk).map_err(Clone::clone)),
-                    control: slot(plan),
-                };
-                (profile, lanes)
-            })
-            .collect();
-        let default = profiles.get(DEFAULT_PROFILE);
+        let (context, monitor) = (Context::default(), ConnectionMonitor::new());
+        let profiles = plans.into_iter().map(|(profile, plan)| {
+            let lanes = Lanes::new(&profile, plan, &monitor, &context);
+            (profile, lanes)
+        });
         Self {
             inner: Arc::new(Inner {
-                default: default.map(|lanes| Arc::clone(&lanes.control)),
-                profiles,
+                profiles: ArcSwap::from_pointee(Profiles::new(profiles.collect())),
+                reloads: Reloads::new(providers),
                 leases: Arc::default(),
-                tasks,
-                stop,
+                monitor,
+                janitor: Arc::new(Janitor::new(max_exclusive, context.tasks.clone())),
+                limiters: Limiters::default(),
+                tasks: context.tasks,
+                stop: context.stop,
+                events: context.events,
                 report: OnceCell::new(),
             }),
         }
@@ -118,10 +110,13 @@ impl ConnectionService {
     /// `Connect`, `ConnectTimedOut`: no server answered in `connection_timeout`; retrying may help.
     /// `AuthFailed`, `Tls`, `InvalidSettings`: retrying does not help. `ReconnectsExhausted`: an
     /// earlier client was given up and one more attempt has failed. `ShuttingDown`, `NoRuntime`.
-    pub async fn connection(&self) -> Result<Connection, ConnectionError> {
-        match &self.inner.default {
-            Some(slot) => self.lease(slot).await,
-            None => Err(unknown(DEFAULT_PROFILE)),
+    #[track_caller]
+    pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        let place = Location::caller();
+        async move {
+            let slot = self.inner.profiles.load().default_slot();
+            let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
+            self.take(&slot, place).await
         }
     }
 
@@ -129,8 +124,12 @@ impl ConnectionService {
     ///
     /// # Errors
     /// As [`connection`](Self::connection); `UnknownProfile`.
-    pub async fn connection_for(&self, profile: &str) -> Result<Connection, ConnectionError> {
-        self.lease_of(profile, Lane::Control).await
+    #[track_caller]
+    pub fn connection_for(
+        &self,
+        profile: &str,
+    ) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        self.lease_of(profile, Lane::Control, Location::caller())
     }
 
     /// What the shared connection of `profile` is doing; does not dial.
@@ -149,6 +148,28 @@ impl ConnectionService {
         Ok(self.slot(profile, lane)?.state())
     }
 
+    /// The limiter of `key`: all who ask this service for the same key share its
+    /// [`DEFAULT_LIMIT`](crate::DEFAULT_LIMIT) places.
+    #[must_use]
+    pub fn limiter(&self, key: &str) -> ConnectionLimiter {
+        self.inner.limiters.get(key)
+    }
+
+    /// Follows the state of the shared connection of `profile`: of whichever is in place, so that
+    /// it goes on when the connection is replaced. Does not dial. Changes in quick succession may be
+    /// seen as one; the epoch shows connects that were not seen.
+    ///
+    /// # Errors
+    /// `UnknownProfile`.
+    pub fn watch_state(&self, profile: &str) -> Result<watch::Receiver<State>, ConnectionError> {
+        Ok(self.slot(profile, Lane::Control)?.watch())
+    }
+
+    /// What happens to the connections of the service from now on. Several may listen.
+    pub fn events(&self) -> Events {
+        self.inner.events.listen()
+    }
+
     /// Leases that are out now, subscriptions included.
     pub fn leases(&self) -> usize {
         self.inner.leases.count()
@@ -158,29 +179,20 @@ impl ConnectionService {
         &self,
         profile: &str,
         lane: Lane,
+        place: Place,
     ) -> Result<Connection, ConnectionError> {
-        self.lease(self.slot(profile, lane)?).await
+        self.take(&self.slot(profile, lane)?, place).await
     }
 
-    fn slot(&self, profile: &str, lane: Lane) -> Result<&Arc<Slot>, ConnectionError> {
-        let lanes = self.inner.profiles.get(profile);
+    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Arc<Slot>, ConnectionError> {
+        let profiles = self.inner.profiles.load();
+        let lanes = profiles.lanes.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
-        Ok(lanes.get(lane))
-    }
-
-    async fn lease(&self, slot: &Arc<Slot>) -> Result<Connection, ConnectionError> {
-        let link = slot.acquire().await?;
-        let token = self.inner.leases.enter().ok_or_else(|| {
-            ConnectionError::new(
-                ConnectionErrorKind::ShuttingDown,
-                "the service gives no new leases",
-            )
-        })?;
-        Ok(Connection::new(link, Arc::clone(slot), token))
+        Ok(Arc::clone(lanes.get(lane)))
     }
 }
 
-fn unknown(profile: &str) -> ConnectionError {
+pub(super) fn unknown(profile: &str) -> ConnectionError {
     ConnectionError::new(
         ConnectionErrorKind::UnknownProfile,
         format!("`{profile}` is not a profile of this service"),
@@ -196,7 +208,7 @@ impl Drop for Inner {
 impl fmt::Debug for ConnectionService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionService")
-            .field("profiles", &self.inner.profiles.keys())
+            .field("profiles", &self.inner.profiles.load().lanes.keys())
             .field("leases", &self.leases())
             .finish_non_exhaustive()
     }

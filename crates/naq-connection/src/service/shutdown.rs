@@ -13,13 +13,15 @@ use super::handle::ConnectionService;
 pub struct ShutdownReport {
     /// Leases that were still out when the connections were closed.
     pub leases_outstanding: usize,
-    /// Connections that were closed.
+    /// Connections that were closed, with exclusive ones and those that had been replaced and still
+    /// had leases.
     pub connections_closed: usize,
     /// Connections whose task was still there at the deadline (a link that stalls). They don't
     /// reconnect any more.
     pub connections_left: usize,
     /// Messages that were published through leases and never confirmed: they may be lost. An upper
-    /// bound, counted from the last confirmed flush.
+    /// bound, counted from the last confirmed flush. Those of exclusive connections that were dropped
+    /// earlier are included.
     pub unconfirmed: u64,
 }
 
@@ -27,6 +29,16 @@ impl ShutdownReport {
     /// Whether the server has confirmed everything.
     pub fn flushed(&self) -> bool {
         self.unconfirmed == 0
+    }
+
+    /// Of two services together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            leases_outstanding: self.leases_outstanding + other.leases_outstanding,
+            connections_closed: self.connections_closed + other.connections_closed,
+            connections_left: self.connections_left + other.connections_left,
+            unconfirmed: self.unconfirmed + other.unconfirmed,
+        }
     }
 }
 
@@ -49,16 +61,24 @@ impl ConnectionService {
     async fn close_all(&self, deadline: Duration) -> ShutdownReport {
         let (inner, start) = (&self.inner, Instant::now());
         let end = start + deadline;
-        inner.slots().for_each(|slot| slot.refuse());
+        // Before the stop, by which slots of removed profiles lose their last owner.
+        let mut slots = inner.reloads.removed();
+        slots.extend(inner.profiles.load().slots().cloned());
+        slots.iter().for_each(|slot| slot.refuse());
         inner.leases.close();
+        inner.janitor.refuse();
+        let (exclusive, forgotten) = (inner.janitor.slots(), inner.janitor.unconfirmed());
+        exclusive.iter().for_each(|slot| slot.refuse());
+        // Kept, so that those which the janitor ends meanwhile are counted too.
+        let mut links: Vec<_> = exclusive.iter().flat_map(|slot| slot.links()).collect();
         inner.stop.cancel();
         let patience = start + deadline.mul_f64(0.75);
         let _all_back = timeout_at(patience, inner.leases.until_zero()).await;
         let leases_outstanding = inner.leases.count();
 
-        let links: Vec<_> = inner.slots().filter_map(|s| s.current()).collect();
+        links.extend(slots.iter().flat_map(|slot| slot.links()));
         let closings = join_all(links.iter().map(|link| link.close(end))).await;
-        inner.slots().for_each(|slot| slot.close());
+        slots.iter().chain(&exclusive).for_each(|slot| slot.close());
         inner.tasks.close();
         let _joined = timeout_at(end, inner.tasks.wait()).await;
 
@@ -67,7 +87,7 @@ impl ConnectionService {
             leases_outstanding,
             connections_closed: closed,
             connections_left: closings.len() - closed,
-            unconfirmed: closings.iter().map(|closing| closing.unconfirmed).sum(),
+            unconfirmed: forgotten + closings.iter().map(|c| c.unconfirmed).sum::<u64>(),
         };
         let took = start.elapsed();
         tracing::info!(?report, ?took, "connections shut down");

@@ -4,26 +4,56 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod attributes;
+mod auth;
 mod breaker;
+mod budget;
 mod checker;
 mod cold_start;
+mod doctor;
+mod due;
+mod events;
+mod exclusive;
+mod failover;
 mod failure;
 mod flush;
 mod health;
+mod kv;
+mod lame_duck;
 mod lanes;
+mod leaks;
 mod leases;
 mod limiter;
+mod load;
 mod loss;
+mod matrix;
+mod memory;
+mod metrics;
+mod models;
+mod provider;
+mod proxy;
 mod publish;
 mod records;
+mod reload;
+mod requests;
 mod retry;
+mod rotate;
+mod scopes;
 mod server;
 mod shutdown;
+mod sockets;
+mod stall;
+mod storm;
+mod streams;
+mod sync;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 
 use naq_config::settings::NatsSettings;
 use naq_connection::ConnectionService;
+use naq_testing::FaultProxy;
 use tokio::time::{Instant, sleep};
 
 use server::TestServer;
@@ -49,6 +79,14 @@ async fn setup() -> (TestServer, ConnectionService) {
     let server = TestServer::start().await;
     let service = ConnectionService::new(settings(&server.url()));
     (server, service)
+}
+
+/// As `setup`, with a network between them that fails on command.
+async fn behind_a_proxy() -> (TestServer, ConnectionService, FaultProxy) {
+    let server = TestServer::start().await;
+    let proxy = FaultProxy::to(&server.url());
+    let service = ConnectionService::new(settings(&proxy.url()));
+    (server, service, proxy)
 }
 
 const SOON: Duration = Duration::from_secs(5);

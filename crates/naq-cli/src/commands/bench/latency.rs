@@ -64,7 +64,7 @@ pub(super) async fn row(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
         let queue = format!("latency-{round}");
         let measured = [
             raw(stage, &queue, count).await?,
-            naq(stage, &queue, count).await?,
+            Box::pin(naq(stage, &queue, count)).await?,
         ];
         for (side, measured) in [&mut theirs, &mut ours].into_iter().zip(measured) {
             for (samples, percentile) in side.iter_mut().zip(PERCENTILES) {
@@ -125,7 +125,7 @@ async fn naq(stage: &Stage, queue: &str, count: u64) -> Result<Latencies, CliErr
         }
         Ok(())
     };
-    let done = within(count, all).await;
+    let done = Box::pin(within(count, all)).await;
     worker.stop(GRACE).await;
     receiver.shutdown().await;
     done.map(|()| latencies)

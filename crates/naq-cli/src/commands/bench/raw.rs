@@ -23,31 +23,29 @@ pub(super) const FETCH: usize = 500;
 #[derive(Debug)]
 pub(super) struct Raw {
     conn: Connection,
+    context: Context,
     prefix: String,
     replicas: usize,
 }
 
 impl Raw {
     pub(super) async fn on(stage: &Stage) -> Result<Self, CliError> {
-        Ok(Self {
-            conn: lease(&stage.raw).await?,
-            prefix: stage.raw_prefix(),
-            replicas: usize::from(stage.replicas()),
-        })
+        Ok(Self::over(lease(&stage.raw).await?, stage))
     }
 
     /// As [`Self::on`], over another connection.
     pub(super) async fn apart(stage: &Stage) -> Result<Self, CliError> {
         let jobs = stage.another_raw().await?;
-        Ok(Self {
-            conn: lease(&jobs).await?,
-            prefix: stage.raw_prefix(),
-            replicas: usize::from(stage.replicas()),
-        })
+        Ok(Self::over(lease(&jobs).await?, stage))
     }
 
-    fn context(&self) -> &Context {
-        self.conn.jetstream()
+    fn over(conn: Connection, stage: &Stage) -> Self {
+        Self {
+            context: async_nats::jetstream::new(conn.client().clone()),
+            conn,
+            prefix: stage.raw_prefix(),
+            replicas: usize::from(stage.replicas()),
+        }
     }
 
     /// Subject and headers of a message: an id of its own, for the server's duplicate check.
@@ -62,7 +60,7 @@ impl Raw {
     pub(super) async fn publish(&self, queue: &str, note: &Note) -> Result<(), CliError> {
         let (subject, headers) = self.message(queue);
         let body = note.bytes().into();
-        let sent = self.context().publish_with_headers(subject, headers, body);
+        let sent = self.context.publish_with_headers(subject, headers, body);
         let sent = sent.await.map_err(|e| broken("publish", &e))?;
         sent.await.map(drop).map_err(|e| broken("publish", &e))
     }
@@ -78,7 +76,7 @@ impl Raw {
             }
             let (subject, headers) = self.message(queue);
             let body = Note::new(0).bytes().into();
-            let sent = self.context().publish_with_headers(subject, headers, body);
+            let sent = self.context.publish_with_headers(subject, headers, body);
             waiting.push_back(sent.await.map_err(|e| broken("publish", &e))?);
         }
         for sent in waiting {
@@ -90,7 +88,7 @@ impl Raw {
     /// A durable consumer of `queue`, as NAQ makes it.
     pub(super) async fn consumer(&self, queue: &str) -> Result<PullConsumer, CliError> {
         let stream = format!("{}_jobs", self.prefix);
-        let stream = self.context().get_stream(stream).await;
+        let stream = self.context.get_stream(stream).await;
         let stream = stream.map_err(|e| broken("find the stream", &e))?;
         let config = pull::Config {
             durable_name: Some(format!("raw-{queue}")),
@@ -156,7 +154,7 @@ impl Raw {
         });
         let body = record.to_string().into();
         let subject = format!("{}.result.{id}", self.prefix);
-        let sent = self.context().publish_with_headers(subject, fields, body);
+        let sent = self.context.publish_with_headers(subject, fields, body);
         confirmed(sent.await.map_err(|e| broken("publish", &e))?).await?;
         let Some(reply) = message.reply.clone() else {
             return Ok(());

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
-use super::args::Plan;
+use super::args::{Plan, RowName};
 use super::drain::drain;
 use super::row::Row;
 use super::samples::Samples;
@@ -145,7 +146,21 @@ impl Report {
                 row.rule
             );
         }
-        page.push_str("\n## What bounds each row\n\n");
+        self.bounds(&mut page);
+        page
+    }
+
+    fn bounds(&self, page: &mut String) {
+        let is_there = |name: &RowName| self.rows.iter().any(|row| row.name == name.as_str());
+        let all = RowName::value_variants().iter();
+        let missing: Vec<_> = all
+            .filter(|name| !is_there(name))
+            .map(|name| name.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let _ = writeln!(page, "\nLeft out of this run: {}.", missing.join(", "));
+        }
+        page.push_str("\n## What bounds each row\n\nBy the messages of each side; the drain was profiled.\n\n");
         for row in &self.rows {
             let _ = writeln!(page, "* `{}`: {}", row.name, bound(row.name));
             if !row.detail.is_empty() {
@@ -157,7 +172,6 @@ impl Report {
                 let _ = writeln!(page, "  Measured besides: {}.", figures.join(", "));
             }
         }
-        page
     }
 }
 
@@ -190,7 +204,7 @@ fn latency(row: &Row) -> Chart<'_> {
     }
 }
 
-/// What the row cannot be faster than, as found with a profiler and by counting messages.
+/// What the row cannot be faster than.
 fn bound(row: &str) -> &'static str {
     match row {
         "enqueue_one" => {

@@ -182,10 +182,11 @@ async fn host(context: &Context, args: &Args) -> Result<(Host, Settings), CliErr
 }
 
 async fn remove_streams(jobs: &Jobs, prefix: &str) -> Result<(), CliError> {
-    let conn = lease(jobs).await?;
+    let client = lease(jobs).await?.client().clone();
+    let context = async_nats::jetstream::new(client);
     for stream in ["jobs", "results", "failed_jobs", "workers"] {
         let name = format!("{prefix}_{stream}");
-        let done = conn.jetstream().delete_stream(&name).await;
+        let done = context.delete_stream(&name).await;
         done.map_err(|error| broken(&format!("remove the stream {name}"), &error))?;
     }
     Ok(())
