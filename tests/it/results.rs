@@ -10,7 +10,7 @@ use naq_jobs::{
 use naq_testing::{eventually, eventually_eq};
 use serde_json::{Value, json};
 
-use crate::setup::{Bed, ECHO, LONG, echo, job_id};
+use crate::setup::{Bed, ECHO, LONG, Ledger, echo, job_id};
 
 /// Returns a text of so many bytes.
 const BLOW: Kind<usize, String> = Kind::new("blow");
@@ -304,4 +304,65 @@ async fn a_list_of_large_outcomes_is_complete() {
     }
     assert_eq!(listed, COUNT);
     worker.stop(LONG).await;
+}
+
+#[tokio::test]
+async fn a_job_that_keeps_no_result_leaves_nothing_behind() {
+    const COUNT: u32 = 500;
+    let bed = Bed::new().await;
+    let quiet = Kind::<u32, u32>::new("quiet").discard_result();
+    let ledger = Ledger::default();
+    let noted = ledger.clone();
+    let worker = bed.jobs.worker().concurrency(50);
+    let worker = worker.handle(quiet, move |context: JobContext, n: u32| {
+        noted.note(&context);
+        async move { Ok::<_, JobError>(n) }
+    });
+    let worker = worker.start().await.unwrap();
+    let jobs = (0..COUNT).map(|n| quiet.job(&n).unwrap());
+    let handles = bed.jobs.enqueue_many(jobs).await;
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    let report = worker.stop(LONG).await;
+    assert_eq!(report.completed, u64::from(COUNT));
+    assert_eq!(bed.server.jsz().await.messages("naq_results"), 0);
+    for handle in handles {
+        assert_eq!(ledger.attempts(handle.unwrap().id().as_str()), [1]);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_keeps_no_result_is_recorded_and_buried_if_it_fails() {
+    let bed = Bed::new().await;
+    let quiet = Kind::<(), ()>::new("quiet").discard_result();
+    let worker = bed.jobs.worker();
+    let worker = worker.handle(quiet, async |_: JobContext, ()| {
+        Err::<(), _>(JobError::message("no mail"))
+    });
+    let worker = worker.start().await.unwrap();
+    let job = bed.jobs.enqueue(quiet.job(&()).unwrap()).await.unwrap();
+    let outcome = job.outcome(LONG).await.unwrap();
+    assert_eq!(outcome.status, Status::Failed);
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    assert_eq!(bed.server.jsz().await.messages("naq_failed_jobs"), 1);
+    worker.stop(LONG).await;
+}
+
+/// The wire alone asks for it, too.
+#[tokio::test]
+async fn a_foreign_job_with_keep_result_false_leaves_no_outcome() {
+    let bed = Bed::new().await;
+    let body = r#"{"v":1,"kind":"echo","payload":7,"keep_result":false}"#;
+    bed.publish("naq_default_queue", "foreign-1", body).await;
+    let worker = worker(&bed).await;
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    assert_eq!(worker.stop(LONG).await.completed, 1);
+    assert_eq!(
+        bed.jobs
+            .results()
+            .find(&job_id("foreign-1"))
+            .await
+            .unwrap()
+            .map(|o| o.id),
+        None
+    );
 }

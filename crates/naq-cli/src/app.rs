@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completion, config, connection, dead, demo, dev, enqueue, result, worker};
+use crate::commands::{
+    bench, completion, config, connection, dead, demo, dev, enqueue, result, worker,
+};
 use crate::context::{Context, Globals};
 use crate::error::CliError;
 use crate::exit_code;
@@ -38,6 +40,7 @@ enum Command {
     Dead(dead::Args),
     Config(config::Args),
     Connection(connection::Args),
+    Bench(bench::Args),
     Completion(completion::Args),
 }
 
@@ -87,6 +90,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
+        Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Connection(args) => Box::pin(connection::run(context, args)).await,
         Command::Completion(args) => completion::run::<App>(context, args),

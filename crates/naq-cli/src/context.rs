@@ -1,5 +1,6 @@
 //! What every command gets: the global flags, the output, and the way to the server.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -40,6 +41,24 @@ pub(crate) struct Globals {
     /// When to use colours (also: NO_COLOR)
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
+}
+
+impl Globals {
+    /// The flags that say which configuration counts, for another process of this program.
+    pub(crate) fn again(&self) -> Vec<OsString> {
+        let mut flags = Vec::new();
+        let mut add = |flag: &str, value: OsString| flags.extend([OsString::from(flag), value]);
+        if let Some(file) = &self.config {
+            add("--config", file.into());
+        }
+        if let Some(profile) = &self.profile {
+            add("--profile", profile.into());
+        }
+        if let Some(url) = &self.nats_url {
+            add("--nats-url", url.into());
+        }
+        flags
+    }
 }
 
 /// What every command gets.

@@ -1,5 +1,6 @@
 //! One command per module.
 
+pub(crate) mod bench;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod connection;

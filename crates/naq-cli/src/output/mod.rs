@@ -5,7 +5,7 @@ mod paint;
 mod screen;
 mod table;
 
-pub(crate) use numbers::{grouped, latency};
+pub(crate) use numbers::{figure, grouped, latency};
 pub(crate) use paint::{ColorChoice, Style};
 pub(crate) use screen::Output;
 pub(crate) use table::Table;

@@ -26,6 +26,20 @@ pub(crate) fn latency(time: Duration) -> String {
     }
 }
 
+/// A figure with about three digits that count: `0.142`, `37.5`, `121,400`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a conversion that saturates; figures are no larger than counts"
+)]
+pub(crate) fn figure(number: f64) -> String {
+    match number {
+        ..10.0 => format!("{number:.3}"),
+        ..1000.0 => format!("{number:.1}"),
+        _ => grouped(number.round() as u64),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

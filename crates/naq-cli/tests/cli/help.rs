@@ -9,6 +9,7 @@ fn every_command_has_help() {
     let dir = tempdir().unwrap();
     for command in [
         "",
+        "bench",
         "demo",
         "dev",
         "worker",

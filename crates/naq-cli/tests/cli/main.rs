@@ -5,6 +5,7 @@
     reason = "also what the tests are built on may panic"
 )]
 
+mod bench;
 mod command;
 mod config;
 mod connection;

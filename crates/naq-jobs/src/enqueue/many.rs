@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_nats::Message;
+use futures::FutureExt;
 use naq_connection::{Connection, Phase, State, Subscription, read_acknowledgement};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -27,6 +28,7 @@ pub(crate) async fn enqueue_many<R>(
         link,
         answers: Vec::new(),
         out: BTreeMap::new(),
+        bytes: 0,
         pipe: None,
     };
     for job in jobs {
@@ -41,6 +43,8 @@ struct Batch<'a> {
     answers: Vec<Option<Answer>>,
     /// Sent, not confirmed.
     out: BTreeMap<usize, Prepared>,
+    /// Bytes of their bodies.
+    bytes: usize,
     pipe: Option<Pipe>,
 }
 
@@ -69,8 +73,7 @@ impl Batch<'_> {
     }
 
     fn is_full(&self) -> bool {
-        let bytes: usize = self.out.values().map(|job| job.body.len()).sum();
-        self.out.len() >= WINDOW.0 || bytes >= WINDOW.1
+        self.out.len() >= WINDOW.0 || self.bytes >= WINDOW.1
     }
 
     async fn send(&mut self, index: usize, job: Prepared) {
@@ -87,6 +90,7 @@ impl Batch<'_> {
                 }
             },
         };
+        self.bytes += job.body.len();
         self.out.insert(index, job);
         if !sent {
             self.send_again().await;
@@ -105,6 +109,7 @@ impl Batch<'_> {
         let Some(job) = self.out.remove(&index) else {
             return;
         };
+        self.bytes -= job.body.len();
         let answer = match read_acknowledgement(&reply) {
             Ok(_) => Ok(job.id),
             // One at a time knows better what to do.
@@ -117,6 +122,7 @@ impl Batch<'_> {
     /// The connection was lost: whatever is not confirmed is sent again, with the message ids that it had.
     async fn send_again(&mut self) {
         self.pipe = None;
+        self.bytes = 0;
         for (index, job) in std::mem::take(&mut self.out) {
             self.answers[index] = Some(deliver(self.link, job).await);
         }
@@ -150,7 +156,7 @@ impl Pipe {
 
     async fn send(&self, index: usize, job: &Prepared) -> bool {
         let reply = format!("{}.{index}", self.inbox);
-        let (subject, headers) = (job.subject.clone(), job.headers.clone());
+        let (subject, headers) = (job.subject.clone(), job.headers());
         let sent = self
             .conn
             .publish_with_reply(subject, reply, headers, job.body.clone());
@@ -161,6 +167,12 @@ impl Pipe {
     async fn reply(&mut self, link: &Link) -> Option<(usize, Message)> {
         let deadline = Instant::now() + link.settings().nats.request_timeout;
         loop {
+            // Confirmations come in crowds; only for the first of one is there something to wait for.
+            if let Some(Some(reply)) = self.replies.next().now_or_never()
+                && let Some(index) = index_of(&reply)
+            {
+                return Some((index, reply));
+            }
             let waiting = async {
                 tokio::select! {
                     biased;
@@ -169,16 +181,16 @@ impl Pipe {
                 }
             };
             let reply = timeout_at(deadline, waiting).await.ok()??;
-            let index = reply
-                .subject
-                .rsplit('.')
-                .next()
-                .and_then(|n| n.parse().ok());
-            if let Some(index) = index {
+            if let Some(index) = index_of(&reply) {
                 return Some((index, reply));
             }
         }
     }
+}
+
+/// Whose confirmation it is.
+fn index_of(reply: &Message) -> Option<usize> {
+    reply.subject.rsplit('.').next()?.parse().ok()
 }
 
 /// Completes when the epoch is over.

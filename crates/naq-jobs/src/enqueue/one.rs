@@ -20,8 +20,22 @@ const RESERVE: usize = 3 * MAX_HEADER_TEXT;
 pub(super) struct Prepared {
     pub(super) id: JobId,
     pub(super) subject: String,
-    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// When it is due, and where it goes then.
+    due: Option<(String, String)>,
+}
+
+impl Prepared {
+    /// Made anew for each sending, which is cheaper than a copy.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", self.id.as_str());
+        if let Some((at, target)) = &self.due {
+            headers.insert("Nats-Schedule", format!("@at {at}"));
+            headers.insert("Nats-Schedule-Target", target.as_str());
+        }
+        headers
+    }
 }
 
 /// Enqueues `job` and says its id.
@@ -50,12 +64,10 @@ pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError
     };
     let body = encode(&job, now)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
-    let mut headers = HeaderMap::new();
-    headers.insert("Nats-Msg-Id", id.as_str());
     let target = link.names().job(&queue, &id);
     let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
-    let subject = match due {
-        None => target,
+    let (subject, due) = match due {
+        None => (target, None),
         Some(due) => {
             let at = rfc3339(due).ok_or_else(|| {
                 JobsError::new(
@@ -63,23 +75,21 @@ pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError
                     "schedule a job after the year 9999",
                 )
             })?;
-            headers.insert("Nats-Schedule", format!("@at {at}"));
-            headers.insert("Nats-Schedule-Target", target);
-            link.names().schedule(&queue, &id)
+            (link.names().schedule(&queue, &id), Some((at, target)))
         }
     };
     Ok(Prepared {
         id,
         subject,
-        headers,
         body: body.into(),
+        due,
     })
 }
 
 async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
     check_size(conn, job)?;
     match conn
-        .publish_acked(job.subject.clone(), job.headers.clone(), job.body.clone())
+        .publish_acked(job.subject.clone(), job.headers(), job.body.clone())
         .await
     {
         Ok(ack) => {

@@ -19,6 +19,7 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
+    pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
     returns: PhantomData<fn() -> R>,
 }
@@ -64,6 +65,7 @@ impl Job {
             retry: RetryPolicy::default(),
             timeout: None,
             result_ttl: None,
+            keeps_result: true,
             due: None,
             returns: PhantomData,
         })
@@ -81,6 +83,7 @@ impl<R> Job<R> {
             retry: self.retry,
             timeout: self.timeout,
             result_ttl: self.result_ttl,
+            keeps_result: self.keeps_result,
             due: self.due,
             returns: PhantomData,
         }
@@ -127,6 +130,18 @@ impl<R> Job<R> {
     #[must_use]
     pub fn result_ttl(mut self, ttl: Duration) -> Self {
         self.result_ttl = Some(ttl);
+        self
+    }
+
+    /// Records nothing when the job completes: the acknowledgement is all, and a job costs about half as much. For jobs
+    /// whose result nobody asks for and that may rarely run twice.
+    ///
+    /// A failure is recorded as ever, with its dead letter. Who waits for the outcome of such a job waits in vain if
+    /// it completes. Without a record nothing refuses a second run after a lost acknowledgement: the promise is "at
+    /// least once", no more.
+    #[must_use]
+    pub fn discard_result(mut self) -> Self {
+        self.keeps_result = false;
         self
     }
 

@@ -22,6 +22,7 @@ pub struct Kind<A, R> {
     pub(crate) name: &'static str,
     pub(crate) queue: Option<&'static str>,
     pub(crate) retries: u32,
+    keeps_result: bool,
     types: PhantomData<fn(A) -> R>,
 }
 
@@ -41,6 +42,7 @@ impl<A, R> Kind<A, R> {
             name,
             queue: None,
             retries: 0,
+            keeps_result: true,
             types: PhantomData,
         }
     }
@@ -57,6 +59,13 @@ impl<A, R> Kind<A, R> {
     #[must_use]
     pub const fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// Records nothing when a job of this kind completes; see [`Job::discard_result`].
+    #[must_use]
+    pub const fn discard_result(mut self) -> Self {
+        self.keeps_result = false;
         self
     }
 
@@ -78,6 +87,7 @@ impl<A, R> Kind<A, R> {
             self.retries,
             std::time::Duration::from_secs(1),
         ));
+        job.keeps_result = self.keeps_result;
         if let Some(queue) = self.queue {
             job = job.queue(queue)?;
         }

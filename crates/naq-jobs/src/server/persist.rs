@@ -41,7 +41,7 @@ where
         tracing::debug!(context, %error, "tried again");
         if error.kind() == JobsErrorKind::Unavailable {
             // Should that fail, the step fails again and says why.
-            drop(repair_streams(link).await);
+            drop(Box::pin(repair_streams(link)).await);
         }
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(PAUSE.1);

@@ -19,6 +19,7 @@ pub(crate) struct Envelope<'a> {
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
+    pub(crate) keeps_result: bool,
     pub(crate) enqueued_at: Option<SystemTime>,
 }
 
@@ -44,6 +45,8 @@ struct Wire<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result_ttl_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_result: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     enqueued_at_ms: Option<u64>,
 }
 
@@ -63,6 +66,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         retry: (job.retry.retries > 0).then(|| WireRetry::from(&job.retry)),
         timeout_ms: job.timeout.map(ms),
         result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
+        keep_result: (!job.keeps_result).then_some(false),
         enqueued_at_ms: now.duration_since(UNIX_EPOCH).ok().map(ms),
     })
 }
@@ -88,6 +92,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         retry: wire.retry.unwrap_or_default().into(),
         timeout: wire.timeout_ms.map(Duration::from_millis),
         result_ttl: wire.result_ttl_s.map(Duration::from_secs),
+        keeps_result: wire.keep_result.unwrap_or(true),
         enqueued_at: wire
             .enqueued_at_ms
             .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
@@ -109,7 +114,8 @@ mod tests {
                 Duration::from_secs(5),
             ]))
             .timeout(Duration::from_millis(1500))
-            .result_ttl(Duration::from_secs(60));
+            .result_ttl(Duration::from_secs(60))
+            .discard_result();
         let now = UNIX_EPOCH + Duration::from_millis(1_763_762_400_123);
         let body = encode(&job, now).unwrap();
         let back = decode(&body).unwrap();
@@ -121,6 +127,7 @@ mod tests {
         assert_eq!(back.retry, job.retry);
         assert_eq!(back.timeout, job.timeout);
         assert_eq!(back.result_ttl, job.result_ttl);
+        assert!(!back.keeps_result);
         assert_eq!(back.enqueued_at, Some(now));
     }
 
@@ -159,6 +166,8 @@ mod tests {
             match (decode(body), vector["expect"].as_object()) {
                 (Ok(envelope), Some(expect)) => {
                     assert_eq!(envelope.kind.as_str(), expect["kind"], "{name}");
+                    let keeps_result = expect.get("keep_result").is_none_or(|keep| keep == true);
+                    assert_eq!(envelope.keeps_result, keeps_result, "{name}");
                     let delays: Vec<u128> = (0..)
                         .map_while(|n| envelope.retry.next_delay(n))
                         .map(|d| d.as_millis())

@@ -81,7 +81,7 @@ pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
 pub(crate) fn passed_on(headers: Option<&HeaderMap>) -> HeaderMap {
     let mut kept = HeaderMap::new();
     for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
-        let text = name.to_string();
+        let text: &str = name.as_ref();
         if text.starts_with("Nats-") || text.starts_with("Naq-") {
             continue;
         }

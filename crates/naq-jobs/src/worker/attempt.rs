@@ -1,6 +1,7 @@
 //! One attempt: the handler's future under its limits, with panics caught.
 
 use std::panic::AssertUnwindSafe;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -50,19 +51,29 @@ async fn supervise(
         Ok(Err(failure)) => return AttemptEnd::Failed(failure),
         Err(panic) => return AttemptEnd::Failed(panicked(&*panic)),
     };
+    let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
+    // Most of what ends the attempt from outside has to be listened to only by a job that takes its time.
+    let is_over = limits.lost.is_cancelled() || limits.abort.is_cancelled();
+    if !is_over && let Poll::Ready(result) = futures::poll!(&mut work) {
+        return ended(result);
+    }
     tokio::select! {
         biased;
         () = limits.lost.cancelled() => AttemptEnd::LeaseLost,
         () = limits.abort.cancelled() => AttemptEnd::Interrupted,
-        result = AssertUnwindSafe(work).catch_unwind() => match result {
-            Ok(Ok(value)) => AttemptEnd::Done(value),
-            Ok(Err(failure)) => AttemptEnd::Failed(failure),
-            Err(panic) => AttemptEnd::Failed(panicked(&*panic)),
-        },
+        result = work => ended(result),
         () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobFailure::new(
             FailureReason::Timeout,
             format!("job timed out after {:?}", limits.timeout),
         )),
+    }
+}
+
+fn ended(result: std::thread::Result<Result<Box<RawValue>, JobFailure>>) -> AttemptEnd {
+    match result {
+        Ok(Ok(value)) => AttemptEnd::Done(value),
+        Ok(Err(failure)) => AttemptEnd::Failed(failure),
+        Err(panic) => AttemptEnd::Failed(panicked(&*panic)),
     }
 }
 

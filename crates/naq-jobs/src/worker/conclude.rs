@@ -18,11 +18,12 @@ const HAND_BACK: Duration = Duration::from_secs(2);
 /// Longest error text in an outcome, in bytes, and most causes.
 const MAX_ERROR: (usize, usize) = (16 * 1024, 32);
 
-/// When the job started here, and how long its outcome is kept.
+/// When the job started here, how long its outcome is kept, and whether it is kept if the job completes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span {
     pub(super) started_at_ms: u64,
     pub(super) ttl: Duration,
+    pub(super) keeps_result: bool,
 }
 
 impl Runner {
@@ -36,14 +37,15 @@ impl Runner {
     ) -> Result<Left, JobsError> {
         match verdict {
             Verdict::Complete(result) => self.complete(job, hold, result, span).await,
-            Verdict::Dead(failure) => self.give_up(job, hold, failure, span).await,
+            Verdict::Dead(failure) => Box::pin(self.give_up(job, hold, failure, span)).await,
             Verdict::RetryLater(_) if hold.has_lapsed() => Ok(Left::Abandoned),
             Verdict::RetryLater(delay) => {
                 let number = job.retries_done + 1;
-                self.settler(job, hold).schedule(number, delay).await?;
+                let settler = self.settler(job, hold);
+                Box::pin(settler.schedule(number, delay)).await?;
                 Ok(Left::Retried)
             }
-            Verdict::HandBack => self.hand_back(job, hold).await,
+            Verdict::HandBack => Box::pin(self.hand_back(job, hold)).await,
             Verdict::Nothing | Verdict::RetryHere(_) => Ok(Left::Abandoned),
         }
     }
@@ -65,7 +67,8 @@ impl Runner {
             Ok(Recorded::Other(_)) => Ok(Left::Elsewhere),
             Err(error) if error.kind() == JobsErrorKind::TooLarge => {
                 let limit = self.link.lease("record the outcome").await?.max_payload();
-                self.give_up(job, hold, too_large(size, limit), span).await
+                let failure = too_large(size, limit);
+                Box::pin(self.give_up(job, hold, failure, span)).await
             }
             Err(error) => Err(error),
         }

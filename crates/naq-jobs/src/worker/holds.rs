@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::JobContext;
 use super::delivery::Delivered;
 use super::lease::Lease;
 use crate::model::{JobId, QueueName};
@@ -25,6 +26,8 @@ pub(super) struct Holds {
     table: Arc<Mutex<Table>>,
     /// Rings when a lease time has changed.
     changed: Arc<Notify>,
+    /// Rings when another attempt runs, or one less.
+    stirred: Arc<Notify>,
 }
 
 type Key = (JobId, u64);
@@ -46,7 +49,8 @@ struct Held {
     reply: String,
     moved: Arc<Notify>,
     lost: CancellationToken,
-    running: Option<RunningJob>,
+    /// The attempt that runs, and since when, in milliseconds since 1970.
+    running: Option<(JobContext, u64)>,
 }
 
 /// One held lease; dropping it forgets it, however the job ended.
@@ -128,10 +132,16 @@ impl Holds {
             .lock()
             .held
             .values()
-            .filter_map(|held| held.running.clone())
+            .filter_map(|held| held.running.as_ref())
+            .map(|(context, since)| shown(context, *since))
             .collect();
         list.sort_by_key(|job| job.started_at_ms);
         list
+    }
+
+    /// Completes when [`Self::running`] may have changed since the last call.
+    pub(super) async fn stirred(&self) {
+        self.stirred.notified().await;
     }
 
     /// Says how long leases of `queue` are; those that are held follow at once.
@@ -230,14 +240,25 @@ impl Hold {
     }
 
     /// Shows the attempt in [`Holds::running`].
-    pub(super) fn runs(&self, job: RunningJob) {
-        self.with(|held| held.running = Some(job));
+    pub(super) fn runs(&self, context: JobContext, since_ms: u64) {
+        self.with(|held| held.running = Some((context, since_ms)));
+        self.holds.stirred.notify_one();
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Held) -> T) -> Option<T> {
         let mut table = self.holds.lock();
         let held = table.held.get_mut(&self.key);
         held.filter(|held| held.delivery == self.delivery).map(look)
+    }
+}
+
+fn shown(context: &JobContext, since_ms: u64) -> RunningJob {
+    RunningJob {
+        job_id: context.id().to_string(),
+        kind: context.kind().to_string(),
+        queue: context.queue().to_string(),
+        attempt: context.attempt(),
+        started_at_ms: since_ms,
     }
 }
 
@@ -251,6 +272,8 @@ impl Drop for Hold {
         {
             table.held.remove(&self.key);
         }
+        drop(table);
+        self.holds.stirred.notify_one();
     }
 }
 

@@ -4,12 +4,13 @@
 //!   pull_loop ──► delivery ──► runner ──► attempt ──► verdict ──► settle
 //!   (puller,       (message     (one job,  (handler,   (pure)      (outcome under the fence,
 //!    slots: pure)   read)        its hold)  limits)                 dead letter, retry, ack)
-//!                                  │
+//!                                  │                                     acks: many at a time)
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
 //! `docs/design/0001-first-job.md` has the failure table.
 
+mod acks;
 mod attempt;
 mod builder;
 mod command;

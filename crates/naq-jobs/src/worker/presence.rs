@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::holds::Holds;
@@ -11,7 +12,7 @@ use crate::server::{Link, purge, repair_streams};
 use crate::wire::{WorkerRecord, WorkerStatus};
 use crate::{JobsError, JobsErrorKind};
 
-/// How often a change is looked for; a busy worker writes at most this often.
+/// Time between two records; a busy worker writes at most this often.
 const CHANGE: Duration = Duration::from_millis(500);
 
 /// Keeps the record of one worker.
@@ -30,29 +31,36 @@ impl Presence {
     /// touches a job.
     pub(super) async fn keep(&self, stopping: &CancellationToken, gone: &CancellationToken) {
         let beat = self.link.settings().workers.heartbeat_interval;
-        let mut tick = tokio::time::interval(CHANGE.min(beat));
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut shown: Option<(WorkerRecord, tokio::time::Instant)> = None;
+        let mut shown: Option<(WorkerRecord, Instant)> = None;
         loop {
-            tokio::select! {
-                () = gone.cancelled() => break,
-                _ = tick.tick() => {}
-            }
             let now = self.record(stopping.is_cancelled());
             let is_old = shown
                 .as_ref()
                 .is_none_or(|(old, at)| *old != now || at.elapsed() >= beat);
             if !is_old {
+                let at = shown.as_ref().map_or_else(Instant::now, |(_, at)| *at);
+                let is_stopping = now.status == WorkerStatus::Stopping;
+                tokio::select! {
+                    () = gone.cancelled() => break,
+                    () = tokio::time::sleep_until(at + beat) => {}
+                    () = self.holds.stirred() => {}
+                    () = stopping.cancelled(), if !is_stopping => {}
+                }
                 continue;
             }
             match self.write(&now).await {
-                Ok(()) => shown = Some((now, tokio::time::Instant::now())),
+                Ok(()) => shown = Some((now, Instant::now())),
                 Err(error) => {
                     tracing::debug!(%error, "the worker could not show itself");
                     if error.kind() == JobsErrorKind::Unavailable {
                         drop(repair_streams(&self.link).await);
                     }
                 }
+            }
+            // Changes that come in quick succession are written as one.
+            tokio::select! {
+                () = gone.cancelled() => break,
+                () = tokio::time::sleep(CHANGE.min(beat)) => {}
             }
         }
         if let Err(error) = self.remove().await {

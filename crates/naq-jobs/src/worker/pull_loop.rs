@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
+use futures::FutureExt;
 use naq_connection::{Connection, Phase, Subscription};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -20,6 +21,9 @@ use crate::{JobsError, JobsErrorKind};
 
 /// Longest wait of the loop when nothing is to be expected.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// Messages that are taken before everything else is looked at again.
+const CROWD: usize = 64;
 
 /// Pulls from one queue.
 pub(super) struct PullLoop {
@@ -121,10 +125,6 @@ impl PullLoop {
         let slots = self.slots.clone();
         self.read_lease_time(&inbox.conn, puller).await;
         loop {
-            // Registered before looking at the slots, so that none that is freed meanwhile is missed.
-            let freed = slots.changed();
-            tokio::pin!(freed);
-            freed.as_mut().enable();
             self.ask(&inbox, puller).await;
             let now = Instant::now();
             let wake = puller.wake_at(now).unwrap_or(now + IDLE);
@@ -144,11 +144,14 @@ impl PullLoop {
                     }
                 }
                 message = inbox.replies.next() => match message {
-                    Some(message) => self.on_message(message, puller),
+                    Some(message) => {
+                        self.on_message(message, puller);
+                        self.take_what_is_there(&mut inbox, puller);
+                    }
                     None => return Over::Again,
                 },
                 Some(_) = inbox.control.next() => self.read_lease_time(&inbox.conn, puller).await,
-                () = &mut freed => {}
+                () = slots.changed(self.lane) => {}
                 () = tokio::time::sleep_until(wake) => {
                     let lost = puller.tick(Instant::now());
                     if lost != Lost::Nothing {
@@ -230,6 +233,16 @@ impl PullLoop {
         }
     }
 
+    /// Messages come in crowds, and to look at all else for each of them costs more than the message.
+    fn take_what_is_there(&mut self, inbox: &mut Inbox, puller: &mut Puller) {
+        for _ in 0..CROWD {
+            match inbox.replies.next().now_or_never() {
+                Some(Some(message)) => self.on_message(message, puller),
+                Some(None) | None => return,
+            }
+        }
+    }
+
     fn on_message(&mut self, message: Message, puller: &mut Puller) {
         let event = classify(&message);
         if event == Event::Missing {
@@ -255,10 +268,7 @@ impl PullLoop {
         }
         // Held from here on, not from when the task gets its turn: the next message may be the same job again.
         let hold = runner.holds.hold(&job);
-        drop(
-            self.jobs
-                .spawn(async move { runner.take(job, hold, slot).await }),
-        );
+        drop(self.jobs.spawn(runner.take(Box::new(job), hold, slot)));
     }
 
     /// Withdraws the requests and hands back what was already on its way.
@@ -282,7 +292,8 @@ impl PullLoop {
 
     fn give_back(&self, lost: Lost) {
         if let Lost::Credits(count @ 1..) = lost {
-            self.slots.freed(|slots| slots.returned(self.lane, count));
+            let lane = self.lane;
+            self.slots.freed(lane, |slots| slots.returned(lane, count));
         }
     }
 }

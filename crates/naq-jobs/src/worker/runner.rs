@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::acks::{Acks, Settled};
 use super::attempt::{self, Limits};
 use super::conclude::Span;
 use super::context::{Inner, JobContext};
@@ -15,14 +16,12 @@ use super::delivery::Delivered;
 use super::holds::{Hold, Holds};
 use super::registry::{Handle, Registry};
 use super::settle::Settler;
+use super::shared_slots::Slot;
 use super::tally::{Left, Tally};
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::JobsError;
-use crate::model::KindName;
 use crate::server::{Link, now_ms};
-use crate::wire::{
-    Envelope, FailureReason, JobFailure, RunningJob, Status, Undecodable, decode, passed_on,
-};
+use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 const SETTLE_MORE: Duration = Duration::from_secs(30);
@@ -39,8 +38,7 @@ pub(super) struct Runner {
     pub(super) holds: Holds,
     /// The hard limit of running handlers; the slots keep it from ever being waited for, a reconnect apart.
     pub(super) permits: Semaphore,
-    /// Acknowledgements that may be unanswered at the same time.
-    pub(super) answering: Semaphore,
+    pub(super) acks: Acks,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
     /// The worker ends what runs.
@@ -51,56 +49,59 @@ pub(super) struct Runner {
 impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
-    pub(super) async fn take(&self, mut job: Delivered, hold: Hold, slot: impl Sized) {
+    pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
         let started = Instant::now();
-        let left = match self.process(&mut job, &hold, slot).await {
-            Ok(left) => left,
+        let (left, is_recorded) = match self.process(&mut job, &hold).await {
+            Ok(ended) => ended,
             Err(error) => {
                 let id = &job.id;
                 tracing::warn!(%id, %error, "job not settled; the server will deliver it again");
-                Left::Abandoned
+                (Left::Abandoned, false)
             }
         };
-        self.tally.count(left);
         let (id, kind, took) = (
             &job.id,
             job.kind.as_deref().unwrap_or("?"),
             started.elapsed(),
         );
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        if !left.needs_ack() {
+            return self.tally.count(left);
+        }
+        let deadline = Instant::now() + job.ack_wait + SETTLE_MORE;
+        let settled = Settled {
+            hold,
+            left,
+            is_recorded,
+            deadline,
+        };
+        // The slot is given back after this: should the server not answer, the worker comes to rest.
+        self.acks.give(settled).await;
+        drop(slot);
     }
 
-    async fn process(
-        &self,
-        job: &mut Delivered,
-        hold: &Hold,
-        slot: impl Sized,
-    ) -> Result<Left, JobsError> {
-        let permit = tokio::select! {
-            biased;
-            () = hold.lost().cancelled() => return Ok(Left::Abandoned),
-            () = self.stopping.cancelled() => return self.hand_back(job, hold).await,
-            permit = self.permits.acquire() => permit,
+    /// How the job left, and whether that is written down somewhere.
+    async fn process(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
+        let _permit = match self.permits.try_acquire() {
+            Ok(permit) if !self.stopping.is_cancelled() => permit,
+            _ => tokio::select! {
+                biased;
+                () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
+                () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
+                permit = self.permits.acquire() => match permit {
+                    Ok(permit) => permit,
+                    Err(_closed) => return Ok((Left::Abandoned, false)),
+                },
+            },
         };
-        let left = match self.is_settled(job, hold).await? {
-            true => Left::Elsewhere,
-            false => self.run(job, hold).await?,
-        };
-        if !left.needs_ack() {
-            return Ok(left);
+        if job.may_be_settled() && Box::pin(self.is_settled(job, hold)).await? {
+            return Ok((Left::Elsewhere, true));
         }
-        // What counts is written, so the next job may start; but not without bound, should the server not answer.
-        let _answering = self.answering.acquire().await;
-        drop((permit, slot));
-        self.settler(job, hold).ack().await?;
-        Ok(left)
+        self.run(job, hold).await
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
     async fn is_settled(&self, job: &Delivered, hold: &Hold) -> Result<bool, JobsError> {
-        if !job.may_be_settled() {
-            return Ok(false);
-        }
         let settler = self.settler(job, hold);
         let Some(status) = settler.existing().await? else {
             return Ok(false);
@@ -114,7 +115,7 @@ impl Runner {
     }
 
     /// Decodes, runs, and writes down what came of it.
-    async fn run(&self, job: &mut Delivered, hold: &Hold) -> Result<Left, JobsError> {
+    async fn run(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
         let started_at_ms = now_ms();
         let body = job.message.payload.clone();
         let decoded = decode(&body);
@@ -125,16 +126,25 @@ impl Runner {
                 let handler = self.handler_of(job, &envelope)?;
                 Ok((envelope, handler))
             });
-        let (verdict, ttl) = match prepared {
-            Err(failure) => (Verdict::Dead(failure), None),
+        let mut span = Span {
+            started_at_ms,
+            ttl: self.link.settings().results.ttl,
+            keeps_result: true,
+        };
+        let verdict = match prepared {
+            Err(failure) => Verdict::Dead(failure),
             Ok((envelope, handler)) => {
-                let verdict = self.attempts(job, &envelope, &*handler, hold).await;
-                (verdict, envelope.result_ttl)
+                span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
+                span.keeps_result = envelope.keeps_result;
+                self.attempts(job, &envelope, &*handler, hold).await
             }
         };
-        let ttl = ttl.unwrap_or(self.link.settings().results.ttl);
-        self.conclude(job, hold, verdict, Span { started_at_ms, ttl })
-            .await
+        if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
+            return Ok((Left::Completed, false));
+        }
+        // Boxed: the ways of settling are large, and each job would carry them all from its start.
+        let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
+        Ok((left, true))
     }
 
     /// The handler, unless the job may not run.
@@ -187,8 +197,8 @@ impl Runner {
             abort: &self.abort,
         };
         loop {
-            hold.runs(running(job, &envelope.kind));
             let context = self.context(job, envelope);
+            hold.runs(context.clone(), now_ms());
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
@@ -245,16 +255,6 @@ impl Runner {
             worker: &self.worker,
             deadline,
         }
-    }
-}
-
-fn running(job: &Delivered, kind: &KindName) -> RunningJob {
-    RunningJob {
-        job_id: job.id.to_string(),
-        kind: kind.to_string(),
-        queue: job.queue.to_string(),
-        attempt: job.attempt(),
-        started_at_ms: now_ms(),
     }
 }
 

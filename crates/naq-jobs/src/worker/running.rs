@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::acks::Acks;
 use super::builder::Plan;
 use super::holds::Holds;
 use super::presence::{Presence, worker_id};
@@ -27,9 +28,6 @@ use super::tally::{StopReport, Tally};
 use crate::server::{ensure_consumer, now_ms};
 use crate::{JobsError, JobsErrorKind};
 
-/// Acknowledgements that may be unanswered at the same time.
-const ANSWERING: usize = 1024;
-
 /// Time that cancelled jobs get to be handed back.
 const HAND_BACK: Duration = Duration::from_secs(3);
 
@@ -39,7 +37,7 @@ pub struct RunningWorker {
     runner: Arc<Runner>,
     jobs: TaskTracker,
     loops: JoinSet<Result<(), JobsError>>,
-    /// Renewal and presence, which go on until all jobs are settled.
+    /// Renewal, acknowledgements and presence, which go on until all jobs are settled.
     keepers: JoinSet<()>,
     gone: CancellationToken,
 }
@@ -58,7 +56,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
         permits: Semaphore::new(usize::try_from(plan.concurrency).unwrap_or(1)),
-        answering: Semaphore::new(ANSWERING),
+        acks: Acks::new(),
         stopping: CancellationToken::new(),
         abort: CancellationToken::new(),
         tally: Tally::default(),
@@ -92,7 +90,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     })
 }
 
-/// The tasks that go on until all jobs are settled: renewal and presence.
+/// The tasks that go on until all jobs are settled: renewal, acknowledgements, presence.
 fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<()> {
     let mut keepers = JoinSet::new();
     let presence = Presence {
@@ -105,6 +103,11 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
     };
     let (renewing, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move { renewing.holds.keep(&renewing.link, &until).await });
+    let (acking, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        let Runner { link, tally, .. } = &*acking;
+        acking.acks.keep(link, tally, &until).await;
+    });
     let (stopping, until) = (runner.stopping.clone(), gone.clone());
     keepers.spawn(async move { presence.keep(&stopping, &until).await });
     keepers

@@ -80,7 +80,7 @@ impl Settler<'_> {
                 Ok(()) => return Ok(Recorded::Ours),
                 // The failed outcome that this run was to replace has expired: now none may exist.
                 Err(0) if fence != 0 => fence = 0,
-                Err(_) => return self.recorded_by(outcome.nonce).await,
+                Err(_) => return Box::pin(self.recorded_by(outcome.nonce)).await,
             }
         }
     }
@@ -198,9 +198,9 @@ impl Settler<'_> {
         .map(drop)
     }
 
-    /// Acknowledges the job. Everything that counts is written by now, so an acknowledgement that stays unanswered is
-    /// left alone: the job comes again, is found settled, and is acknowledged then. (A server that was killed has
-    /// forgotten the last deliveries before it, and does not answer their acknowledgements.)
+    /// Acknowledges the job by itself, for one that goes back as a new message; see [`super::acks`] for the others.
+    /// What counts is written by now, so an acknowledgement that stays unanswered is left alone: the job comes again.
+    /// (A server that was killed has forgotten the last deliveries before it, and does not answer.)
     pub(super) async fn ack(&self) -> Result<(), JobsError> {
         self.answer("+ACK").await
     }

@@ -1,32 +1,42 @@
-//! The slots of a worker behind a lock, with a bell for those who wait for one.
+//! The slots of a worker behind a lock, with a bell for each queue that waits for one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
 
 use super::slots::Slots;
 
 /// The slots of a worker, shared by its queues.
 #[derive(Debug, Clone)]
-pub(super) struct SharedSlots(Arc<(Mutex<Slots>, Notify)>);
+pub(super) struct SharedSlots(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    slots: Mutex<Slots>,
+    /// One for each queue; each has one listener, and one that rings early is not missed.
+    bells: Vec<Notify>,
+}
 
 impl SharedSlots {
     pub(super) fn new(capacity: u32, lanes: usize) -> Self {
-        Self(Arc::new((
-            Mutex::new(Slots::new(capacity, lanes)),
-            Notify::new(),
-        )))
+        Self(Arc::new(Shared {
+            slots: Mutex::new(Slots::new(capacity, lanes)),
+            bells: (0..lanes).map(|_| Notify::new()).collect(),
+        }))
     }
 
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut Slots) -> T) -> T {
-        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.0.slots.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A slot became free: all queues look again.
-    pub(super) fn freed(&self, change: impl FnOnce(&mut Slots)) {
-        self.with(change);
-        self.0.1.notify_waiters();
+    /// Slots of `lane` became free: the queues that can use them look again.
+    pub(super) fn freed(&self, lane: usize, change: impl FnOnce(&mut Slots)) {
+        self.with(|slots| {
+            change(slots);
+            for caller in slots.callers(lane) {
+                self.0.bells[caller].notify_one();
+            }
+        });
     }
 
     /// A job arrived on `lane`: its slot runs until the guard is dropped.
@@ -38,9 +48,9 @@ impl SharedSlots {
         }
     }
 
-    /// Completes at the next [`Self::freed`]; to be enabled before looking at the slots, so that none is missed.
-    pub(super) fn changed(&self) -> Notified<'_> {
-        self.0.1.notified()
+    /// Completes when `lane` should look at the slots again.
+    pub(super) async fn changed(&self, lane: usize) {
+        self.0.bells[lane].notified().await;
     }
 }
 
@@ -52,6 +62,7 @@ pub(super) struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots.freed(|slots| slots.finished(self.lane));
+        let lane = self.lane;
+        self.slots.freed(lane, |slots| slots.finished(lane));
     }
 }

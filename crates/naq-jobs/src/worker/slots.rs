@@ -17,6 +17,12 @@
 pub(super) struct Slots {
     capacity: u32,
     lanes: Vec<Lane>,
+    /// Slots that are asked for or running, of all queues.
+    used: u32,
+    /// Queues that have none of them. Counted, since a worker may have a thousand queues.
+    idle: u32,
+    /// Queues that have nothing out and could get nothing.
+    hungry: u32,
 }
 
 /// The slots of one queue.
@@ -26,6 +32,13 @@ struct Lane {
     running: u32,
     /// The last that was heard is a job, not the end of a request without one.
     is_warm: bool,
+    is_hungry: bool,
+}
+
+impl Lane {
+    fn used(&self) -> u32 {
+        self.asked + self.running
+    }
 }
 
 impl Slots {
@@ -34,26 +47,45 @@ impl Slots {
         Self {
             capacity,
             lanes: vec![Lane::default(); lanes],
+            used: 0,
+            idle: u32::try_from(lanes).unwrap_or(u32::MAX),
+            hungry: 0,
         }
     }
 
     /// How many more jobs queue `lane` may ask for now. Takes them.
+    pub(super) fn grant(&mut self, lane: usize) -> u32 {
+        let count = self.worth_asking(lane);
+        self.change(lane, |state| {
+            state.asked += count;
+            state.is_hungry = state.asked == 0;
+        });
+        count
+    }
+
+    /// How many more jobs queue `lane` should ask for now.
     ///
     /// A request costs a message, so while some are still asked for, small rests are saved up.
-    pub(super) fn grant(&mut self, lane: usize) -> u32 {
+    fn worth_asking(&self, lane: usize) -> u32 {
         let free = self.free_for(lane);
         let (worth_it, is_shared) = ((self.capacity / 4).max(1), self.is_shared());
-        let Some(state) = self.lanes.get_mut(lane) else {
+        let Some(state) = self.lanes.get(lane) else {
             return 0;
         };
-        let count = match state.asked {
+        match state.asked {
             0 if state.is_warm || !is_shared => free,
             0 => free.min(1),
             _ if state.is_warm && free >= worth_it => free,
             _ => 0,
-        };
-        state.asked += count;
-        count
+        }
+    }
+
+    /// The queues that should look again, after slots of `lane` became free.
+    pub(super) fn callers(&self, lane: usize) -> impl Iterator<Item = usize> {
+        let own = (self.worth_asking(lane) > 0).then_some(lane);
+        let others = if self.hungry > 0 { self.lanes.len() } else { 0 };
+        let hungry = move |other: &usize| *other != lane && self.lanes[*other].is_hungry;
+        own.into_iter().chain((0..others).filter(hungry))
     }
 
     /// Whether there is more than one queue.
@@ -63,37 +95,45 @@ impl Slots {
 
     /// What is neither used nor kept for another queue.
     fn free_for(&self, lane: usize) -> u32 {
-        let used: u32 = self.lanes.iter().map(|l| l.asked + l.running).sum();
-        let idle =
-            |(other, state): &(usize, &Lane)| *other != lane && state.asked + state.running == 0;
-        let kept = self.lanes.iter().enumerate().filter(idle).count();
-        self.capacity
-            .saturating_sub(used)
-            .saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX))
+        let is_idle = self.lanes.get(lane).is_some_and(|state| state.used() == 0);
+        let kept = self.idle - u32::from(is_idle);
+        self.capacity.saturating_sub(self.used).saturating_sub(kept)
     }
 
     /// A job arrived on `lane`. One that was not asked for (asked before a reconnect) still counts as running.
     pub(super) fn arrived(&mut self, lane: usize) {
-        if let Some(state) = self.lanes.get_mut(lane) {
+        self.change(lane, |state| {
             state.asked = state.asked.saturating_sub(1);
             state.running += 1;
             state.is_warm = true;
-        }
+        });
     }
 
     /// `count` jobs that `lane` asked for will not come.
     pub(super) fn returned(&mut self, lane: usize, count: u32) {
-        if let Some(state) = self.lanes.get_mut(lane) {
+        self.change(lane, |state| {
             state.asked = state.asked.saturating_sub(count);
             state.is_warm = false;
-        }
+        });
     }
 
     /// A job of `lane` has been settled.
     pub(super) fn finished(&mut self, lane: usize) {
-        if let Some(state) = self.lanes.get_mut(lane) {
+        self.change(lane, |state| {
             state.running = state.running.saturating_sub(1);
-        }
+        });
+    }
+
+    /// Changes one queue and keeps the sums.
+    fn change(&mut self, lane: usize, change: impl FnOnce(&mut Lane)) {
+        let Some(state) = self.lanes.get_mut(lane) else {
+            return;
+        };
+        let before = *state;
+        change(state);
+        self.used = self.used - before.used() + state.used();
+        self.idle = self.idle - u32::from(before.used() == 0) + u32::from(state.used() == 0);
+        self.hungry = self.hungry - u32::from(before.is_hungry) + u32::from(state.is_hungry);
     }
 
     /// Jobs that run.
@@ -172,6 +212,22 @@ mod tests {
         assert_eq!(slots.grant(1), 6);
     }
 
+    #[test]
+    fn who_got_nothing_is_called_when_another_queue_has_finished_something() {
+        let mut slots = Slots::new(3, 2);
+        assert_eq!(slots.grant(0), 1);
+        slots.arrived(0);
+        assert_eq!(slots.grant(0), 1, "one is kept for the other queue");
+        slots.arrived(0);
+        assert_eq!(slots.grant(1), 1);
+        slots.arrived(1);
+        assert_eq!((slots.grant(0), slots.grant(1)), (0, 0));
+        slots.finished(0);
+        assert_eq!(slots.callers(0).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(slots.grant(0), 1);
+        assert_eq!(slots.callers(0).collect::<Vec<_>>(), [1]);
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Grant(usize),
@@ -204,6 +260,9 @@ mod tests {
                     Step::Finished(lane) => slots.finished(lane),
                 }
                 prop_assert!(slots.used() <= capacity);
+                prop_assert_eq!(slots.used, slots.used());
+                let idle = slots.lanes.iter().filter(|lane| lane.used() == 0).count();
+                prop_assert_eq!(slots.idle, u32::try_from(idle).unwrap());
             }
             // Whatever happened: once all jobs are finished, each queue can ask again.
             for lane in 0..3 {

@@ -1,0 +1,98 @@
+//! The rows `drain_plain` and `drain_result`: jobs per second that one worker gets through.
+
+use std::time::{Duration, Instant};
+
+use naq::{JobContext, Jobs};
+
+use super::args::Plan;
+use super::enqueue::per_second;
+use super::load::{NOOP, Note, fill, noop};
+use super::raw::Raw;
+use super::row::{Row, Target};
+use super::samples::Samples;
+use super::stage::Stage;
+use crate::error::CliError;
+use crate::exit_code;
+
+/// How often the worker is asked how far it is.
+const LOOK: Duration = Duration::from_millis(1);
+/// Time without an end after which a drain is given up.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
+/// Time that a worker gets to stop; nothing runs any more by then.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// Jobs that keep no result.
+pub(super) async fn plain(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
+    let raw = Raw::on(stage).await?;
+    let count = plan.size(50_000, 2_000);
+    let (mut theirs, mut ours) = (Samples::default(), Samples::default());
+    for round in 0..plan.rounds {
+        let queue = format!("plain-{round}");
+        let consumer = raw.consumer(&queue).await?;
+        raw.publish_many(&queue, count).await?;
+        let start = Instant::now();
+        raw.drain_plain(&consumer, count).await?;
+        theirs.push(per_second(count, start));
+        ours.push(drain(&stage.naq, &queue, count, plan.concurrency, false).await?);
+    }
+    Ok(Row::compared(
+        "drain_plain",
+        "jobs/s",
+        &theirs,
+        &ours,
+        Target::AtLeastRaw(0.6),
+    ))
+}
+
+/// Jobs whose result is kept.
+pub(super) async fn result(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
+    let raw = Raw::on(stage).await?;
+    let count = plan.size(30_000, 2_000);
+    let (mut theirs, mut ours) = (Samples::default(), Samples::default());
+    for round in 0..plan.rounds {
+        let queue = format!("result-{round}");
+        let consumer = raw.consumer(&queue).await?;
+        raw.publish_many(&queue, count).await?;
+        let start = Instant::now();
+        raw.drain_result(&consumer, count).await?;
+        theirs.push(per_second(count, start));
+        ours.push(drain(&stage.naq, &queue, count, plan.concurrency, true).await?);
+        stage.tidy().await?;
+    }
+    Ok(Row::compared(
+        "drain_result",
+        "jobs/s",
+        &theirs,
+        &ours,
+        Target::AtLeastRaw(0.6),
+    ))
+}
+
+/// Fills a queue, drains it with one worker in this process, and says how many jobs a second that were.
+pub(super) async fn drain(
+    jobs: &Jobs,
+    queue: &str,
+    count: u64,
+    concurrency: u32,
+    keeps_result: bool,
+) -> Result<f64, CliError> {
+    fill(jobs, &[queue.to_owned()], count, keeps_result).await?;
+    let start = Instant::now();
+    let worker = jobs.worker().queue(queue).concurrency(concurrency);
+    let worker = worker.handle(NOOP, async |_: JobContext, _: Note| noop().await);
+    let worker = Box::pin(worker.start()).await?;
+    while worker.report().completed < count {
+        if start.elapsed() > GIVE_UP_AFTER {
+            let text = format!(
+                "{:?} for {count} jobs: {:?}",
+                GIVE_UP_AFTER,
+                worker.report()
+            );
+            return Err(CliError::new(exit_code::INTERNAL, text));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let rate = per_second(count, start);
+    worker.stop(GRACE).await;
+    Ok(rate)
+}

@@ -1,0 +1,33 @@
+//! `naq bench`: what jobs cost, measured against the raw client doing the same at the server.
+//!
+//! ```text
+//!   run ──► rows ──► enqueue, drain, latency, idle, memory, scale, workers     one file per measurement
+//!    │                  ├────► stage ──► server, prefix, both sides
+//!    │                  ├────► raw                 the raw client's side
+//!    │                  ├────► load                payload, kind, jobs in store
+//!    │                  └────► child ──► usage     worker processes of their own; CPU and memory of a process
+//!    └────► report ──► svg, row ──► samples        figures, targets, table, JSON, page and pictures
+//! ```
+
+mod args;
+mod child;
+mod drain;
+mod enqueue;
+mod idle;
+mod latency;
+mod load;
+mod memory;
+mod raw;
+mod report;
+mod row;
+mod rows;
+mod run;
+mod samples;
+mod scale;
+mod stage;
+mod svg;
+mod usage;
+mod workers;
+
+pub(crate) use args::Args;
+pub(crate) use run::run;

@@ -1,0 +1,193 @@
+//! Where it happens: a server, and on it one set of streams for each side.
+
+use naq::connection::Connection;
+use naq::embedded::{EmbeddedCluster, EmbeddedServer};
+use naq::{JobId, Jobs, Settings};
+
+use super::args::Args;
+use crate::context::{Context, connect};
+use crate::error::CliError;
+
+/// Deliveries that may be unanswered at the same time, on both sides.
+const MAX_ACK_PENDING: u32 = 50_000;
+
+/// A server with the streams of both sides.
+#[derive(Debug)]
+pub(super) struct Stage {
+    host: Host,
+    settings: Settings,
+    prefix: String,
+    /// NAQ's side.
+    pub(super) naq: Jobs,
+    /// The streams for the raw client: the same settings, another prefix, a connection of its own.
+    pub(super) raw: Jobs,
+}
+
+#[derive(Debug)]
+enum Host {
+    Own(EmbeddedServer),
+    Cluster(EmbeddedCluster),
+    Theirs { flag: Option<String> },
+}
+
+impl Stage {
+    /// Starts a server unless the user names one, and makes the streams.
+    pub(super) async fn set(context: &Context, args: &Args) -> Result<Self, CliError> {
+        let (host, mut settings) = host(context, args).await?;
+        settings.nats.client_name = "naq-bench".to_owned();
+        settings.queues.max_ack_pending = MAX_ACK_PENDING;
+        if args.cluster {
+            settings.queues.replicas = 3;
+            settings.results.replicas = 3;
+        }
+        let id = JobId::generate().as_str().to_lowercase();
+        let prefix = format!("naqbench_{id}");
+        let side = |prefix: String| {
+            let mut settings = settings.clone();
+            settings.queues.prefix = prefix;
+            Box::pin(connect(settings))
+        };
+        let naq = side(prefix.clone()).await?;
+        let raw = side(format!("{prefix}_raw")).await?;
+        Ok(Self {
+            host,
+            settings,
+            prefix,
+            naq,
+            raw,
+        })
+    }
+
+    /// NAQ's side again, over another connection.
+    pub(super) async fn another(&self) -> Result<Jobs, CliError> {
+        Box::pin(connect(self.naq_settings())).await
+    }
+
+    pub(super) fn naq_settings(&self) -> Settings {
+        let mut settings = self.settings.clone();
+        settings.queues.prefix.clone_from(&self.prefix);
+        settings
+    }
+
+    /// Whether the server was started here.
+    pub(super) fn is_ours(&self) -> bool {
+        !matches!(self.host, Host::Theirs { .. })
+    }
+
+    /// The server that the user named for the benchmark only.
+    pub(super) fn server_flag(&self) -> Option<&str> {
+        match &self.host {
+            Host::Theirs { flag } => flag.as_deref(),
+            Host::Own(_) | Host::Cluster(_) => None,
+        }
+    }
+
+    /// The raw client's side again, over another connection.
+    pub(super) async fn another_raw(&self) -> Result<Jobs, CliError> {
+        let mut settings = self.settings.clone();
+        settings.queues.prefix = self.raw_prefix();
+        Box::pin(connect(settings)).await
+    }
+
+    /// The prefix of the raw client's streams.
+    pub(super) fn raw_prefix(&self) -> String {
+        format!("{}_raw", self.prefix)
+    }
+
+    pub(super) fn replicas(&self) -> u8 {
+        self.settings.queues.replicas
+    }
+
+    /// Process ids of the servers that are ours.
+    pub(super) fn server_pids(&self) -> Vec<u32> {
+        match &self.host {
+            Host::Own(server) => server.pid().into_iter().collect(),
+            Host::Cluster(cluster) => cluster
+                .nodes()
+                .iter()
+                .filter_map(EmbeddedServer::pid)
+                .collect(),
+            Host::Theirs { .. } => Vec::new(),
+        }
+    }
+
+    /// What a server of ours reports on `path`, if there is one.
+    pub(super) async fn monitor(&self, path: &str) -> Option<serde_json::Value> {
+        match &self.host {
+            Host::Own(server) => server.monitor(path).await.ok(),
+            Host::Cluster(_) | Host::Theirs { .. } => None,
+        }
+    }
+
+    /// The server's version.
+    pub(super) async fn server_version(&self) -> Result<String, CliError> {
+        Ok(lease(&self.naq).await?.server_info().version)
+    }
+
+    /// Empties the outcomes of both sides, so that each round starts alike.
+    pub(super) async fn tidy(&self) -> Result<(), CliError> {
+        self.naq.results().purge().await?;
+        self.raw.results().purge().await?;
+        Ok(())
+    }
+
+    /// Removes what was made; a server of ours is gone when this returns.
+    pub(super) async fn strike(self) -> Result<(), CliError> {
+        let mut removed = Ok(());
+        if matches!(self.host, Host::Theirs { .. }) {
+            for prefix in [self.prefix.clone(), self.raw_prefix()] {
+                removed = removed.and(remove_streams(&self.naq, &prefix).await);
+            }
+        }
+        self.naq.shutdown().await;
+        self.raw.shutdown().await;
+        match self.host {
+            Host::Own(server) => server.stop().await?,
+            Host::Cluster(cluster) => cluster.stop().await?,
+            Host::Theirs { .. } => {}
+        }
+        removed
+    }
+}
+
+/// A lease on the connection of `jobs`.
+pub(super) async fn lease(jobs: &Jobs) -> Result<Connection, CliError> {
+    let lease = jobs.connections().connection().await;
+    lease.map_err(|error| broken("lease a connection", &error))
+}
+
+/// The raw client has failed.
+pub(super) fn broken(what: &str, error: &(dyn std::error::Error + 'static)) -> CliError {
+    CliError::new(crate::exit_code::CONNECTION, format!("failed to {what}")).because(error)
+}
+
+async fn host(context: &Context, args: &Args) -> Result<(Host, Settings), CliError> {
+    if args.server.is_some() || context.globals.nats_url.is_some() {
+        let settings = context.settings_with(|loader| match &args.server {
+            Some(url) => loader.set_by("--server", "nats.servers", url),
+            None => loader,
+        })?;
+        let flag = args.server.clone();
+        return Ok((Host::Theirs { flag }, settings));
+    }
+    let mut settings = Settings::default();
+    if args.cluster {
+        let cluster = Box::pin(EmbeddedCluster::start(3)).await?;
+        settings.nats.servers = cluster.urls();
+        return Ok((Host::Cluster(cluster), settings));
+    }
+    let server = Box::pin(EmbeddedServer::builder().monitoring(true).start()).await?;
+    settings.nats.servers = vec![server.url()];
+    Ok((Host::Own(server), settings))
+}
+
+async fn remove_streams(jobs: &Jobs, prefix: &str) -> Result<(), CliError> {
+    let client = lease(jobs).await?.client().clone();
+    let context = async_nats::jetstream::new(client);
+    for stream in ["jobs", "results", "failed_jobs", "workers"] {
+        let name = format!("{prefix}_{stream}");
+        let done = context.delete_stream(&name).await;
+        done.map_err(|error| broken(&format!("remove the stream {name}"), &error))?;
+    }
+    Ok(())
+}
