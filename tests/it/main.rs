@@ -6,6 +6,7 @@
 
 mod setup;
 
+mod calendar;
 mod crash;
 mod dead;
 mod enqueue;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completion, config, dead, demo, dev, enqueue, result, worker};
+use crate::commands::{completion, config, dead, demo, dev, enqueue, result, schedule, worker};
 use crate::context::{Context, Globals};
 use crate::error::CliError;
 use crate::exit_code;
@@ -36,6 +36,7 @@ enum Command {
     Enqueue(enqueue::Args),
     Result(result::Args),
     Dead(dead::Args),
+    Schedule(schedule::Args),
     Config(config::Args),
     Completion(completion::Args),
 }
@@ -86,6 +87,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
+        Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Completion(args) => completion::run::<App>(context, args),
     }

@@ -11,6 +11,7 @@ mod error;
 mod jobs;
 mod model;
 mod results;
+mod schedule;
 mod server;
 mod wire;
 mod worker;
@@ -24,6 +25,9 @@ pub use model::{
     RetryPolicy,
 };
 pub use results::{ResultPage, Results};
+pub use schedule::{
+    Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, Timetable, TimetableError, Zone,
+};
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
 };

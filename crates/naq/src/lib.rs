@@ -50,10 +50,11 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backoff, DeadLetter, DeadLetters, DeadPage, EXIT_FATAL, FailureReason, Job, JobContext,
-    JobError, JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName,
-    Outcome, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Status, Stock,
-    StopReport, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
+    Backoff, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
+    FailureReason, Firing, Firings, InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle,
+    JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, Outcome, QueueName, ResultPage, Results,
+    RetryPolicy, RunningJob, RunningWorker, Status, Stock, StopReport, Timetable, TimetableError,
+    Worker, WorkerInfo, WorkerRecord, WorkerStatus, Zone,
 };
 
 /// Typed settings, put together from files, environment and code.

@@ -158,7 +158,7 @@ fn retry_policy(
     Ok(RetryPolicy { retries, backoff })
 }
 
-fn moment(text: &str) -> Result<SystemTime, String> {
+pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
     let moment: jiff::Timestamp = text.trim().parse().map_err(|error: jiff::Error| {
         format!("write it like 2030-01-01T03:00:00Z or 2030-01-01T03:00:00+01:00 ({error})")
     })?;

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod enqueue;
 pub(crate) mod result;
+pub(crate) mod schedule;
 pub(crate) mod worker;
 
 mod outcome;
