@@ -57,6 +57,8 @@ impl Rows {
         self.row("nats.request_timeout", time(nats.request_timeout));
         self.row("nats.ping_interval", time(nats.ping_interval));
         self.row("nats.max_outstanding_pings", nats.max_outstanding_pings);
+        self.row("nats.max_pending_bytes", nats.max_pending_bytes);
+        self.row("nats.max_pending_messages", nats.max_pending_messages);
         let hidden = |is_set: bool| if is_set { "***" } else { "" };
         self.row(
             "nats.auth.username",
@@ -64,6 +66,11 @@ impl Rows {
         );
         self.row("nats.auth.password", hidden(nats.auth.password.is_some()));
         self.row("nats.auth.token", hidden(nats.auth.token.is_some()));
+        self.row("nats.auth.nkey_seed", hidden(nats.auth.nkey_seed.is_some()));
+        let file = nats.auth.nkey_seed_file.as_deref();
+        self.row("nats.auth.nkey_seed_file", path(file));
+        let file = nats.auth.credentials_file.as_deref();
+        self.row("nats.auth.credentials_file", path(file));
         self.row("nats.tls.enabled", nats.tls.enabled);
         self.row("nats.tls.cert_file", path(nats.tls.cert_file.as_deref()));
         self.row("nats.tls.key_file", path(nats.tls.key_file.as_deref()));

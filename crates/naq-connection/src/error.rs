@@ -6,6 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a [`ConnectionError`] is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub enum ConnectionErrorKind {
     PayloadTooLarge,
     /// The reply could not be read.
     Protocol,
+    /// The client failed in a way of its own; the source tells how. Retrying rarely helps.
+    Client,
 }
 
 /// What a call was doing when its deadline passed.
@@ -92,6 +95,8 @@ struct Inner {
     kind: ConnectionErrorKind,
     context: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Whether there is an error record of this failure.
+    told: AtomicBool,
 }
 
 impl ConnectionError {
@@ -100,6 +105,7 @@ impl ConnectionError {
             kind,
             context: context.into(),
             source: None,
+            told: AtomicBool::new(false),
         }))
     }
 
@@ -112,7 +118,23 @@ impl ConnectionError {
             kind,
             context: context.into(),
             source: Some(source.into()),
+            told: AtomicBool::new(false),
         }))
+    }
+
+    /// Calls `record` unless this failure, or the one that it came from, was recorded before: one
+    /// failure is one error record, however many scopes it passes and callers it has.
+    pub(crate) fn tell(&self, record: impl FnOnce(&Self)) {
+        let mut told = false;
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            let earlier = error.downcast_ref::<Self>();
+            told |= earlier.is_some_and(|error| error.0.told.load(Ordering::Relaxed));
+            cause = error.source();
+        }
+        if !self.0.told.swap(true, Ordering::Relaxed) && !told {
+            record(self);
+        }
     }
 
     /// What went wrong.
@@ -145,7 +167,8 @@ impl ConnectionError {
             | Kind::ShuttingDown
             | Kind::InvalidSubject
             | Kind::PayloadTooLarge
-            | Kind::Protocol => false,
+            | Kind::Protocol
+            | Kind::Client => false,
         }
     }
 
@@ -216,6 +239,7 @@ impl fmt::Display for ConnectionErrorKind {
             Self::InvalidSubject => f.write_str("invalid subject"),
             Self::PayloadTooLarge => f.write_str("payload too large"),
             Self::Protocol => f.write_str("unreadable reply"),
+            Self::Client => f.write_str("the client failed"),
         }
     }
 }

@@ -47,27 +47,42 @@
 //! after two unanswered pings.
 
 mod breaker;
+mod client_error;
 mod dial;
 mod error;
+mod exclusive;
 mod health;
 mod lease;
 mod limiter;
 mod link;
+mod monitor;
 mod retry;
+pub mod scope;
 mod service;
 mod slot;
 mod state;
 
+pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,
     wait_for_nats_connection,
 };
-pub use lease::{Connection, Subscription, read_acknowledgement};
+pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
+pub use monitor::{
+    Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
+    OperationMetrics, OperationTimer, Timing,
+};
 pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
+pub use scope::{
+    ConfirmedConnection, NatsConnection, NatsJetStream, get_config, global, jetstream_context,
+    monitored, nats_connection, nats_jetstream, shutdown_global, with_jetstream,
+    with_nats_connection,
+};
 pub use service::{
     Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, Lane, ShutdownReport,
     StartMode,

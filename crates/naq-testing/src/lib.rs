@@ -1,4 +1,4 @@
-//! A real nats-server per test, for the tests of NAQ and of its users.
+//! A real nats-server per test, and a network that fails on command, for the tests of NAQ and of its users.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -17,12 +17,14 @@
 //! failure, never a reason to skip.
 
 mod eventually;
+mod proxy;
 mod report;
 mod test_cluster;
 mod test_server;
 mod test_settings;
 
 pub use eventually::{eventually, eventually_eq};
+pub use proxy::{Direction, FaultProxy};
 pub use report::{Connection, Connz, Consumer, Jsz, Stream, Varz};
 pub use test_cluster::TestCluster;
 pub use test_server::TestServer;

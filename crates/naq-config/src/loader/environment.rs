@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::walk::{Setting, Walk};
-use crate::schema::{Input, KEYS, KeySpec};
+use crate::schema::{Input, KeySpec, keys};
 use crate::yaml::{Value, parse};
 use crate::{Origin, Place, Problem};
 
@@ -35,7 +35,7 @@ impl Environment {
     pub(super) fn layer(&self) -> (Vec<Setting>, Vec<Problem>) {
         let mut settings = Vec::new();
         let mut problems = Vec::new();
-        for spec in KEYS {
+        for spec in keys() {
             match self.value_of(spec) {
                 Ok(Some((var, value))) => settings.push(Setting {
                     spec,
@@ -56,7 +56,7 @@ impl Environment {
         let is_known = |name: &str| {
             name == ACK_WAIT_PER_QUEUE
                 || others.contains(&name)
-                || KEYS.iter().any(|spec| spec.variables.contains(&name))
+                || keys().any(|spec| spec.variables.contains(&name))
         };
         let names = self
             .0

@@ -1,6 +1,6 @@
 //! From the tree of a file to values for keys, each with the row of the key table that it belongs to.
 
-use crate::schema::{self, Found, Input, Item, KeySpec};
+use crate::schema::{self, Form, Found, Input, Item, KeySpec};
 use crate::yaml::{Field, Node, Value};
 use crate::{Origin, Place, Problem};
 
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
             return self.problem(key_place, &path, message);
         }
         match (found, &node.value) {
-            (Found::Key(spec), Value::Map(fields)) if spec.entry => {
+            (Found::Key(spec), Value::Map(fields)) if spec.form == Form::Entry => {
                 self.set(spec, path.clone(), Input::Map, node.place);
                 fields.iter().for_each(|field| self.field(&path, field));
             }

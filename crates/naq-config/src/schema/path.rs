@@ -1,6 +1,6 @@
 //! Finds the row of the key table that a path means.
 
-use super::{KEYS, KeySpec};
+use super::{KeySpec, keys};
 use crate::names::{check_job_kind, check_pool_name, check_queue_name};
 
 /// What the table has at a path.
@@ -17,7 +17,7 @@ pub(crate) enum Found {
 /// Looks up a path of a file, where each segment is one key of a nested map.
 pub(crate) fn find<S: AsRef<str>>(path: &[S]) -> Found {
     let mut found = Found::Unknown;
-    for spec in KEYS {
+    for spec in keys() {
         let pattern: Vec<_> = spec.path.split('.').collect();
         if pattern.len() < path.len() || !pattern.iter().zip(path).all(|(p, s)| fits(p, s.as_ref()))
         {
@@ -35,7 +35,7 @@ pub(crate) fn find<S: AsRef<str>>(path: &[S]) -> Found {
 pub(crate) fn find_dotted(path: &str) -> Option<Vec<String>> {
     let segments: Vec<_> = path.split('.').collect();
     let split = |spec: &KeySpec| fit_dotted(&spec.path.split('.').collect::<Vec<_>>(), &segments);
-    KEYS.iter().find_map(split)
+    keys().find_map(split)
 }
 
 fn fit_dotted(pattern: &[&str], segments: &[&str]) -> Option<Vec<String>> {
@@ -80,7 +80,7 @@ pub(crate) fn check_names<S: AsRef<str>>(path: &[S]) -> Result<(), String> {
 
 /// The wildcard that the last segment of `path` stands for.
 fn wildcard_at<S: AsRef<str>>(path: &[S]) -> Option<&'static str> {
-    KEYS.iter().find_map(|spec| {
+    keys().find_map(|spec| {
         let mut pattern = spec.path.split('.');
         let fitting = path
             .iter()

@@ -1,34 +1,61 @@
 //! What a key is.
 
-use super::{Input, KEYS, Rejected};
+use super::{Input, Rejected, keys};
 use crate::Settings;
 
 /// Writes a value into the settings; the texts are what the wildcards of the path stand for.
 pub(crate) type Store = fn(&mut Settings, &[&str], &Input) -> Result<(), Rejected>;
 
+/// What a value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Path,
+    Flag,
+    Number,
+    /// A number, or -1 or `unlimited`.
+    Limit,
+    Size,
+    Time,
+    Storage,
+    List,
+    /// The path is a named entry, such as one pool; its values are in the keys below.
+    Entry,
+}
+
 /// One key. A path segment such as `<queue>` stands for any name.
 #[derive(Debug)]
 pub(crate) struct KeySpec {
     pub(crate) path: &'static str,
+    pub(crate) form: Form,
+    /// What it is for, in whole sentences.
+    pub(crate) doc: &'static str,
     /// The variable that sets the key, then its older names.
     pub(crate) variables: &'static [&'static str],
     /// A value of this key is never quoted in a message.
     pub(crate) secret: bool,
     /// A text stands for a list with commas between the elements.
     pub(crate) commas: bool,
-    /// The path is a named entry, such as one pool; its values are in the keys below.
-    pub(crate) entry: bool,
+    /// No value means that the setting is off.
+    pub(crate) optional: bool,
     pub(crate) store: Store,
 }
 
 impl KeySpec {
-    pub(super) const fn new(path: &'static str, store: Store) -> Self {
+    pub(super) const fn new(
+        path: &'static str,
+        form: Form,
+        doc: &'static str,
+        store: Store,
+    ) -> Self {
         Self {
             path,
+            form,
+            doc,
             variables: &[],
             secret: false,
             commas: false,
-            entry: false,
+            optional: false,
             store,
         }
     }
@@ -43,8 +70,8 @@ impl KeySpec {
         self
     }
 
-    pub(super) const fn entry(mut self) -> Self {
-        self.entry = true;
+    pub(super) const fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 
@@ -64,13 +91,17 @@ pub struct KeyInfo {
     pub variables: &'static [&'static str],
     /// Whether the value is a secret.
     pub secret: bool,
+    /// What it is for, in whole sentences.
+    pub doc: &'static str,
 }
 
 /// Every key that takes a value, in the order of the sections.
 pub fn known_keys() -> impl Iterator<Item = KeyInfo> {
-    KEYS.iter().filter(|spec| !spec.entry).map(|spec| KeyInfo {
+    let values = keys().filter(|spec| spec.form != Form::Entry);
+    values.map(|spec| KeyInfo {
         path: spec.path,
         variables: spec.variables,
         secret: spec.secret,
+        doc: spec.doc,
     })
 }

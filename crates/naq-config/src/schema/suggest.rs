@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::KEYS;
+use super::keys;
 use super::path::{fits, is_wildcard};
 
 /// Longer names are not compared: nobody misspells one, and the comparison is quadratic.
@@ -49,7 +49,7 @@ fn names_below<S: AsRef<str>>(parents: &[S]) -> BTreeSet<&'static str> {
             .all(|s| pattern.next().is_some_and(|p| fits(p, s.as_ref())));
         pattern.next().filter(|name| inside && !is_wildcard(name))
     };
-    let mut names: BTreeSet<_> = KEYS.iter().filter_map(|spec| below(spec.path)).collect();
+    let mut names: BTreeSet<_> = keys().filter_map(|spec| below(spec.path)).collect();
     if parents.is_empty() {
         names.insert("environments");
     }

@@ -29,21 +29,33 @@ pub struct NatsSettings {
     pub ping_interval: Duration,
     /// Unanswered PINGs after which a connection counts as lost. Default 2.
     pub max_outstanding_pings: u32,
+    /// Bytes that may wait in this process to be sent, over all leases of a connection. Default 8 MiB.
+    pub max_pending_bytes: u64,
+    /// Messages that may wait in this process to be sent: the length of the client's queue. Default 2048.
+    pub max_pending_messages: u32,
     /// Credentials.
     pub auth: Auth,
     /// Transport security.
     pub tls: Tls,
 }
 
-/// Section `nats.auth`: a user with a password, or a token, or nothing.
+/// Section `nats.auth`: one of a user with a password, a token, an nkey and a credentials file, or nothing.
+///
+/// The files are read again at every dial, so that credentials can be exchanged without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Auth {
     /// User name; needs `password`.
     pub username: Option<String>,
     /// Password of `username`.
     pub password: Option<Secret>,
-    /// Token; excludes `username`.
+    /// Token.
     pub token: Option<Secret>,
+    /// Seed of an nkey (`SU...`).
+    pub nkey_seed: Option<Secret>,
+    /// File with the seed of an nkey.
+    pub nkey_seed_file: Option<PathBuf>,
+    /// Credentials file (`.creds`): a user JWT and its seed.
+    pub credentials_file: Option<PathBuf>,
 }
 
 /// Section `nats.tls`.
@@ -72,6 +84,8 @@ impl Default for NatsSettings {
             request_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(120),
             max_outstanding_pings: 2,
+            max_pending_bytes: 8 * 1024 * 1024,
+            max_pending_messages: 2048,
             auth: Auth::default(),
             tls: Tls::default(),
         }
@@ -92,6 +106,8 @@ impl fmt::Debug for NatsSettings {
             .field("request_timeout", &self.request_timeout)
             .field("ping_interval", &self.ping_interval)
             .field("max_outstanding_pings", &self.max_outstanding_pings)
+            .field("max_pending_bytes", &self.max_pending_bytes)
+            .field("max_pending_messages", &self.max_pending_messages)
             .field("auth", &self.auth)
             .field("tls", &self.tls)
             .finish()

@@ -32,16 +32,53 @@ fn servers(servers: &[String], findings: &mut Findings<'_>) {
 fn auth(auth: &Auth, findings: &mut Findings<'_>) {
     const USER: &str = "nats.auth.username";
     const PASSWORD: &str = "nats.auth.password";
-    const TOKEN: &str = "nats.auth.token";
+    const SEED: &str = "nats.auth.nkey_seed";
     match (&auth.username, &auth.password) {
         (Some(_), None) => findings.keys(&[USER, PASSWORD], "a user name needs a password"),
         (None, Some(_)) => findings.keys(&[PASSWORD, USER], "a password needs a user name"),
         _ => {}
     }
-    if auth.token.is_some() && (auth.username.is_some() || auth.password.is_some()) {
-        let message = "a token excludes a user name and password; set one or the other";
-        findings.keys(&[TOKEN, USER, PASSWORD], message);
+    let ways = [
+        (
+            auth.credentials_file.is_some(),
+            "nats.auth.credentials_file",
+        ),
+        (auth.nkey_seed_file.is_some(), "nats.auth.nkey_seed_file"),
+        (auth.nkey_seed.is_some(), SEED),
+        (auth.token.is_some(), "nats.auth.token"),
+        (auth.username.is_some() || auth.password.is_some(), USER),
+    ];
+    let chosen: Vec<_> = ways
+        .iter()
+        .filter(|(is_set, _)| *is_set)
+        .map(|(_, key)| *key)
+        .collect();
+    if chosen.len() > 1 {
+        let message = format!(
+            "these exclude each other: {}; set one of them",
+            chosen.join(", ")
+        );
+        let mut keys = chosen;
+        keys.push(PASSWORD);
+        findings.keys(&keys, message);
     }
+    if auth
+        .nkey_seed
+        .as_ref()
+        .is_some_and(|seed| !is_user_seed(seed.expose()))
+    {
+        findings.key(
+            SEED,
+            "must be the seed of a user: 58 characters that begin with `SU`",
+        );
+    }
+}
+
+/// The form only: the connection checks the seed itself.
+fn is_user_seed(text: &str) -> bool {
+    let text = text.trim();
+    let in_base32 = |c: char| matches!(c, 'A'..='Z' | '2'..='7');
+    text.len() == 58 && text.starts_with("SU") && text.chars().all(in_base32)
 }
 
 fn tls(tls: &Tls, findings: &mut Findings<'_>) {

@@ -11,6 +11,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// Far more than anybody means, and still a time that can be added to a clock.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+const KIB: u64 = 1024;
+
 type Number = (&'static str, fn(&Settings) -> u64, u64, u64);
 type Time = (&'static str, fn(&Settings) -> Duration, Duration, Duration);
 
@@ -22,6 +24,19 @@ const NUMBERS: &[Number] = &[
         |s| s.nats.max_outstanding_pings.into(),
         1,
         ANY,
+    ),
+    (
+        "nats.max_pending_bytes",
+        |s| s.nats.max_pending_bytes,
+        KIB,
+        1 << 40,
+    ),
+    (
+        "nats.max_pending_messages",
+        |s| s.nats.max_pending_messages.into(),
+        1,
+        // The client allocates its queue for as many.
+        1 << 20,
     ),
     (
         "queues.max_deliver",

@@ -42,7 +42,7 @@ results: {cleanup_interval: 5, ttl: 0}
 (text):2:26: nats.servers[1]: Invalid NATS server URL format: `http://***@bad`: the scheme must be nats, tls, ws or wss
 (text):2:52: nats.servers[2]: Invalid NATS server URL format: `nope`: it must begin with nats://, tls://, ws:// or wss://
 (text):3:3: nats.client_nme: unknown key; did you mean `client_name`?
-(text):4:17: nats.auth.token: a token excludes a user name and password; set one or the other
+(text):4:17: nats.auth.token: these exclude each other: nats.auth.token, nats.auth.username; set one of them
 (text):4:30: nats.auth.username: a user name needs a password
 (text):5:20: nats.tls.cert_file: a certificate needs `nats.tls.key_file`
 (text):7:12: queues.default: `emails.high` is not a valid queue name: a dot separates the tokens of a NATS subject; use `-` or `_` instead
@@ -78,6 +78,21 @@ fn no_servers_is_an_error_in_every_layer() {
 }
 
 #[test]
+fn ways_of_authentication_exclude_each_other_in_one_problem() {
+    let all = "nats: {auth: {username: u, password: hidden, token: hidden, nkey_seed_file: f, credentials_file: c}}";
+    one_problem(
+        all,
+        "(text):1:98: nats.auth.credentials_file: these exclude each other: \
+         nats.auth.credentials_file, nats.auth.nkey_seed_file, nats.auth.token, \
+         nats.auth.username; set one of them",
+    );
+    one_problem(
+        "nats: {auth: {nkey_seed: SUhidden}}",
+        "(text):1:26: nats.auth.nkey_seed: must be the seed of a user: 58 characters that begin with `SU`",
+    );
+}
+
+#[test]
 fn ranges_have_their_exact_ends() {
     for (key, good, bad) in [
         ("workers.concurrency", "1", "0"),
@@ -91,6 +106,8 @@ fn ranges_have_their_exact_ends() {
         ("workers.heartbeat_interval", "59.9", "60"),
         ("nats.max_reconnect_attempts", "-1", "-2"),
         ("nats.max_outstanding_pings", "1", "0"),
+        ("nats.max_pending_bytes", "1KiB", "1023"),
+        ("nats.max_pending_messages", "1", "0"),
         ("nats.reconnect_time_wait", "0", "-0.1"),
         ("results.max_bytes", "1", "0"),
         ("queues.max_age", "1", "0"),

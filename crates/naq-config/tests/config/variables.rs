@@ -13,19 +13,20 @@ fn every_variable_reaches_its_key() {
             let value = match info.path {
                 "nats.servers" => "tls://a:1, ws://[::1]:2",
                 "nats.max_reconnect_attempts" => "0",
-                "nats.auth.token" => return None,
+                path if one_way_is_enough(path) => return None,
                 "nats.tls.enabled" => "on",
                 path if path.starts_with("nats.tls") || path.starts_with("nats.auth") => "text",
                 "nats.client_name" | "queues.default" | "queues.prefix" => "123",
                 path if path.ends_with("replicas") => "3",
                 "workers.ttl" | "workers.max_job_duration" => "500",
+                "nats.max_pending_bytes" => "4KiB",
                 _ => "4",
             };
             Some((*info.variables.first()?, value))
         })
         .collect();
     let loaded = load("", &env);
-    for info in naq_config::known_keys().filter(|info| info.path != "nats.auth.token") {
+    for info in naq_config::known_keys().filter(|info| !one_way_is_enough(info.path)) {
         if let Some(var) = info.variables.first() {
             assert_eq!(loaded.origins.of(info.path).to_string(), *var);
         }
@@ -44,6 +45,24 @@ fn every_variable_reaches_its_key() {
     assert!(nats.tls.enabled);
     assert_eq!((queues.replicas, results.replicas), (3, 3));
     assert_eq!(workers.ttl, Duration::from_secs(500));
+}
+
+/// Ways of authentication exclude each other; the user name and the password are tried.
+fn one_way_is_enough(path: &str) -> bool {
+    path.starts_with("nats.auth.") && !matches!(path, "nats.auth.username" | "nats.auth.password")
+}
+
+#[test]
+fn each_way_of_authentication_has_its_variable() {
+    let seed = format!("SU{}", "A".repeat(56));
+    for info in naq_config::known_keys().filter(|info| one_way_is_enough(info.path)) {
+        let loaded = load("", &[(info.variables[0], &seed)]);
+        assert_eq!(loaded.origins.of(info.path).to_string(), info.variables[0]);
+        assert_ne!(
+            loaded.settings.nats.auth,
+            naq_config::settings::Auth::default()
+        );
+    }
 }
 
 #[test]

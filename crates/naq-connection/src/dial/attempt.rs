@@ -13,12 +13,13 @@ use super::options::options;
 use super::plan::Plan;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::link::{Feed, Link, Report};
+use crate::monitor::Meter;
 
 /// Connects to the first server that answers, starting at a random one.
 ///
 /// Refused credentials end the dial at once. Dropping the future leaves nothing behind.
-pub(crate) async fn dial(
-    profile: &Arc<str>,
+pub(super) async fn dial(
+    meter: &Arc<Meter>,
     plan: &Arc<Plan>,
     report: Report,
 ) -> Result<Arc<Link>, ConnectionError> {
@@ -32,7 +33,7 @@ pub(crate) async fn dial(
         let share = deadline
             .saturating_duration_since(Instant::now())
             .div_f64(f64::from(u32::try_from(servers - nth).unwrap_or(u32::MAX)));
-        let feed = Arc::new(Feed::new(Arc::clone(profile), Arc::clone(&report)));
+        let feed = Arc::new(Feed::new(Arc::clone(meter), Arc::clone(&report)));
         let attempt = connect(addrs.clone(), options(plan, &feed, server));
         // Boxed: the handshake with TLS is a large future.
         let error = match timeout(share, Box::pin(attempt)).await {

@@ -39,19 +39,22 @@ pub(super) fn options(plan: &Arc<Plan>, feed: &Arc<Feed>, first: usize) -> Conne
     });
     let auth = Arc::clone(&callbacks);
     let events = Arc::clone(feed);
-    let mut options =
-        ConnectOptions::with_auth_callback(move |_nonce| ready(Ok(auth.plan.auth(&auth.target()))))
-            .name(&settings.client_name)
-            .connection_timeout(settings.connection_timeout)
-            .request_timeout(Some(settings.request_timeout))
-            // The client panics on a zero interval.
-            .ping_interval(settings.ping_interval.max(Duration::from_millis(1)))
-            .require_tls(settings.tls.enabled)
-            .event_callback(move |event| {
-                on_event(&events, &event);
-                ready(())
-            })
-            .reconnect_to_server_callback(move |pool, _| next_server(Arc::clone(&callbacks), pool));
+    let mut options = ConnectOptions::with_auth_callback(move |nonce| {
+        let auth = Arc::clone(&auth);
+        async move { auth.plan.auth(&auth.target(), &nonce).await }
+    })
+    .name(&settings.client_name)
+    .connection_timeout(settings.connection_timeout)
+    .request_timeout(Some(settings.request_timeout))
+    .client_capacity(messages(settings.max_pending_messages))
+    // The client panics on a zero interval.
+    .ping_interval(settings.ping_interval.max(Duration::from_millis(1)))
+    .require_tls(settings.tls.enabled)
+    .event_callback(move |event| {
+        on_event(&events, &event);
+        ready(())
+    })
+    .reconnect_to_server_callback(move |pool, _| next_server(Arc::clone(&callbacks), pool));
     if let Some(ca) = &settings.tls.ca_file {
         options = options.add_root_certificates(ca.clone());
     }
@@ -59,6 +62,11 @@ pub(super) fn options(plan: &Arc<Plan>, feed: &Arc<Feed>, first: usize) -> Conne
         options = options.add_client_certificate(cert.clone(), key.clone());
     }
     options
+}
+
+/// The client panics on a queue of no length.
+fn messages(limit: u32) -> usize {
+    usize::try_from(limit.max(1)).unwrap_or(usize::MAX)
 }
 
 impl Callbacks {

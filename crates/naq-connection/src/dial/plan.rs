@@ -3,10 +3,11 @@
 //! Credentials are taken out of the URLs here: the client ignores them there, and what does not
 //! travel with an address cannot reach a log with it.
 
-use async_nats::{Auth, ServerAddr};
+use async_nats::{Auth, AuthError, ServerAddr};
 use naq_config::Secret;
 use naq_config::settings::NatsSettings;
 
+use super::auth::Credentials;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 
 #[derive(Debug, Clone)]
@@ -20,12 +21,6 @@ pub(crate) struct Plan {
 pub(crate) struct Endpoint {
     pub(crate) addr: ServerAddr,
     credentials: Option<Credentials>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Credentials {
-    User { name: String, password: Secret },
-    Token(Secret),
 }
 
 impl Plan {
@@ -56,43 +51,31 @@ impl Plan {
 
     /// The same for the connection of large payloads, under a name that tells it apart.
     pub(crate) fn bulk(&self) -> Self {
+        self.named("bulk")
+    }
+
+    /// The same for a connection of another use, under a name that tells it apart.
+    pub(crate) fn named(&self, usage: &str) -> Self {
         let mut plan = self.clone();
-        plan.settings.client_name.push_str(" (bulk)");
+        plan.settings.client_name.push_str(&format!(" ({usage})"));
         plan
     }
 
     /// Credentials for a server: its own, or those of the profile, or (for servers that the
     /// cluster told us of) the first that any server has.
-    pub(crate) fn auth(&self, target: &ServerAddr) -> Auth {
+    pub(crate) async fn auth(&self, target: &ServerAddr, nonce: &[u8]) -> Result<Auth, AuthError> {
         let own = self
             .endpoints
             .iter()
             .find(|endpoint| &endpoint.addr == target);
         let credentials = own
             .and_then(|endpoint| endpoint.credentials.clone())
-            .or_else(|| self.configured())
+            .or_else(|| Credentials::configured(&self.settings.auth))
             .or_else(|| self.endpoints.iter().find_map(|e| e.credentials.clone()));
-        let mut auth = Auth::new();
         match credentials {
-            Some(Credentials::User { name, password }) => {
-                auth.username = Some(name);
-                auth.password = Some(password.expose().to_owned());
-            }
-            Some(Credentials::Token(token)) => auth.token = Some(token.expose().to_owned()),
-            None => {}
+            Some(credentials) => credentials.present(nonce).await,
+            None => Ok(Auth::new()),
         }
-        auth
-    }
-
-    fn configured(&self) -> Option<Credentials> {
-        let auth = &self.settings.auth;
-        if let Some(token) = &auth.token {
-            return Some(Credentials::Token(token.clone()));
-        }
-        auth.username.as_ref().map(|name| Credentials::User {
-            name: name.clone(),
-            password: auth.password.clone().unwrap_or_else(|| Secret::new("")),
-        })
     }
 }
 
@@ -122,13 +105,8 @@ impl Endpoint {
 }
 
 fn check(settings: &NatsSettings) -> Result<(), ConnectionError> {
-    let (auth, tls) = (&settings.auth, &settings.tls);
-    if auth.token.is_some() && auth.username.is_some() {
-        return Err(invalid("auth has both a token and a user"));
-    }
-    if auth.username.is_some() != auth.password.is_some() {
-        return Err(invalid("auth needs both a user and a password"));
-    }
+    Credentials::check(&settings.auth).map_err(invalid)?;
+    let tls = &settings.tls;
     if tls.cert_file.is_some() != tls.key_file.is_some() {
         return Err(invalid("tls needs both cert_file and key_file"));
     }
@@ -166,37 +144,42 @@ mod tests {
         })
     }
 
-    #[test]
-    fn credentials_leave_the_url_and_are_decoded() {
+    async fn auth(plan: &Plan, addr: &ServerAddr) -> Auth {
+        plan.auth(addr, b"").await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn credentials_leave_the_url_and_are_decoded() {
         let plan = plan(&["nats://al%40ice:s%3Acret@db:4333"]).unwrap();
         let endpoint = &plan.endpoints[0];
         assert_eq!(endpoint.name(), "nats://db:4333");
-        let auth = plan.auth(&endpoint.addr);
+        let auth = auth(&plan, &endpoint.addr).await;
         assert_eq!(auth.username.as_deref(), Some("al@ice"));
         assert_eq!(auth.password.as_deref(), Some("s:cret"));
     }
 
-    #[test]
-    fn a_lone_user_in_the_url_is_a_token() {
+    #[tokio::test]
+    async fn a_lone_user_in_the_url_is_a_token() {
         let plan = plan(&["nats://t0ken@db"]).unwrap();
-        let auth = plan.auth(&plan.endpoints[0].addr);
+        let auth = auth(&plan, &plan.endpoints[0].addr).await;
         assert_eq!(
             (auth.username, auth.token.as_deref()),
             (None, Some("t0ken"))
         );
     }
 
-    #[test]
-    fn each_server_keeps_its_own_credentials() {
+    #[tokio::test]
+    async fn each_server_keeps_its_own_credentials() {
         let plan = plan(&["nats://a:1@x", "nats://b:2@y"]).unwrap();
-        let names: Vec<_> = plan
-            .endpoints
-            .iter()
-            .map(|e| plan.auth(&e.addr).username.unwrap())
-            .collect();
-        assert_eq!(names, ["a", "b"]);
+        for (endpoint, name) in plan.endpoints.iter().zip(["a", "b"]) {
+            let auth = auth(&plan, &endpoint.addr).await;
+            assert_eq!(auth.username.as_deref(), Some(name));
+        }
         let discovered = "nats://10.0.0.9:4222".parse().unwrap();
-        assert_eq!(plan.auth(&discovered).username.as_deref(), Some("a"));
+        assert_eq!(
+            auth(&plan, &discovered).await.username.as_deref(),
+            Some("a")
+        );
     }
 
     #[test]

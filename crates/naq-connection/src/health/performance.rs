@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::probe::{DEADLINE, look};
 use crate::error::ConnectionErrorKind;
+use crate::scope::given_or_global;
 use crate::service::{ConnectionService, DEFAULT_PROFILE};
 use crate::state::Phase;
 
@@ -43,15 +44,18 @@ pub struct Performance {
 /// Measures `iterations` round trips, one after the other, on the connection of
 /// [`DEFAULT_PROFILE`].
 ///
-/// Dials first if need be. Never fails: a server that is not there has the rate 0. A round trip
+/// `service` may be `None`: the one of [`global`](crate::global). Dials first if need be. Never fails: a server that is not there has the rate 0. A round trip
 /// that has no answer after five seconds has failed and so have those after it, which are not tried
 /// any more. Cancel safe.
-pub async fn measure_connection_performance(
-    service: &ConnectionService,
+pub async fn measure_connection_performance<'a>(
+    service: impl Into<Option<&'a ConnectionService>>,
     iterations: u32,
 ) -> Performance {
     let mut times = Vec::new();
     let mut dial = None;
+    let Ok(service) = &given_or_global(service.into()) else {
+        return Performance::of(iterations, dial, times);
+    };
     if iterations > 0 && !has_client(service) {
         let start = Instant::now();
         let leased = tokio::time::timeout(DEADLINE, service.connection()).await;

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::report::Health;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use crate::scope::given_or_global;
 use crate::service::{ConnectionService, DEFAULT_PROFILE};
 use crate::state::{Phase, State};
 
@@ -32,15 +33,26 @@ pub async fn probe_within(
     look(service, profile, deadline).await.health
 }
 
+impl ConnectionService {
+    /// [`probe`] of [`DEFAULT_PROFILE`].
+    pub async fn health(&self) -> Health {
+        probe(self, DEFAULT_PROFILE).await
+    }
+}
+
 /// Whether the connection of [`DEFAULT_PROFILE`] works: [`probe`] as yes or no.
 ///
-/// Answers within five seconds and never fails; the reason of a `false` is logged as an error.
-pub async fn test_nats_connection(service: &ConnectionService) -> bool {
-    let health = probe(service, DEFAULT_PROFILE).await;
-    if let Some(error) = &health.last_error {
+/// `service` may be `None`: the one of [`global`](crate::global). Answers within five seconds and
+/// never fails; the reason of a `false` is logged as an error.
+pub async fn test_nats_connection<'a>(service: impl Into<Option<&'a ConnectionService>>) -> bool {
+    let error = match given_or_global(service.into()) {
+        Ok(service) => service.health().await.last_error,
+        Err(error) => Some(error),
+    };
+    if let Some(error) = &error {
         tracing::error!("NATS connection test failed: {error}");
     }
-    health.is_healthy()
+    error.is_none()
 }
 
 /// What a check found, and how to learn that it may not be true any more.

@@ -7,6 +7,7 @@ use tokio::time::{self, Instant, sleep};
 use super::probe::absence;
 use crate::dial::Backoff;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use crate::scope::given_or_global;
 use crate::service::{ConnectionService, DEFAULT_PROFILE};
 
 /// The longest pause between two attempts.
@@ -15,16 +16,19 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Waits until a server has answered on the connection of [`DEFAULT_PROFILE`], for `timeout` at
 /// most, dials included.
 ///
+/// `service` may be `None`: the one of [`global`](crate::global).
+///
 /// Dials again and again where no server was there; a connection that is being restored is waited
 /// for. Cancel safe.
 ///
 /// # Errors
 /// `Deadline`: not in time; its source is the last failure. At once what time can't heal:
 /// `AuthFailed`, `Tls`, `InvalidSettings`, `UnknownProfile`, `ShuttingDown`, `NoRuntime`.
-pub async fn wait_for_nats_connection(
-    service: &ConnectionService,
+pub async fn wait_for_nats_connection<'a>(
+    service: impl Into<Option<&'a ConnectionService>>,
     timeout: Duration,
 ) -> Result<(), ConnectionError> {
+    let service = &given_or_global(service.into())?;
     let start = Instant::now();
     let left = || timeout.saturating_sub(start.elapsed());
     let backoff = Backoff::new(PAUSE);

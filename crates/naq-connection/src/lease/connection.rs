@@ -1,16 +1,18 @@
 //! The lease.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use async_nats::{Client, ServerInfo, jetstream};
+use async_nats::{Client, ServerInfo};
 use tokio::sync::watch;
 
 use super::flush::CLEAN;
 use super::gauge::Token;
 use crate::link::Link;
+use crate::monitor::{Key, Place};
 use crate::slot::Slot;
 use crate::state::State;
 
@@ -34,16 +36,36 @@ pub struct Connection {
     pub(super) unconfirmed_since: AtomicU64,
     slot: Arc<Slot>,
     token: Token,
+    place: Place,
+    key: Key,
 }
 
 impl Connection {
-    pub(crate) fn new(link: Arc<Link>, slot: Arc<Slot>, token: Token) -> Self {
+    /// `place`: where in the caller's source it is taken.
+    pub(crate) fn new(link: Arc<Link>, slot: Arc<Slot>, token: Token, place: Place) -> Self {
+        let key = link.meter().enter(place);
         Self {
             link,
             unconfirmed_since: AtomicU64::new(CLEAN),
             slot,
             token,
+            place,
+            key,
         }
+    }
+
+    pub(crate) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link)
+    }
+
+    /// A clone that counts as taken where this one was.
+    pub(super) fn clone_here(&self) -> Self {
+        self.clone_at(self.place)
+    }
+
+    fn clone_at(&self, place: Place) -> Self {
+        let (link, slot) = (Arc::clone(&self.link), Arc::clone(&self.slot));
+        Self::new(link, slot, self.token.clone(), place)
     }
 
     /// The client itself, for what this type does not offer.
@@ -52,12 +74,6 @@ impl Connection {
     /// clone is no lease. It stops with the last lease if it is not connected then.
     pub fn client(&self) -> &Client {
         &self.link.client
-    }
-
-    /// The JetStream context of the client; there is one per client. Its timeout is
-    /// `request_timeout`. Unaccounted as [`client`](Self::client).
-    pub fn jetstream(&self) -> &jetstream::Context {
-        &self.link.jetstream
     }
 
     /// What the server told at the last connect.
@@ -88,12 +104,15 @@ impl Connection {
 }
 
 impl Clone for Connection {
+    #[track_caller]
     fn clone(&self) -> Self {
-        Self::new(
-            Arc::clone(&self.link),
-            Arc::clone(&self.slot),
-            self.token.clone(),
-        )
+        self.clone_at(Location::caller())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.link.meter().leave(self.key);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Connection;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
@@ -33,8 +33,9 @@ impl Connection {
     /// # Errors
     /// As [`flush_confirmed`](Self::flush_confirmed).
     pub async fn flush_confirmed_within(&self, deadline: Duration) -> Result<(), ConnectionError> {
+        let start = Instant::now();
         match timeout(deadline, self.flush()).await {
-            Ok(outcome) => outcome,
+            Ok(outcome) => outcome.inspect(|()| self.link.meter().flushed(start.elapsed())),
             Err(_elapsed) => Err(ConnectionError::new(
                 ConnectionErrorKind::Deadline {
                     operation: Operation::Flush,

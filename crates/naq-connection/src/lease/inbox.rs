@@ -4,10 +4,11 @@ use async_nats::jetstream::publish::PublishAck;
 use async_nats::subject::ToSubject;
 use async_nats::{HeaderMap, Message, StatusCode};
 use bytes::Bytes;
-use tokio::time::timeout;
 
 use super::Connection;
-use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use super::publish::hand_over;
+use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::link::size;
 
 impl Connection {
     /// A subject that nobody else uses, to be subscribed to for replies.
@@ -38,6 +39,8 @@ impl Connection {
         }
         let (deadline, client, payload) =
             (self.request_timeout(), &self.link.client, payload.into());
+        let subject = subject.to_subject();
+        let size = size(&subject, &headers, &payload);
         let accepted = async {
             if headers.is_empty() {
                 client.publish_with_reply(subject, reply, payload).await
@@ -47,16 +50,7 @@ impl Connection {
                     .await
             }
         };
-        match timeout(deadline, accepted).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(super::publish::refused(&self.link, error)),
-            Err(_elapsed) => Err(ConnectionError::new(
-                ConnectionErrorKind::Deadline {
-                    operation: Operation::Publish,
-                },
-                format!("the client accepted nothing for {deadline:?}"),
-            )),
-        }
+        hand_over(&self.link, size, accepted, deadline).await
     }
 }
 

@@ -8,12 +8,14 @@ mod connection;
 mod flush;
 mod gauge;
 mod inbox;
+mod jetstream;
 mod publish;
 mod request;
 mod subscribe;
 
 pub use connection::Connection;
 pub use inbox::read_acknowledgement;
+pub use jetstream::JetStream;
 pub use subscribe::Subscription;
 
 pub(crate) use gauge::Gauge;

@@ -1,25 +1,29 @@
 //! Plain publishes: at most once.
 
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_nats::subject::ToSubject;
 use async_nats::{HeaderMap, PublishError, PublishErrorKind};
 use bytes::Bytes;
-use tokio::time::timeout;
+use futures::poll;
+use tokio::time::{Instant, timeout};
 
 use super::Connection;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
-use crate::link::Link;
+use crate::link::{Link, size};
 
 impl Connection {
     /// Hands a message to the client for sending, within `request_timeout`.
     ///
     /// `Ok` means accepted here, not received there: what is under way when a connection drops is
     /// lost. [`flush_confirmed`](Self::flush_confirmed) tells. While the connection is down,
-    /// messages wait for it, up to the client's capacity.
+    /// messages wait for it, up to `max_pending_bytes` and `max_pending_messages`.
     ///
     /// # Errors
-    /// `Deadline` when the client could not accept it in time (safe to retry: it was not accepted),
+    /// `Deadline` when the client could not accept it in time, or when `max_pending_bytes` were
+    /// waiting to be sent all that time (safe to retry: it was not accepted),
     /// `InvalidSubject`, `PayloadTooLarge`; `Closed` or `ReconnectsExhausted` when the client has
     /// ended (acquire a new lease).
     pub async fn publish(
@@ -61,6 +65,7 @@ impl Connection {
         // While the connection is down, what is accepted goes out in the next epoch.
         let epoch = state.epoch + u64::from(!state.is_connected());
         let (client, subject, payload) = (&self.link.client, subject.to_subject(), payload.into());
+        let size = size(&subject, &headers, &payload);
         let accepted = async {
             if headers.is_empty() {
                 client.publish(subject, payload).await
@@ -68,21 +73,44 @@ impl Connection {
                 client.publish_with_headers(subject, headers, payload).await
             }
         };
-        match timeout(deadline, accepted).await {
-            Ok(Ok(())) => {
-                self.link.count_publish();
-                self.mark_unconfirmed(epoch);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(refused(&self.link, error)),
-            Err(_elapsed) => Err(ConnectionError::new(
-                ConnectionErrorKind::Deadline {
-                    operation: Operation::Publish,
-                },
-                format!("the client accepted nothing for {deadline:?}"),
-            )),
-        }
+        hand_over(&self.link, size, accepted, deadline).await?;
+        self.link.count_publish();
+        self.mark_unconfirmed(epoch);
+        Ok(())
     }
+}
+
+/// Waits until there is room for the message, and until the client has taken it.
+pub(super) async fn hand_over(
+    link: &Link,
+    size: usize,
+    accepted: impl Future<Output = Result<(), PublishError>>,
+    deadline: Duration,
+) -> Result<(), ConnectionError> {
+    let mut accepted = pin!(async {
+        let room = link.room(size).await?;
+        let outcome = room.carry(accepted).await;
+        outcome.map_err(|error| refused(link, error))
+    });
+    // Most often all goes through at once; then no clock is read.
+    if let Poll::Ready(outcome) = poll!(accepted.as_mut()) {
+        link.meter().published_at_once();
+        return outcome;
+    }
+    let start = Instant::now();
+    let outcome = timeout(deadline, accepted).await;
+    link.meter().published(start.elapsed());
+    outcome.unwrap_or_else(|_elapsed| Err(late(deadline)))
+}
+
+/// The error of a message that was not queued.
+pub(super) fn late(deadline: Duration) -> ConnectionError {
+    ConnectionError::new(
+        ConnectionErrorKind::Deadline {
+            operation: Operation::Publish,
+        },
+        format!("the client accepted nothing for {deadline:?}"),
+    )
 }
 
 pub(super) fn refused(link: &Link, error: PublishError) -> ConnectionError {

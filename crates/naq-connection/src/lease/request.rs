@@ -8,8 +8,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::Connection;
+use super::publish::late;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
-use crate::link::Link;
+use crate::link::{Link, size};
 
 impl Connection {
     /// Sends a request and waits for its reply, within `request_timeout`.
@@ -18,7 +19,8 @@ impl Connection {
     /// A connection that drops meanwhile ends the call at once.
     ///
     /// # Errors
-    /// Nothing was processed, safe to retry: `NotConnected`, `NoResponders`. The other side may
+    /// Nothing was processed, safe to retry: `NotConnected`, `NoResponders`, `Deadline` of a publish (no room
+    /// for the payload in `max_pending_bytes`). The other side may
     /// have acted (see [`ConnectionError::outcome_unknown`]): `ConnectionLost`, `Deadline`. Useless
     /// to retry: `InvalidSubject`, `PayloadTooLarge`. `Closed` or `ReconnectsExhausted`: the client
     /// has ended, acquire a new lease.
@@ -56,7 +58,8 @@ impl Connection {
         payload: impl Into<Bytes>,
         deadline: Duration,
     ) -> Result<Message, ConnectionError> {
-        let until = Instant::now() + deadline;
+        let start = Instant::now();
+        let until = start + deadline;
         let epoch = timeout_at(until, self.link.connected_epoch())
             .await
             .map_err(|_elapsed| {
@@ -65,21 +68,29 @@ impl Connection {
                     format!("no connection for {deadline:?}"),
                 )
             })??;
+        let (subject, payload) = (subject.to_subject(), payload.into());
+        let size = size(&subject, &headers, &payload);
+        let room = timeout_at(until, self.link.room(size)).await;
+        let room = room.map_err(|_elapsed| late(deadline))??;
         // No timeout of the client's own: it would not cover the way into the client.
-        let mut request = Request::new().payload(payload.into()).timeout(None);
+        let mut request = Request::new().payload(payload).timeout(None);
         if !headers.is_empty() {
             request = request.headers(headers);
         }
         let reply = async {
             tokio::select! {
                 biased;
-                reply = self.link.client.send_request(subject, request) => {
+                reply = room.carry(self.link.client.send_request(subject, request)) => {
                     reply.map_err(|error| failed(&self.link, error))
                 }
                 error = self.link.lost(epoch) => Err(error),
             }
         };
-        timeout_at(until, reply).await.unwrap_or_else(|_elapsed| {
+        let reply = timeout_at(until, reply).await;
+        if matches!(reply, Ok(Ok(_))) {
+            self.link.meter().replied(start.elapsed());
+        }
+        reply.unwrap_or_else(|_elapsed| {
             Err(ConnectionError::new(
                 ConnectionErrorKind::Deadline {
                     operation: Operation::Request,

@@ -63,7 +63,7 @@ impl Connection {
         match timeout(deadline, accepted).await {
             Ok(Ok(messages)) => Ok(Subscription {
                 messages,
-                lease: self.clone(),
+                lease: self.clone_here(),
             }),
             Ok(Err(error)) => Err(refused(&self.link, error)),
             Err(_elapsed) => Err(late(deadline)),

@@ -12,8 +12,10 @@ use async_nats::jetstream::context::ContextBuilder;
 use naq_config::settings::NatsSettings;
 use tokio::sync::watch;
 
+use super::budget::{Budget, Room};
 use super::feed::Feed;
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::monitor::Meter;
 use crate::state::{Failure, Phase, State};
 
 pub(crate) struct Link {
@@ -22,6 +24,7 @@ pub(crate) struct Link {
     pub(crate) request_timeout: Duration,
     pub(crate) flush_timeout: Duration,
     pub(super) feed: Arc<Feed>,
+    pub(super) budget: Budget,
     pub(super) published: AtomicU64,
     pub(super) confirmed: AtomicU64,
     pub(super) overheard: AtomicBool,
@@ -40,6 +43,7 @@ impl Link {
             jetstream,
             request_timeout: settings.request_timeout,
             flush_timeout: settings.flush_timeout,
+            budget: Budget::new(settings.max_pending_bytes),
             published: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
             overheard: AtomicBool::new(false),
@@ -50,6 +54,11 @@ impl Link {
             feed,
         });
         link.feed.attach(&link);
+        let weak = Arc::downgrade(&link);
+        link.meter().client_made(
+            Arc::clone(&link.statistics),
+            Arc::new(move || weak.upgrade().map_or(0, |link| link.unconfirmed())),
+        );
         link
     }
 
@@ -77,6 +86,11 @@ impl Link {
         self.client.connection_state() == ClientState::Connected
     }
 
+    /// Where what this client does is counted.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        self.feed.meter()
+    }
+
     /// Looks for what happened before anybody listened.
     pub(crate) fn observe(&self) {
         self.feed.observe();
@@ -84,6 +98,12 @@ impl Link {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.feed.has_ended()
+    }
+
+    /// Waits until a message of this size may be queued, without limit: the caller has the deadline.
+    pub(crate) async fn room(&self, size: usize) -> Result<Room<'_>, ConnectionError> {
+        let room = self.budget.room(&self.client, size).await;
+        room.map_err(|_ended| self.closed())
     }
 
     /// Counts a message that the client has accepted.
@@ -172,6 +192,7 @@ pub(crate) fn lost(epoch: u64) -> ConnectionError {
 impl Drop for Link {
     fn drop(&mut self) {
         self.feed.stop();
+        self.meter().client_gone(&self.statistics);
         let unconfirmed = self.unconfirmed();
         if unconfirmed > 0 {
             tracing::warn!(

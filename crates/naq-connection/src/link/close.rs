@@ -4,8 +4,11 @@
 //! handle is dropped forgets what it has not written.
 
 use tokio::time::{Instant, timeout_at};
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 
 use super::client::Link;
+use crate::monitor::Activity;
 
 /// How the end of one client went.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +23,25 @@ impl Link {
     /// Ends the client by `deadline`. While the server is down it waits for it only if something
     /// is left to deliver. Idempotent.
     pub(crate) async fn close(&self, deadline: Instant) -> Closing {
+        let activity = Activity::start(info_span!(
+            "close",
+            profile = self.meter().profile(),
+            lane = self.meter().lane(),
+            epoch = self.state().epoch,
+            outcome = Empty,
+            duration = Empty,
+        ));
+        let span = activity.span().clone();
+        let closing = self.end(deadline).instrument(span).await;
+        activity.end(match closing {
+            Closing { ended: false, .. } => "stalled",
+            Closing { unconfirmed: 0, .. } => "ok",
+            Closing { .. } => "unconfirmed",
+        });
+        closing
+    }
+
+    async fn end(&self, deadline: Instant) -> Closing {
         if self.is_up() || self.unconfirmed() > 0 {
             // A connection that drops during the flush may come back in time: try again.
             while timeout_at(deadline, self.confirm())

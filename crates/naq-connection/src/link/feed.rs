@@ -2,11 +2,14 @@
 //! there is no owner any more. Never the client itself, which would keep itself alive.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::info_span;
 
 use super::client::Link;
+use crate::monitor::{Activity, Meter};
 
 /// News of a client.
 #[derive(Debug, Clone, Copy)]
@@ -27,28 +30,34 @@ pub(crate) enum Signal {
 pub(crate) type Report = Arc<dyn Fn(Signal) + Send + Sync>;
 
 pub(crate) struct Feed {
-    profile: Arc<str>,
+    meter: Arc<Meter>,
     report: Report,
     link: OnceLock<Weak<Link>>,
     attempts: AtomicU32,
+    outage: Mutex<Option<Activity>>,
     stop: CancellationToken,
     ended: CancellationToken,
 }
 
 impl Feed {
-    pub(crate) fn new(profile: Arc<str>, report: Report) -> Self {
+    pub(crate) fn new(meter: Arc<Meter>, report: Report) -> Self {
         Self {
-            profile,
+            meter,
             report,
             link: OnceLock::new(),
             attempts: AtomicU32::new(0),
+            outage: Mutex::new(None),
             stop: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
     }
 
     pub(crate) fn profile(&self) -> &str {
-        &self.profile
+        self.meter.profile()
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(super) fn attach(&self, link: &Arc<Link>) {
@@ -79,6 +88,7 @@ impl Feed {
     pub(crate) fn observe(&self) {
         if let Some(link) = self.link() {
             let up = link.is_up();
+            self.trace(&link, up);
             (self.report)(Signal::Observed {
                 connects: link.connects(),
                 up,
@@ -88,11 +98,13 @@ impl Feed {
     }
 
     pub(crate) fn exhausted(&self, attempts: u32) {
+        self.outage_ends("gave up");
         (self.report)(Signal::Exhausted { attempts });
     }
 
     /// The connection task is over.
     pub(crate) fn end(&self) {
+        self.outage_ends("closed");
         self.ended.cancel();
         (self.report)(Signal::Ended);
     }
@@ -112,6 +124,33 @@ impl Feed {
 
     pub(crate) async fn stopped(&self) {
         self.stop.cancelled().await;
+    }
+
+    /// Spans the time from a loss to the connection after it.
+    fn trace(&self, link: &Link, up: bool) {
+        if up {
+            return self.outage_ends("ok");
+        }
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        if outage.is_none() {
+            *outage = Some(Activity::start(info_span!(
+                "reconnect",
+                profile = self.meter.profile(),
+                lane = self.meter.lane(),
+                epoch = link.state().epoch,
+                outcome = Empty,
+                duration = Empty,
+            )));
+        }
+    }
+
+    fn outage_ends(&self, outcome: &'static str) {
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let activity = outage.take();
+        drop(outage);
+        if let Some(activity) = activity {
+            activity.end(outcome);
+        }
     }
 
     fn link(&self) -> Option<Arc<Link>> {

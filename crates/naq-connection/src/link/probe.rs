@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_nats::{Request, RequestError, RequestErrorKind};
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::client::{Link, lost};
 use crate::error::{ConnectionError, ConnectionErrorKind};
@@ -30,7 +30,8 @@ impl Link {
 
     /// As [`confirm`](Self::confirm), but fails unless `epoch` is up from start to end.
     pub(crate) async fn confirm_in(&self, epoch: u64) -> Result<(), ConnectionError> {
-        let published = self.published.load(Ordering::Acquire);
+        let (published, queued) = (self.published.load(Ordering::Acquire), self.budget.queued());
+        let start = Instant::now();
         let answer = tokio::select! {
             biased;
             error = self.lost(epoch) => return Err(error),
@@ -41,6 +42,8 @@ impl Link {
         if !state.is_connected() || state.epoch != epoch {
             return Err(lost(epoch));
         }
+        self.meter().round_trip(start.elapsed());
+        self.budget.sent(queued);
         self.confirmed.fetch_max(published, Ordering::AcqRel);
         Ok(())
     }

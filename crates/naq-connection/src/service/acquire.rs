@@ -1,5 +1,6 @@
 //! How a lease is asked for: profile, lane, time limit.
 
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::handle::{ConnectionService, DEFAULT_PROFILE};
 use super::lane::Lane;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 use crate::lease::Connection;
+use crate::monitor::Place;
 
 /// A lease about to be taken; await it. See [`ConnectionService::acquire`].
 #[derive(Debug, Clone)]
@@ -18,6 +20,7 @@ pub struct Acquire {
     profile: Option<String>,
     lane: Lane,
     limit: Option<Duration>,
+    place: Place,
 }
 
 impl ConnectionService {
@@ -41,12 +44,14 @@ impl ConnectionService {
     /// # Errors
     /// As [`connection`](Self::connection); `UnknownProfile`; `Deadline` when the time was over
     /// before there was a connection, which a later attempt may find.
+    #[track_caller]
     pub fn acquire(&self) -> Acquire {
         Acquire {
             service: self.clone(),
             profile: None,
             lane: Lane::default(),
             limit: None,
+            place: Location::caller(),
         }
     }
 }
@@ -72,7 +77,7 @@ impl Acquire {
 
     async fn lease(self) -> Result<Connection, ConnectionError> {
         let profile = self.profile.as_deref().unwrap_or(DEFAULT_PROFILE);
-        let lease = self.service.lease_of(profile, self.lane);
+        let lease = self.service.lease_of(profile, self.lane, self.place);
         let Some(limit) = self.limit else {
             return lease.await;
         };

@@ -24,16 +24,44 @@ pub enum StartMode {
 }
 
 /// Builds a [`ConnectionService`]; see [`ConnectionService::builder`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use]
 pub struct ConnectionServiceBuilder {
     profiles: Vec<(String, NatsSettings)>,
+    leak_threshold: Option<Duration>,
+    max_exclusive: usize,
+}
+
+/// Exclusive connections that a service keeps at a time unless told otherwise.
+pub(super) const DEFAULT_MAX_EXCLUSIVE: usize = 64;
+
+impl Default for ConnectionServiceBuilder {
+    fn default() -> Self {
+        Self {
+            profiles: Vec::new(),
+            leak_threshold: None,
+            max_exclusive: DEFAULT_MAX_EXCLUSIVE,
+        }
+    }
 }
 
 impl ConnectionServiceBuilder {
     /// Adds a profile; one of the same name is replaced.
     pub fn profile(mut self, name: impl Into<String>, settings: NatsSettings) -> Self {
         self.profiles.push((name.into(), settings));
+        self
+    }
+
+    /// Tells of each lease that is out for longer than this: once, as a warning that names the place where
+    /// it was taken, and again when it comes back. Off by default; a minute is a good start.
+    pub fn leak_threshold(mut self, threshold: Duration) -> Self {
+        self.leak_threshold = Some(threshold);
+        self
+    }
+
+    /// How many [exclusive](ConnectionService::exclusive) connections may exist at a time. Default 64.
+    pub fn max_exclusive(mut self, limit: usize) -> Self {
+        self.max_exclusive = limit;
         self
     }
 
@@ -54,7 +82,10 @@ impl ConnectionServiceBuilder {
         for (name, settings) in self.profiles {
             plans.push((name, Ok(Plan::new(settings)?)));
         }
-        let service = ConnectionService::with_plans(plans);
+        let service = ConnectionService::with_plans(plans, self.max_exclusive);
+        if let Some(threshold) = self.leak_threshold {
+            service.watch_leases(threshold);
+        }
         let profiles = service.inner.profiles.keys();
         match mode {
             StartMode::FailFast => {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use naq_config::settings::NatsSettings;
@@ -9,12 +10,15 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::builder::ConnectionServiceBuilder;
+use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
 use super::lane::Lane;
 use super::shutdown::ShutdownReport;
 use crate::dial::Plan;
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::exclusive::Janitor;
 use crate::lease::{Connection, Gauge};
+use crate::limiter::{ConnectionLimiter, Limiters};
+use crate::monitor::{ConnectionMonitor, Place};
 use crate::slot::Slot;
 use crate::state::State;
 
@@ -36,6 +40,9 @@ pub(super) struct Inner {
     /// Apart from the map: the way to it is the hot one.
     default: Option<Arc<Slot>>,
     pub(super) leases: Arc<Gauge>,
+    pub(super) monitor: ConnectionMonitor,
+    pub(super) janitor: Arc<Janitor>,
+    limiters: Limiters,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) report: OnceCell<ShutdownReport>,
@@ -70,7 +77,12 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        Self::with_plans([(DEFAULT_PROFILE.to_owned(), Plan::new(settings))])
+        Self::of_profile(DEFAULT_PROFILE, settings)
+    }
+
+    pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
+        let plans = [(profile.to_owned(), Plan::new(settings))];
+        Self::with_plans(plans, DEFAULT_MAX_EXCLUSIVE)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -80,15 +92,23 @@ impl ConnectionService {
 
     pub(super) fn with_plans(
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
+        max_exclusive: usize,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let monitor = ConnectionMonitor::new();
         let profiles: HashMap<_, _> = plans
             .into_iter()
             .map(|(profile, plan)| {
-                let slot = |plan| Slot::new(&profile, plan, tasks.clone(), stop.clone());
+                let slot = |lane: Lane, plan| {
+                    let meter = monitor.meter(&profile, lane.name());
+                    Slot::new(meter, plan, tasks.clone(), stop.clone())
+                };
                 let lanes = Lanes {
-                    bulk: slot(plan.as_ref().map(Plan::bulk).map_err(Clone::clone)),
-                    control: slot(plan),
+                    bulk: slot(
+                        Lane::Bulk,
+                        plan.as_ref().map(Plan::bulk).map_err(Clone::clone),
+                    ),
+                    control: slot(Lane::Control, plan),
                 };
                 (profile, lanes)
             })
@@ -99,6 +119,9 @@ impl ConnectionService {
                 default: default.map(|lanes| Arc::clone(&lanes.control)),
                 profiles,
                 leases: Arc::default(),
+                monitor,
+                janitor: Arc::new(Janitor::new(max_exclusive, tasks.clone())),
+                limiters: Limiters::default(),
                 tasks,
                 stop,
                 report: OnceCell::new(),
@@ -118,10 +141,14 @@ impl ConnectionService {
     /// `Connect`, `ConnectTimedOut`: no server answered in `connection_timeout`; retrying may help.
     /// `AuthFailed`, `Tls`, `InvalidSettings`: retrying does not help. `ReconnectsExhausted`: an
     /// earlier client was given up and one more attempt has failed. `ShuttingDown`, `NoRuntime`.
-    pub async fn connection(&self) -> Result<Connection, ConnectionError> {
-        match &self.inner.default {
-            Some(slot) => self.lease(slot).await,
-            None => Err(unknown(DEFAULT_PROFILE)),
+    #[track_caller]
+    pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        let place = Location::caller();
+        async move {
+            match &self.inner.default {
+                Some(slot) => self.take(slot, place).await,
+                None => Err(unknown(DEFAULT_PROFILE)),
+            }
         }
     }
 
@@ -129,8 +156,12 @@ impl ConnectionService {
     ///
     /// # Errors
     /// As [`connection`](Self::connection); `UnknownProfile`.
-    pub async fn connection_for(&self, profile: &str) -> Result<Connection, ConnectionError> {
-        self.lease_of(profile, Lane::Control).await
+    #[track_caller]
+    pub fn connection_for(
+        &self,
+        profile: &str,
+    ) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
+        self.lease_of(profile, Lane::Control, Location::caller())
     }
 
     /// What the shared connection of `profile` is doing; does not dial.
@@ -149,6 +180,13 @@ impl ConnectionService {
         Ok(self.slot(profile, lane)?.state())
     }
 
+    /// The limiter of `key`: all who ask this service for the same key share its
+    /// [`DEFAULT_LIMIT`](crate::DEFAULT_LIMIT) places.
+    #[must_use]
+    pub fn limiter(&self, key: &str) -> ConnectionLimiter {
+        self.inner.limiters.get(key)
+    }
+
     /// Leases that are out now, subscriptions included.
     pub fn leases(&self) -> usize {
         self.inner.leases.count()
@@ -158,25 +196,15 @@ impl ConnectionService {
         &self,
         profile: &str,
         lane: Lane,
+        place: Place,
     ) -> Result<Connection, ConnectionError> {
-        self.lease(self.slot(profile, lane)?).await
+        self.take(self.slot(profile, lane)?, place).await
     }
 
-    fn slot(&self, profile: &str, lane: Lane) -> Result<&Arc<Slot>, ConnectionError> {
+    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<&Arc<Slot>, ConnectionError> {
         let lanes = self.inner.profiles.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
         Ok(lanes.get(lane))
-    }
-
-    async fn lease(&self, slot: &Arc<Slot>) -> Result<Connection, ConnectionError> {
-        let link = slot.acquire().await?;
-        let token = self.inner.leases.enter().ok_or_else(|| {
-            ConnectionError::new(
-                ConnectionErrorKind::ShuttingDown,
-                "the service gives no new leases",
-            )
-        })?;
-        Ok(Connection::new(link, Arc::clone(slot), token))
     }
 }
 

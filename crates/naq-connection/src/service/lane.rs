@@ -16,11 +16,17 @@ pub enum Lane {
     Bulk,
 }
 
-impl fmt::Display for Lane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Lane {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Self::Control => "control",
             Self::Bulk => "bulk",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

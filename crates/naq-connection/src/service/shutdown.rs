@@ -13,13 +13,14 @@ use super::handle::ConnectionService;
 pub struct ShutdownReport {
     /// Leases that were still out when the connections were closed.
     pub leases_outstanding: usize,
-    /// Connections that were closed.
+    /// Connections that were closed, exclusive ones included.
     pub connections_closed: usize,
     /// Connections whose task was still there at the deadline (a link that stalls). They don't
     /// reconnect any more.
     pub connections_left: usize,
     /// Messages that were published through leases and never confirmed: they may be lost. An upper
-    /// bound, counted from the last confirmed flush.
+    /// bound, counted from the last confirmed flush. Those of exclusive connections that were dropped
+    /// earlier are included.
     pub unconfirmed: u64,
 }
 
@@ -27,6 +28,16 @@ impl ShutdownReport {
     /// Whether the server has confirmed everything.
     pub fn flushed(&self) -> bool {
         self.unconfirmed == 0
+    }
+
+    /// Of two services together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            leases_outstanding: self.leases_outstanding + other.leases_outstanding,
+            connections_closed: self.connections_closed + other.connections_closed,
+            connections_left: self.connections_left + other.connections_left,
+            unconfirmed: self.unconfirmed + other.unconfirmed,
+        }
     }
 }
 
@@ -51,12 +62,16 @@ impl ConnectionService {
         let end = start + deadline;
         inner.slots().for_each(|slot| slot.refuse());
         inner.leases.close();
+        inner.janitor.refuse();
+        let (exclusive, forgotten) = (inner.janitor.slots(), inner.janitor.unconfirmed());
+        // Kept, so that those which the janitor ends meanwhile are counted too.
+        let mut links: Vec<_> = exclusive.iter().filter_map(|s| s.current()).collect();
         inner.stop.cancel();
         let patience = start + deadline.mul_f64(0.75);
         let _all_back = timeout_at(patience, inner.leases.until_zero()).await;
         let leases_outstanding = inner.leases.count();
 
-        let links: Vec<_> = inner.slots().filter_map(|s| s.current()).collect();
+        links.extend(inner.slots().filter_map(|s| s.current()));
         let closings = join_all(links.iter().map(|link| link.close(end))).await;
         inner.slots().for_each(|slot| slot.close());
         inner.tasks.close();
@@ -67,7 +82,7 @@ impl ConnectionService {
             leases_outstanding,
             connections_closed: closed,
             connections_left: closings.len() - closed,
-            unconfirmed: closings.iter().map(|closing| closing.unconfirmed).sum(),
+            unconfirmed: forgotten + closings.iter().map(|c| c.unconfirmed).sum::<u64>(),
         };
         let took = start.elapsed();
         tracing::info!(?report, ?took, "connections shut down");

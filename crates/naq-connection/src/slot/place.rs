@@ -15,10 +15,11 @@ use super::machine::{Admission, Machine};
 use crate::dial::{Backoff, Plan, dial};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::link::{Link, Report, Signal};
+use crate::monitor::Meter;
 use crate::state::{Failure, Phase, State};
 
 pub(crate) struct Slot {
-    profile: Arc<str>,
+    meter: Arc<Meter>,
     plan: Result<Arc<Plan>, ConnectionError>,
     inner: Mutex<Inner>,
     view: watch::Sender<View>,
@@ -42,13 +43,13 @@ struct View {
 
 impl Slot {
     pub(crate) fn new(
-        profile: &str,
+        meter: Arc<Meter>,
         plan: Result<Plan, ConnectionError>,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
-            profile: Arc::from(profile),
+            meter,
             plan: plan.map(Arc::new),
             inner: Mutex::new(Inner {
                 machine: Machine::new(),
@@ -62,6 +63,11 @@ impl Slot {
             tasks,
             stop,
         })
+    }
+
+    /// Where what happens here is counted.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(crate) fn state(&self) -> State {
@@ -158,7 +164,7 @@ impl Slot {
                 let outcome = tokio::select! {
                     biased;
                     () = slot.stop.cancelled() => return,
-                    outcome = dial(&slot.profile, &plan, report) => outcome,
+                    outcome = dial(&slot.meter, &plan, report) => outcome,
                 };
                 match outcome {
                     Ok(link) => slot.succeeded(dial_no, &link),
@@ -180,7 +186,8 @@ impl Slot {
             return;
         }
         tracing::info!(
-            profile = &*self.profile,
+            profile = self.meter.profile(),
+            lane = self.meter.lane(),
             epoch = state.epoch,
             ?took,
             "connected to NATS"
@@ -197,7 +204,10 @@ impl Slot {
             ConnectionErrorKind::AuthFailed => Failure::Auth,
             _ => Failure::Dial,
         };
-        tracing::error!(profile = &*self.profile, "NATS connection error: {error}");
+        error.tell(|error| {
+            let (profile, lane) = (self.meter.profile(), self.meter.lane());
+            tracing::error!(profile, lane, "NATS connection error: {error}");
+        });
         let backoff = Backoff::new(plan.settings.reconnect_time_wait);
         self.settle(dial, |inner| {
             let hold = backoff.pause(inner.machine.failed_dials());
@@ -265,22 +275,35 @@ impl Slot {
     }
 
     fn log(&self, before: State, after: State, lasted: std::time::Duration) {
-        let (profile, epoch) = (&*self.profile, after.epoch);
+        let (profile, lane) = (self.meter.profile(), self.meter.lane());
+        let epoch = after.epoch;
         match (before.phase, after.phase) {
             (Phase::Connected, Phase::Connected) => {
-                tracing::info!(profile, epoch, "reconnected to NATS at once");
+                tracing::info!(profile, lane, epoch, "reconnected to NATS at once");
             }
             (_, Phase::Connected) => {
-                tracing::info!(profile, epoch, down_for = ?lasted, "reconnected to NATS");
+                tracing::info!(profile, lane, epoch, down_for = ?lasted, "reconnected to NATS");
             }
             (Phase::Connected, Phase::Reconnecting { .. }) => {
-                tracing::info!(profile, epoch, up_for = ?lasted, "lost the connection to NATS");
+                tracing::info!(profile, lane, epoch, up_for = ?lasted, "lost the connection to NATS");
             }
             (_, Phase::Failed { reason }) => {
-                tracing::error!(profile, epoch, ?reason, "gave the connection to NATS up");
+                tracing::error!(
+                    profile,
+                    lane,
+                    epoch,
+                    ?reason,
+                    "gave the connection to NATS up"
+                );
             }
             (_, Phase::Closed) => {
-                tracing::info!(profile, epoch, ?lasted, "closed the connection to NATS");
+                tracing::info!(
+                    profile,
+                    lane,
+                    epoch,
+                    ?lasted,
+                    "closed the connection to NATS"
+                );
             }
             _ => {}
         }
@@ -314,7 +337,7 @@ impl Slot {
     fn refused(&self) -> ConnectionError {
         ConnectionError::new(
             ConnectionErrorKind::ShuttingDown,
-            format!("profile `{}` gives no new leases", self.profile),
+            format!("profile `{}` gives no new leases", self.meter.profile()),
         )
     }
 

@@ -18,7 +18,7 @@ fn login(server: &TestServer, password: &str) -> NatsSettings {
         auth: Auth {
             username: Some("alice".to_owned()),
             password: Some(Secret::new(password)),
-            token: None,
+            ..Auth::default()
         },
         ..settings(&server.url())
     }

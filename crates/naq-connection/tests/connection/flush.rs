@@ -1,17 +1,11 @@
 //! Confirmed flush.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use naq_connection::{ConnectionErrorKind, ConnectionService};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::server::TestServer;
-use crate::{SOON, settings, setup};
+use crate::{SOON, behind_a_proxy, settings, setup};
 
 #[tokio::test]
 async fn after_a_confirmed_flush_the_server_has_read_every_publish() {
@@ -69,6 +63,8 @@ async fn a_stalled_link_is_not_confirmed() {
         matches!(error.kind(), ConnectionErrorKind::Deadline { .. }),
         "{error}"
     );
+    proxy.resume();
+    connection.flush_confirmed().await.unwrap();
 }
 
 #[tokio::test]
@@ -91,37 +87,4 @@ async fn messages_of_a_lost_connection_are_not_confirmed_by_the_next_one() {
     assert_eq!(*error.kind(), ConnectionErrorKind::ConnectionLost { epoch });
     connection.flush_confirmed().await.unwrap();
     unconcerned.flush_confirmed().await.unwrap();
-}
-
-/// Passes bytes on until told to stall; then it keeps the sockets open and does nothing.
-struct Proxy {
-    _task: JoinSet<()>,
-    stalled: Arc<Notify>,
-}
-
-impl Proxy {
-    fn stall(&self) {
-        self.stalled.notify_one();
-    }
-}
-
-async fn behind_a_proxy() -> (TestServer, ConnectionService, Proxy) {
-    let (server, _) = setup().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("nats://{}", listener.local_addr().unwrap());
-    let (port, stalled) = (server.port(), Arc::new(Notify::new()));
-    let (stall, mut task) = (Arc::clone(&stalled), JoinSet::new());
-    task.spawn(async move {
-        let (mut client, _) = listener.accept().await.unwrap();
-        let mut upstream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        tokio::select! {
-            _closed = copy_bidirectional(&mut client, &mut upstream) => {}
-            () = stall.notified() => std::future::pending().await,
-        }
-    });
-    let proxy = Proxy {
-        _task: task,
-        stalled,
-    };
-    (server, ConnectionService::new(settings(&url)), proxy)
 }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod auth;
 mod breaker;
 mod checker;
 mod cold_start;
@@ -17,13 +18,17 @@ mod loss;
 mod publish;
 mod records;
 mod retry;
+mod scopes;
 mod server;
 mod shutdown;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 
 use naq_config::settings::NatsSettings;
 use naq_connection::ConnectionService;
+use naq_testing::FaultProxy;
 use tokio::time::{Instant, sleep};
 
 use server::TestServer;
@@ -49,6 +54,14 @@ async fn setup() -> (TestServer, ConnectionService) {
     let server = TestServer::start().await;
     let service = ConnectionService::new(settings(&server.url()));
     (server, service)
+}
+
+/// As `setup`, with a network between them that fails on command.
+async fn behind_a_proxy() -> (TestServer, ConnectionService, FaultProxy) {
+    let server = TestServer::start().await;
+    let proxy = FaultProxy::to(&server.url());
+    let service = ConnectionService::new(settings(&proxy.url()));
+    (server, service, proxy)
 }
 
 const SOON: Duration = Duration::from_secs(5);

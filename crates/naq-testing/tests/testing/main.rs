@@ -5,6 +5,8 @@
     reason = "these are tests, their helpers included"
 )]
 
+mod proxy;
+
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,40 @@
+//! What a lease is asked of: which service, profile and lane, within which time.
+
+use std::time::Duration;
+
+use super::global::service_for;
+use super::record::tell;
+use crate::error::ConnectionError;
+use crate::lease::Connection;
+use crate::service::{ConnectionService, Lane};
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Target {
+    pub(crate) service: Option<ConnectionService>,
+    pub(crate) profile: Option<String>,
+    pub(crate) lane: Lane,
+    pub(crate) limit: Option<Duration>,
+}
+
+impl Target {
+    pub(crate) async fn lease(self) -> Result<Connection, ConnectionError> {
+        self.find()
+            .await
+            .inspect_err(|error| tell(error, "NATS connection error"))
+    }
+
+    async fn find(self) -> Result<Connection, ConnectionError> {
+        let service = match self.service {
+            Some(service) => service,
+            None => service_for(self.profile.as_deref())?,
+        };
+        let mut acquire = service.acquire().lane(self.lane);
+        if let Some(profile) = self.profile {
+            acquire = acquire.profile(profile);
+        }
+        if let Some(limit) = self.limit {
+            acquire = acquire.timeout(limit);
+        }
+        acquire.await
+    }
+}

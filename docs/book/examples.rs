@@ -1,0 +1,23 @@
+//! The examples of the book, compiled and, unless a page says why not, run against a real server.
+//!
+//! Each chapter is the documentation of an item below, so `cargo test -p naq-book` takes every fence marked `rust` for a
+//! test of its own. Lines that begin with `#` are hidden in the book: they put the example on a [`stage`], where a server
+//! runs and the global service leads to it.
+
+pub mod stage;
+
+pub use stage::{Error, Stage, run, run_on};
+
+macro_rules! chapters {
+    ($($name:ident: $page:literal,)*) => {
+        $(
+            #[cfg(doctest)]
+            #[doc = include_str!($page)]
+            pub struct $name;
+        )*
+    };
+}
+
+chapters! {
+    Introduction: "src/introduction.md",
+}

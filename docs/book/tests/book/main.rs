@@ -1,0 +1,1 @@
+//! The book against what it promises: its sections, its settings, its commands.
