@@ -17,5 +17,6 @@ mod queues;
 mod results;
 mod retry;
 mod run;
+mod schedules;
 mod stop;
 mod streams;

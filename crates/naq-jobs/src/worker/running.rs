@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::builder::Plan;
+use super::fires::FireLoop;
 use super::holds::Holds;
 use super::presence::{Presence, worker_id};
 use super::pull_loop::PullLoop;
@@ -82,6 +83,8 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
             .run(),
         );
     }
+    let (link, stopping) = (plan.link.clone(), runner.stopping.clone());
+    loops.spawn(FireLoop::new(link, stopping).run());
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,

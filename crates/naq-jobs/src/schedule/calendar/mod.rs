@@ -10,4 +10,5 @@ mod timetable;
 pub use cron::Cron;
 pub use dst::{Dst, DstMark, Zone};
 pub use error::{CronError, InvalidZone, TimetableError};
+pub(super) use timetable::Rule;
 pub use timetable::{Firing, Firings, Timetable};

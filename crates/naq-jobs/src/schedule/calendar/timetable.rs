@@ -135,6 +135,15 @@ impl Timetable {
         Ok(self)
     }
 
+    /// Counts an interval from its start, so that the start is its first firing.
+    pub(in crate::schedule) fn counted_from_start(mut self) -> Self {
+        if let (Rule::Every { seconds, anchor }, Some(start)) = (&mut self.rule, self.start) {
+            let before = start.checked_sub(SignedDuration::from_secs(*seconds));
+            *anchor = before.unwrap_or(start);
+        }
+        self
+    }
+
     /// No firing after this time.
     ///
     /// # Errors
@@ -171,6 +180,13 @@ impl Timetable {
         };
         let is_over = self.end.is_some_and(|end| at > end);
         (!is_over).then_some(Firing { at, mark })
+    }
+}
+
+impl<'a> Firings<'a> {
+    /// Those of `table` after `after`; without an instant there are none.
+    pub(in crate::schedule) fn after(table: &'a Timetable, after: Option<Timestamp>) -> Self {
+        Self { table, after }
     }
 }
 
