@@ -37,6 +37,8 @@ enum Command {
     Result(result::Args),
     Dead(dead::Args),
     Schedule(schedule::Args),
+    /// List the schedules: the same as `naq schedule list`
+    ListScheduled(schedule::ListArgs),
     Config(config::Args),
     Completion(completion::Args),
 }
@@ -88,6 +90,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
+        Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Completion(args) => completion::run::<App>(context, args),
     }

@@ -10,5 +10,6 @@ pub(crate) mod result;
 pub(crate) mod schedule;
 pub(crate) mod worker;
 
+mod job_flags;
 mod outcome;
 mod payload;

@@ -13,3 +13,4 @@ mod errors;
 mod help;
 mod jobs;
 mod processes;
+mod schedule;

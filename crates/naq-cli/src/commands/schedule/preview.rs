@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use naq::{Dst, Timetable, TimetableError, Zone};
+use naq::{Timetable, TimetableError, Zone};
 
+use super::plan_flags::DstFlag;
 use super::show_firings::show;
 use crate::commands::enqueue::moment;
 use crate::context::Context;
@@ -38,27 +39,6 @@ pub(super) struct Args {
     /// Print JSON: `{"zone": ..., "firings": [{"at", "local", "dst"}]}`
     #[arg(long)]
     json: bool,
-}
-
-/// The words of `--dst`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum DstFlag {
-    /// A skipped time does not fire, a repeated one fires in its first pass
-    Skip,
-    /// A skipped time fires when the gap ends, a repeated one in its first pass
-    Once,
-    /// A skipped time fires when the gap ends, a repeated one in both passes
-    Twice,
-}
-
-impl From<DstFlag> for Dst {
-    fn from(flag: DstFlag) -> Self {
-        match flag {
-            DstFlag::Skip => Self::Skip,
-            DstFlag::Once => Self::Once,
-            DstFlag::Twice => Self::Twice,
-        }
-    }
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
