@@ -543,6 +543,69 @@ async fn finish_later(jobs: &Jobs, names: &[String], ledger: &LedgerFile) {
     finish(jobs, names, 3, ledger).await;
 }
 
+/// A library that moves the clock of the process into which it is loaded, as a host with a wrong clock would have it.
+const SKEW: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *at) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int done = real(id, at);
+    const char *skew = getenv("IT_SKEW");
+    if (done == 0 && id == CLOCK_REALTIME && skew) at->tv_sec += atol(skew);
+    return done;
+}
+"#;
+
+/// Compiles [`SKEW`].
+fn skewing_library(directory: &std::path::Path) -> String {
+    let (source, library) = (directory.join("skew.c"), directory.join("skew.so"));
+    std::fs::write(&source, SKEW).unwrap();
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .arg("-ldl")
+        .status()
+        .unwrap();
+    assert!(compiled.success());
+    library.to_str().unwrap().to_owned()
+}
+
+/// AC-16, S-05: workers whose clocks are wrong by minutes make the same jobs at the same times.
+#[tokio::test]
+async fn clocks_of_workers_that_are_wrong_by_minutes_change_nothing() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let directory = tempfile::tempdir().unwrap();
+    let library = skewing_library(directory.path());
+    let start = |skew| {
+        let settings = [("LD_PRELOAD", library.as_str()), ("IT_SKEW", skew)];
+        WorkerProcess::start(&bed.server.url(), &ledger, &settings)
+    };
+    let (ahead, behind) = (start("420"), start("-420"));
+    let names = steady(&bed.jobs, 4).await;
+    finish(&bed.jobs, &names, 5, &ledger).await;
+    // The outcomes show that the clocks were wrong indeed, and the instants that this did not matter.
+    let outcomes = bed.jobs.results().list(0, 1000).await.unwrap().outcomes;
+    for outcome in outcomes {
+        let second = instants([&outcome.id], outcome.id.split("-20").next().unwrap())[0];
+        let started = outcome.started_at_ms / 1000 % 86_400;
+        let skew = started
+            .abs_diff(second)
+            .min(86_400 - started.abs_diff(second));
+        assert!((360..480).contains(&skew), "{outcome:?}");
+    }
+    let (last, _) = find(&bed.jobs, &names[0])
+        .await
+        .last_run()
+        .map(|(at, id)| (at, id.to_owned()))
+        .unwrap();
+    let passed = SystemTime::now().duration_since(last).unwrap();
+    assert!(passed < LONG, "the last firing was {passed:?} ago");
+    assert!(ahead.terminate().await && behind.terminate().await);
+}
+
 /// The instant of the next firing is the server's: it is not before the time that the server had when it was asked.
 #[tokio::test]
 async fn the_first_firing_is_in_the_future() {

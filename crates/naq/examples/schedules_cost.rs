@@ -1,4 +1,5 @@
-//! What many schedules and delays cost: `cargo run --release --example schedules_cost [schedules] [delays]`.
+//! What many schedules and delays cost: `cargo run --release --example schedules_cost [schedules] [delays] [seconds]`,
+//! where the schedules are due after so many seconds, by when all must have been created.
 //!
 //! Starts a server of its own and prints one line per step; the figures of `docs/design/0004-schedules.md` are from here.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
@@ -20,6 +21,7 @@ async fn main() -> Result<(), Failure> {
     let mut numbers = std::env::args().skip(1).map(|text| text.parse::<usize>());
     let schedules = numbers.next().transpose()?.unwrap_or(10_000);
     let delays = numbers.next().transpose()?.unwrap_or(100_000);
+    let seconds = numbers.next().transpose()?.unwrap_or(300);
     let server = EmbeddedServer::builder().start().await?;
     let mut settings = Settings::default();
     settings.nats.servers = vec![server.url()];
@@ -28,7 +30,7 @@ async fn main() -> Result<(), Failure> {
     show("empty", &server);
 
     // All are due at the same second, after they are created and have been idle for a while.
-    let due = SystemTime::now() + Duration::from_secs(60 + u64::try_from(schedules)? / 100);
+    let due = SystemTime::now() + Duration::from_secs(u64::try_from(seconds)?);
     let began = Instant::now();
     create(&jobs, schedules, due).await?;
     rate("schedules created", schedules, began);

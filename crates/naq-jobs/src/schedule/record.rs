@@ -193,3 +193,61 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     });
     hash ^ (hash >> 32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Vector {
+        name: String,
+        record: Record,
+        after_s: i64,
+        firings_s: Vec<i64>,
+        due_s: Vec<i64>,
+        job_ids: Vec<String>,
+    }
+
+    /// The vectors for other languages.
+    #[test]
+    fn the_vectors_hold() {
+        let text = include_str!("../../../../docs/reference/schedule-vectors.json");
+        let vectors: Vec<Vector> = serde_json::from_str(text).unwrap();
+        assert!(vectors.len() >= 4);
+        for vector in vectors {
+            let name = ScheduleName::new(vector.name).unwrap();
+            let table = vector.record.timetable().unwrap();
+            let after = Timestamp::from_second(vector.after_s).unwrap();
+            let firings = table.firings_after(after.into());
+            let firings: Vec<Timestamp> = firings
+                .take(vector.firings_s.len())
+                .map(|firing| firing.at)
+                .collect();
+            let seconds =
+                |all: &[Timestamp]| all.iter().map(|at| at.as_second()).collect::<Vec<_>>();
+            assert_eq!(seconds(&firings), vector.firings_s, "{name}");
+            let due: Vec<Timestamp> = firings
+                .iter()
+                .map(|at| vector.record.due(&name, *at))
+                .collect();
+            assert_eq!(seconds(&due), vector.due_s, "{name}");
+            let ids: Vec<String> = firings
+                .iter()
+                .map(|at| Run::fired(&name, *at).unwrap().id.to_string())
+                .collect();
+            assert_eq!(ids, vector.job_ids, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_envelope_gets_the_time_of_its_job_and_keeps_the_rest() {
+        let text = include_str!("../../../../docs/reference/schedule-vectors.json");
+        let vectors: Vec<Vector> = serde_json::from_str(text).unwrap();
+        let body = vectors[0].record.envelope(1_763_762_400_123).unwrap();
+        let envelope = crate::wire::decode(&body).unwrap();
+        assert_eq!(envelope.kind.as_str(), "report");
+        assert_eq!(envelope.payload.get(), r#"{"of": "sales"}"#);
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_763_762_400_123);
+        assert_eq!(envelope.enqueued_at, Some(at));
+    }
+}
