@@ -17,6 +17,7 @@ mod queues;
 mod results;
 mod retry;
 mod run;
+mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;

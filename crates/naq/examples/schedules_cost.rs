@@ -57,7 +57,9 @@ async fn main() -> Result<(), Failure> {
     server.kill().await?;
     let began = Instant::now();
     server.start_again().await?;
-    jobs.stock().await?;
+    while jobs.stock().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     println!(
         "server killed and back, first answer: {:?}",
         began.elapsed()

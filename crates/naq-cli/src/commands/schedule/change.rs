@@ -3,9 +3,8 @@
 use naq::{Jobs, JobsError, JobsErrorKind, Schedule, ScheduleName};
 use serde_json::json;
 
-use super::not_there;
 use super::plan_flags::PlanFlags;
-use super::show::{described, state, when};
+use super::show::{described, not_there, state, when};
 use crate::context::Context;
 use crate::error::CliError;
 

@@ -9,12 +9,10 @@ mod show;
 mod show_firings;
 
 use clap::Subcommand;
-use naq::ScheduleName;
 
 pub(crate) use self::list::Args as ListArgs;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::exit_code;
 use crate::logging::{self, Level};
 
 /// Recurring work: create, list, show, pause, resume, modify, trigger, delete, preview
@@ -64,9 +62,4 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
 pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<(), CliError> {
     let action = Action::List(args);
     Box::pin(run(context, Args { action })).await
-}
-
-fn not_there(name: &ScheduleName) -> CliError {
-    CliError::new(exit_code::NOT_FOUND, format!("there is no schedule {name}"))
-        .hint("`naq schedule list` lists those that there are")
 }

@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 use naq::{CatchUp, Jobs, Overlap, Schedule, ScheduleName, ScheduleRule, ScheduleState};
 use serde_json::{Value, json};
 
-use super::not_there;
 use super::show_firings::{self, show};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::exit_code;
 use crate::output::Table;
 
 /// Show a schedule and its next firings, in its zone and in UTC
@@ -156,4 +156,9 @@ fn overlap(policy: Overlap) -> &'static str {
         Overlap::Skip => "skip",
         _ => "allow",
     }
+}
+
+pub(super) fn not_there(name: &ScheduleName) -> CliError {
+    CliError::new(exit_code::NOT_FOUND, format!("there is no schedule {name}"))
+        .hint("`naq schedule list` lists those that there are")
 }
