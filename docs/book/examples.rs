@@ -20,4 +20,10 @@ macro_rules! chapters {
 
 chapters! {
     Introduction: "src/introduction.md",
+    ApiGuide: "src/api/connection.md",
+    BestPractices: "src/best-practices.md",
+    Operations: "src/operations.md",
+    FromPython: "src/migration/python.md",
+    FromAsyncNats: "src/migration/async-nats.md",
+    FromAPool: "src/migration/pools.md",
 }

@@ -31,6 +31,11 @@ impl Stage {
         self.server.url()
     }
 
+    /// How many connections the server has.
+    pub async fn connections(&self) -> usize {
+        self.server.connz().await.count()
+    }
+
     /// Settings that lead to the server.
     #[must_use]
     pub fn nats(&self) -> NatsSettings {
@@ -62,6 +67,9 @@ pub fn run_on(body: impl AsyncFnOnce(&Stage) -> Result<(), Error>) {
     runtime.block_on(async {
         let server = TestServer::start().await;
         let service = ConnectionService::new(server.settings().nats);
+        if let Err(error) = service.install_global() {
+            panic!("the service cannot be installed: {error}");
+        }
         let stage = Stage { server, service };
         match timeout(PATIENCE, body(&stage)).await {
             Ok(Ok(())) => {}

@@ -21,7 +21,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   arch                    crate arrows, module cycles, who may dial, names, cover pages
   size                    lines in files and functions
-  docs --check [--quick]  conformance table, links, ARCHITECTURE.md; cargo doc unless --quick
+  docs --check [--quick]  conformance table, links, the book, ARCHITECTURE.md; cargo doc unless --quick
   server find|fetch       the nats-server that the tests take; fetch: the pinned one, into the cache
   ci [--only STEP,STEP]   everything that a change has to pass";
 

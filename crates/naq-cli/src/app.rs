@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completion, config, dead, demo, dev, enqueue, result, schedule, worker};
+use crate::commands::{
+    completion, config, connection, dead, demo, dev, enqueue, result, schedule, worker,
+};
 use crate::context::{Context, Globals};
 use crate::error::CliError;
 use crate::exit_code;
@@ -40,6 +42,7 @@ enum Command {
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
     Config(config::Args),
+    Connection(connection::Args),
     Completion(completion::Args),
 }
 
@@ -92,6 +95,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
         Command::Config(args) => config::run(context, args),
+        Command::Connection(args) => Box::pin(connection::run(context, args)).await,
         Command::Completion(args) => completion::run::<App>(context, args),
     }
 }

@@ -1,11 +1,11 @@
 //! What every command gets: the global flags, the output, and the way to the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use naq::config::Loaded;
 use naq::connection::{ConnectionService, DEFAULT_PROFILE, StartMode};
-use naq::{Jobs, Loader, Settings};
+use naq::{ConfigError, Jobs, Loader, Settings};
 
 use crate::error::CliError;
 use crate::logging::{self, Level};
@@ -76,16 +76,25 @@ impl Context {
         &self,
         flags: impl FnOnce(Loader) -> Loader,
     ) -> Result<Settings, CliError> {
-        Ok(self.load(flags)?.settings)
+        Ok(self.load(None, flags)?.settings)
     }
 
     /// The settings with their origins.
     pub(crate) fn loaded(&self) -> Result<Loaded, CliError> {
-        self.load(|loader| loader)
+        Ok(self.loaded_from(None)?)
     }
 
-    fn load(&self, flags: impl FnOnce(Loader) -> Loader) -> Result<Loaded, CliError> {
-        let mut loader = match &self.globals.config {
+    /// As [`Self::loaded`], from this file and no other if one is named.
+    pub(crate) fn loaded_from(&self, file: Option<&Path>) -> Result<Loaded, ConfigError> {
+        self.load(file, |loader| loader)
+    }
+
+    fn load(
+        &self,
+        file: Option<&Path>,
+        flags: impl FnOnce(Loader) -> Loader,
+    ) -> Result<Loaded, ConfigError> {
+        let mut loader = match file.or(self.globals.config.as_deref()) {
             Some(file) => Loader::new().file(file),
             None => Loader::new().standard_files(),
         };
@@ -96,7 +105,7 @@ impl Context {
         if let Some(url) = &self.globals.nats_url {
             loader = loader.set_by("--nats-url", "nats.servers", url);
         }
-        Ok(flags(loader).load()?)
+        flags(loader).load()
     }
 
     /// Connects to the configured server.

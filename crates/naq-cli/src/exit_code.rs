@@ -8,7 +8,7 @@ pub const INTERNAL: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The configuration is wrong, or asks for something that the server cannot do.
 pub const CONFIGURATION: u8 = 3;
-/// The server cannot be reached, was lost for good, or could not be started.
+/// The server cannot be reached, was lost for good, or could not be started; the doctor has found an error.
 pub const CONNECTION: u8 = 4;
 /// The job failed.
 pub const JOB_FAILED: u8 = 5;
@@ -30,7 +30,7 @@ Exit codes:
     1  internal error, or the system refused something
     2  wrong usage: flag, JSON, name, payload too large
     3  wrong configuration
-    4  the server cannot be reached or started, or was lost for good
+    4  the server cannot be reached or started, was lost for good, or the doctor found an error
     5  the job failed
     6  the job has not ended in time
     7  no such job, outcome or dead letter

@@ -1,4 +1,4 @@
-//! The `naq` command: demo, dev, worker, enqueue, result, dead letters.
+//! The `naq` command: demo, dev, worker, enqueue, result, dead letters, configuration, connection.
 //!
 //! ```text
 //!   app ──► commands ──► context ──► error ──► exit_code

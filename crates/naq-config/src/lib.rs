@@ -25,6 +25,10 @@
 //! A default may have colons. A variable without a value is no problem where a later layer sets
 //! the key anyway.
 //!
+//! # Features
+//!
+//! `watch` (off): `Loader::watch` follows the files and loads anew when one has changed.
+//!
 //! # Types
 //!
 //! The types are in [`settings`]; each has a `Default` that works against a server on this host.
@@ -37,6 +41,7 @@
 //! # Ok::<(), naq_config::ConfigError>(())
 //! ```
 
+mod describe;
 mod error;
 mod interpolate;
 mod loader;
@@ -48,8 +53,11 @@ mod server_url;
 pub mod settings;
 mod show;
 mod validate;
+#[cfg(feature = "watch")]
+mod watch;
 mod yaml;
 
+pub use describe::{default_file, json_schema, minimal_file};
 pub use error::{ConfigError, Problem};
 pub use loader::{Loaded, Loader};
 pub use origin::{Origin, Origins, Place};
@@ -58,3 +66,5 @@ pub use secret::Secret;
 pub use server_url::redact_url;
 pub use settings::Settings;
 pub use show::Shown;
+#[cfg(feature = "watch")]
+pub use watch::{Watch, WatchError};

@@ -1,7 +1,6 @@
 //! Errors of the client, for those who call it through [`JetStream`](crate::JetStream) or
 //! [`Connection::client`](crate::Connection::client): what the server answered is in them somewhere.
 
-use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 
@@ -22,9 +21,8 @@ where
 {
     fn from(error: Error<K>) -> Self {
         let kind = error.kind();
-        let answer = in_kind(&kind).or_else(|| in_causes(&error));
-        let kind = match answer {
-            Some(answer) => refused(answer),
+        let kind = match answer(&error) {
+            Some(answer) => refused(&answer),
             None => unanswered(&kind, &error),
         };
         Self::with_source(kind, error.to_string(), error)
@@ -64,10 +62,14 @@ fn unanswered(kind: &impl Debug, error: &(dyn StdError + 'static)) -> Connection
     }
 }
 
-fn in_causes<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a jetstream::Error> {
-    let mut cause: Option<&'a (dyn StdError + 'static)> = error.source();
+/// The server's answer, somewhere in the causes: an error itself, or in the kind of one.
+fn answer(error: &(dyn StdError + 'static)) -> Option<jetstream::Error> {
+    let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(answer) = error.downcast_ref() {
+        if let Some(answer) = error.downcast_ref::<jetstream::Error>() {
+            return Some(answer.clone());
+        }
+        if let Some(answer) = in_kind(error) {
             return Some(answer);
         }
         cause = error.source();
@@ -75,27 +77,38 @@ fn in_causes<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a jetstream::E
     None
 }
 
-/// Some kinds hold the answer themselves.
-fn in_kind(kind: &dyn Any) -> Option<&jetstream::Error> {
-    if let Some(CreateStreamErrorKind::JetStream(answer)) = kind.downcast_ref() {
+fn in_kind(error: &(dyn StdError + 'static)) -> Option<jetstream::Error> {
+    let kind = kind_of::<CreateStreamErrorKind>(error);
+    if let Some(CreateStreamErrorKind::JetStream(answer)) = kind {
         return Some(answer);
     }
-    if let Some(GetStreamErrorKind::JetStream(answer)) = kind.downcast_ref() {
+    let kind = kind_of::<GetStreamErrorKind>(error);
+    if let Some(GetStreamErrorKind::JetStream(answer)) = kind {
         return Some(answer);
     }
-    if let Some(GetStreamByNameErrorKind::JetStream(answer)) = kind.downcast_ref() {
+    let kind = kind_of::<GetStreamByNameErrorKind>(error);
+    if let Some(GetStreamByNameErrorKind::JetStream(answer)) = kind {
         return Some(answer);
     }
-    if let Some(ConsumerInfoErrorKind::JetStream(answer)) = kind.downcast_ref() {
+    let kind = kind_of::<ConsumerInfoErrorKind>(error);
+    if let Some(ConsumerInfoErrorKind::JetStream(answer)) = kind {
         return Some(answer);
     }
-    if let Some(AccountErrorKind::JetStream(answer)) = kind.downcast_ref() {
+    let kind = kind_of::<AccountErrorKind>(error);
+    if let Some(AccountErrorKind::JetStream(answer)) = kind {
         return Some(answer);
     }
-    if let Some(ConsumerErrorKind::JetStream(answer)) = kind.downcast_ref() {
-        return Some(answer);
+    match kind_of::<ConsumerErrorKind>(error) {
+        Some(ConsumerErrorKind::JetStream(answer)) => Some(answer),
+        _ => None,
     }
-    None
+}
+
+fn kind_of<K>(error: &(dyn StdError + 'static)) -> Option<K>
+where
+    K: Clone + Debug + Display + PartialEq + 'static,
+{
+    error.downcast_ref::<Error<K>>().map(Error::kind)
 }
 
 #[cfg(test)]

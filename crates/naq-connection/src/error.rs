@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::change::Change;
+
 /// What a [`ConnectionError`] is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,6 +63,22 @@ pub enum ConnectionErrorKind {
         /// The server's own words.
         description: String,
     },
+    /// There is no such bucket or stream. Retrying does not help until somebody makes it.
+    NotFound,
+    /// A key was changed by somebody else meanwhile, or is there already; nothing was written. Read
+    /// it again and decide anew.
+    Conflict {
+        /// The revision that the key has, where it is known.
+        revision: Option<u64>,
+    },
+    /// The bucket or stream exists and can't be made what was asked for; nothing was changed.
+    /// Retrying never helps.
+    Incompatible {
+        /// What differs and can't be changed.
+        changes: Vec<Change>,
+    },
+    /// The name can't be that of a bucket, a key or a stream. Retrying never helps.
+    InvalidName,
     /// The subject or the queue group is not valid. Retrying never helps.
     InvalidSubject,
     /// Headers and payload are larger than the server accepts. Retrying never helps.
@@ -79,6 +97,8 @@ pub enum Operation {
     Publish,
     /// Waiting for a reply; the server may have seen the request.
     Request,
+    /// Reading what a stream has stored; nothing was changed.
+    Read,
     /// Queueing a subscription; it was not queued.
     Subscribe,
     /// Waiting for the proof that everything sent so far has arrived.
@@ -159,7 +179,11 @@ impl ConnectionError {
             | Kind::NoResponders
             | Kind::OutcomeUnknown => true,
             Kind::Api { code, .. } => *code == 503,
-            Kind::InvalidSettings
+            Kind::NotFound
+            | Kind::Conflict { .. }
+            | Kind::Incompatible { .. }
+            | Kind::InvalidName
+            | Kind::InvalidSettings
             | Kind::UnknownProfile
             | Kind::NoRuntime
             | Kind::Tls
@@ -236,6 +260,13 @@ impl fmt::Display for ConnectionErrorKind {
                 f,
                 "JetStream refused: {description} (code {code}, error code {err_code})"
             ),
+            Self::NotFound => f.write_str("not found"),
+            Self::Conflict { revision: None } => f.write_str("conflict"),
+            Self::Conflict {
+                revision: Some(revision),
+            } => write!(f, "conflict with revision {revision}"),
+            Self::Incompatible { .. } => f.write_str("incompatible"),
+            Self::InvalidName => f.write_str("invalid name"),
             Self::InvalidSubject => f.write_str("invalid subject"),
             Self::PayloadTooLarge => f.write_str("payload too large"),
             Self::Protocol => f.write_str("unreadable reply"),
@@ -249,6 +280,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::Publish => "publish",
             Self::Request => "request",
+            Self::Read => "read",
             Self::Subscribe => "subscribe",
             Self::Flush => "flush",
             Self::Start => "start",

@@ -47,11 +47,14 @@
 //! after two unanswered pings.
 
 mod breaker;
+mod change;
 mod client_error;
 mod dial;
+pub mod doctor;
 mod error;
 mod exclusive;
 mod health;
+mod kv;
 mod lease;
 mod limiter;
 mod link;
@@ -61,15 +64,23 @@ pub mod scope;
 mod service;
 mod slot;
 mod state;
+mod streams;
+mod sync;
 
+pub use async_nats::jetstream::kv::{Config as BucketConfig, Operation as KvOperation};
 pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
+pub use change::Change;
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
 pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
     measure_connection_performance, probe, probe_within, test_nats_connection,
     wait_for_nats_connection,
+};
+pub use kv::{
+    KeyList, KvEntry, KvStore, KvValue, KvWatch, NatsKvStore, PutReport, nats_kv_store,
+    with_kv_store,
 };
 pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
@@ -88,3 +99,4 @@ pub use service::{
     StartMode,
 };
 pub use state::{Failure, Phase, State};
+pub use streams::{Ensured, Streams};

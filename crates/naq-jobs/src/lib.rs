@@ -30,6 +30,7 @@ pub use schedule::{
     Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,
     TimetableError, Zone,
 };
+pub use server::MINIMUM_SERVER;
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
 };

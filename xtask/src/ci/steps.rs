@@ -45,12 +45,12 @@ pub(crate) const STEPS: [Step; 8] = [
     },
     Step {
         name: "docs",
-        what: "conformance table, links, ARCHITECTURE.md",
+        what: "conformance table, links, the book, ARCHITECTURE.md",
         run: |_| docs::run(Depth::Quick),
     },
     Step {
         name: "test",
-        what: "cargo test --workspace, examples in documentation included",
+        what: "cargo test --workspace, examples in documentation and book included",
         run: |tree| cargo::run(tree, &["test", "--workspace"]),
     },
     Step {

@@ -32,7 +32,7 @@ fn what_is_wrong(page: &Path, target: &str, exists: impl Fn(&Path) -> bool) -> O
 }
 
 /// Takes out `.` and `..`; nothing when the path is absolute or climbs over the root.
-fn normalised(path: &Path) -> Option<PathBuf> {
+pub(super) fn normalised(path: &Path) -> Option<PathBuf> {
     let mut clean = PathBuf::new();
     for component in path.components() {
         match component {
@@ -46,7 +46,7 @@ fn normalised(path: &Path) -> Option<PathBuf> {
 }
 
 /// Targets of `[text](target)` and `[name]: target` with their lines; code is passed over.
-fn links(text: &str) -> Vec<(usize, String)> {
+pub(super) fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut fence: Option<&str> = None;
     for (index, line) in text.lines().enumerate() {

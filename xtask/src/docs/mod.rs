@@ -1,6 +1,7 @@
 //! The written word: does it still say what is there?
 
 mod architecture;
+mod book;
 mod conformance;
 mod ids;
 mod links;
@@ -26,6 +27,7 @@ pub(crate) fn run(depth: Depth) -> Result<(), String> {
     let mut findings = conformance::check(&tree, &tests);
     findings.extend(links::check(&tree)?);
     findings.extend(architecture::check(&tree)?);
+    findings.extend(book::check(&tree, &tests)?);
     conclude("docs", &findings)?;
     match depth {
         Depth::Quick => Ok(()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod connection;
 pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod dev;

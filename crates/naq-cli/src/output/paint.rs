@@ -16,7 +16,10 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     Bold,
+    Good,
+    Notable,
     Bad,
+    Faint,
 }
 
 impl ColorChoice {
@@ -35,7 +38,10 @@ impl Style {
     pub(super) fn paint(self, text: &str) -> String {
         let code = match self {
             Self::Bold => "1",
+            Self::Good => "32",
+            Self::Notable => "33",
             Self::Bad => "1;31",
+            Self::Faint => "2",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }

@@ -80,26 +80,3 @@ fn a_mistake_in_json_is_shown_with_its_place() {
     .ended_with(2);
     assert!(said.err.contains("line 1 column 8"), "{said:?}");
 }
-
-#[test]
-fn the_configuration_is_shown_with_where_each_value_comes_from() {
-    let dir = tempdir().unwrap();
-    let file =
-        "nats:\n  servers: [\"nats://ada:hunter2@localhost:4222\"]\nworkers: {concurrency: 4}\n";
-    fs::write(dir.path().join("naq.yaml"), file).unwrap();
-    let said = run(dir.path(), &["config", "show", "--changed", "--json"]).ended_with(0);
-    assert!(!said.out.contains("hunter2"), "{said:?}");
-    let shown = said.json();
-    let rows = shown["settings"].as_array().unwrap();
-    let row = |key: &str| rows.iter().find(|row| row["key"] == key).unwrap().clone();
-    assert_eq!(rows.len(), 2, "{shown}");
-    assert_eq!(row("workers.concurrency")["value"], "4");
-    assert_eq!(row("workers.concurrency")["origin"], "./naq.yaml:3:24");
-    let said = run(dir.path(), &["config", "show", "--origin"]).ended_with(0);
-    assert!(
-        said.out.contains("default") && said.out.contains("naq.yaml:2:"),
-        "{said:?}"
-    );
-    let said = run(dir.path(), &["config", "validate"]).ended_with(0);
-    assert!(said.err.contains("valid; read from ./naq.yaml"), "{said:?}");
-}

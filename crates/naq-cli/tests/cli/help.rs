@@ -32,6 +32,17 @@ fn every_command_has_help() {
         "schedule delete",
         "schedule preview",
         "list-scheduled",
+        "config",
+        "config init",
+        "config show",
+        "config validate",
+        "config schema",
+        "connection",
+        "connection test",
+        "connection wait",
+        "connection measure",
+        "connection watch",
+        "connection doctor",
         "completion",
     ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
@@ -85,6 +96,12 @@ fn wrong_usage_ends_with_2() {
         "demo missing",
         "demo -u nats://localhost",
         "dev --port 99999",
+        "connection",
+        "connection nonsense",
+        "connection test --timeout 0",
+        "connection measure -n 0",
+        "connection wait --timeout never",
+        "config validate a b",
         "completion nonsense",
     ] {
         let args: Vec<&str> = line.split_whitespace().collect();

@@ -6,6 +6,8 @@
 )]
 
 mod command;
+mod config;
+mod connection;
 mod dead;
 mod demo;
 mod dev;

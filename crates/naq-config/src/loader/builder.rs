@@ -207,6 +207,12 @@ impl Loader {
         })
     }
 
+    /// The files that are read if they exist.
+    #[cfg(feature = "watch")]
+    pub(crate) fn candidates(&self) -> Vec<PathBuf> {
+        self.source.paths(self.environment.filled("HOME"))
+    }
+
     fn chosen_profile(&self) -> Option<Chosen> {
         self.profile.clone().or_else(|| {
             let name = self.environment.filled(PROFILE_VARIABLE)?.trim().to_owned();

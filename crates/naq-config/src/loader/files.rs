@@ -51,6 +51,18 @@ impl Source {
     }
 }
 
+#[cfg(feature = "watch")]
+impl Source {
+    /// Every file that would be read if it existed.
+    pub(super) fn paths(&self, home: Option<&str>) -> Vec<PathBuf> {
+        match self {
+            Self::None | Self::Text(_) => Vec::new(),
+            Self::File(path) => vec![path.clone()],
+            Self::Standard(places) => places.paths(home),
+        }
+    }
+}
+
 impl StandardPlaces {
     fn paths(&self, home: Option<&str>) -> Vec<PathBuf> {
         let user = home.map(|home| Path::new(home).join(".naq").join("config.yaml"));

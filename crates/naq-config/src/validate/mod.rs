@@ -8,9 +8,33 @@ mod queues;
 mod ranges;
 mod workers;
 
+pub(crate) use ranges::number_range;
+
 use std::collections::BTreeSet;
 
-use crate::{Origin, Origins, Problem, Settings};
+use crate::{ConfigError, Origin, Origins, Problem, Settings};
+
+impl Settings {
+    /// Checks settings that were made in code, as [`Loader::load`](crate::Loader::load) checks what
+    /// it reads. Nothing is dialled.
+    ///
+    /// ```
+    /// let mut settings = naq_config::Settings::default();
+    /// settings.nats.servers.clear();
+    /// let report = settings.validate().unwrap_err();
+    /// assert_eq!(report.problems()[0].message, "No NATS servers configured");
+    /// ```
+    ///
+    /// # Errors
+    /// All problems in one report: values out of range, names, combinations that cannot work.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let problems = check(self, &Origins::default(), &BTreeSet::new());
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigError::new(problems)),
+        }
+    }
+}
 
 /// Checks every rule.
 pub(crate) fn check(

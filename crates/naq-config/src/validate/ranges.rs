@@ -132,6 +132,12 @@ const TIMES: &[Time] = &[
     ("results.ttl", |s| s.results.ttl, SECOND, CENTURY),
 ];
 
+/// The smallest and the largest value of a number, unless its path has a name of the user's in it.
+pub(crate) fn number_range(path: &str) -> Option<(u64, u64)> {
+    let row = NUMBERS.iter().find(|(key, ..)| *key == path)?;
+    Some((row.2, row.3))
+}
+
 pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
     for (key, value, min, max) in NUMBERS {
         number(key, value(settings), *min, *max, findings);

@@ -7,7 +7,7 @@ use naq_config::settings::Storage;
 
 use crate::load;
 
-const SCHEMA: &str = r#"
+pub(crate) const SCHEMA: &str = r#"
 nats:
   servers:
     - "nats://localhost:4222"
@@ -30,7 +30,7 @@ nats:
     ca_file: ""
 "#;
 
-const SCHEMA_WITH_VARIABLES: &str = r#"
+pub(crate) const SCHEMA_WITH_VARIABLES: &str = r#"
 nats:
   servers: ["${NAQ_NATS_URL:nats://localhost:4222}"]
   client_name: "${NAQ_CLIENT_NAME:naq-client}"

@@ -4,7 +4,9 @@ mod documented;
 mod layers;
 mod profiles;
 mod report;
+mod schema;
 mod variables;
+mod watch;
 
 use naq_config::{Loaded, Loader};
 

@@ -78,6 +78,62 @@ fn no_servers_is_an_error_in_every_layer() {
 }
 
 #[test]
+fn every_server_of_settings_made_in_code_is_checked() {
+    let mut settings = Settings::default();
+    assert!(settings.validate().is_ok());
+    for good in [
+        "tls://a",
+        "ws://a:80/x",
+        "wss://a",
+        "nats://u:p@a:1",
+        "nats://[::1]:4222",
+    ] {
+        settings.nats.servers.push(good.to_owned());
+    }
+    assert!(settings.validate().is_ok());
+    for bad in ["http://a", "a:4222"] {
+        settings.nats.servers.push(bad.to_owned());
+    }
+    let report = settings.validate().unwrap_err();
+    let messages: Vec<_> = report
+        .problems()
+        .iter()
+        .map(|p| p.message.as_str())
+        .collect();
+    assert_eq!(messages.len(), 2, "{report}");
+    assert!(
+        messages
+            .iter()
+            .all(|m| m.starts_with("Invalid NATS server URL format"))
+    );
+    settings.nats.servers.clear();
+    let report = settings.validate().unwrap_err();
+    assert_eq!(report.problems()[0].message, "No NATS servers configured");
+}
+
+#[test]
+fn long_and_deep_texts_are_answered_in_bounded_time() {
+    let many = 100_000;
+    let nested = format!("{}x{}", "${A:".repeat(many), "}".repeat(many));
+    let bomb: String = (0..30)
+        .map(|n| format!("a{}: &b{} [*b{n}, *b{n}, *b{n}, *b{n}]\n", n + 1, n + 1))
+        .collect();
+    for text in [
+        format!("nats: {{client_name: '{}'}}", "${A:x}".repeat(many)),
+        format!("nats: {{client_name: '{nested}'}}"),
+        format!("nats: {{client_name: '{}'}}", "${".repeat(many)),
+        format!("a0: &b0 [x]\n{bomb}"),
+        format!("nats: {}", "[".repeat(many)),
+        format!("nats: {{servers: [{}]}}", "x,".repeat(many)),
+    ] {
+        let started = std::time::Instant::now();
+        let _outcome = Loader::new().text(text).load();
+        // A second on a busy machine; anything quadratic takes minutes.
+        assert!(started.elapsed() < std::time::Duration::from_secs(30));
+    }
+}
+
+#[test]
 fn ways_of_authentication_exclude_each_other_in_one_problem() {
     let all = "nats: {auth: {username: u, password: hidden, token: hidden, nkey_seed_file: f, credentials_file: c}}";
     one_problem(

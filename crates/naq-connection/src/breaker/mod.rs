@@ -10,6 +10,8 @@ mod error;
 mod machine;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod packing;
 mod word;
 
 pub use builder::CircuitBreakerBuilder;

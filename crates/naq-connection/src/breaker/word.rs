@@ -5,13 +5,14 @@
 //!   generation     stage   failures, or the due time in ms (8.7 years)
 //! ```
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::machine::{Machine, Stage};
+use crate::sync::AtomicU64;
 
 const STAGE_BITS: u32 = 2;
 const DATA_BITS: u32 = 38;
-const DATA: u64 = (1 << DATA_BITS) - 1;
+pub(super) const DATA: u64 = (1 << DATA_BITS) - 1;
 
 /// A machine that threads share; every step is one compare-and-swap.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl Word {
     }
 }
 
-fn pack(machine: Machine) -> u64 {
+pub(super) fn pack(machine: Machine) -> u64 {
     let (stage, data) = match machine.stage {
         Stage::Closed { failures } => (0, u64::from(failures)),
         Stage::Open { due } => (1, due.min(DATA)),
@@ -65,7 +66,7 @@ fn pack(machine: Machine) -> u64 {
 }
 
 #[inline]
-fn unpack(word: u64) -> Machine {
+pub(super) fn unpack(word: u64) -> Machine {
     let data = word & DATA;
     let stage = match (word >> DATA_BITS) & ((1 << STAGE_BITS) - 1) {
         // Only what fitted was packed.
@@ -80,67 +81,5 @@ fn unpack(word: u64) -> Machine {
     Machine {
         generation: u32::try_from(generation).unwrap_or(Machine::LAST_GENERATION),
         stage,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::breaker::machine::Rules;
-
-    fn any_stage() -> impl Strategy<Value = Stage> {
-        prop_oneof![
-            any::<u32>().prop_map(|failures| Stage::Closed { failures }),
-            (0..=DATA).prop_map(|due| Stage::Open { due }),
-            Just(Stage::Probing),
-            Just(Stage::Free),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_packed_comes_back(
-            generation in 0..=Machine::LAST_GENERATION,
-            stage in any_stage(),
-        ) {
-            let machine = Machine { generation, stage };
-            prop_assert_eq!(unpack(pack(machine)), machine);
-        }
-    }
-
-    #[test]
-    fn no_step_of_threads_that_race_is_lost() {
-        const MANY: u32 = 100_000;
-        let word = Word::new(Machine::NEW);
-        let rules = Rules {
-            threshold: u32::MAX,
-            recovery: 0,
-        };
-        let fail = || {
-            for _ in 0..MANY {
-                let ticket = word.read().admit_closed().unwrap();
-                word.step(|machine| (machine.failed(ticket, rules, 0), ()));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(fail);
-            }
-        });
-        let failures = 4 * MANY;
-        assert_eq!(word.read().stage, Stage::Closed { failures });
-    }
-
-    #[test]
-    fn a_time_that_does_not_fit_is_the_latest_that_does() {
-        let machine = Machine {
-            generation: Machine::LAST_GENERATION,
-            stage: Stage::Open { due: u64::MAX },
-        };
-        let due = Stage::Open { due: DATA };
-        assert_eq!(unpack(pack(machine)).stage, due);
-        assert_eq!(unpack(pack(machine)).generation, machine.generation);
     }
 }

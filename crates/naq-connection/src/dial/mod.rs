@@ -15,4 +15,4 @@ mod plan;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use measured::dial;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Endpoint, Plan};

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
-use super::stay::Stay;
+use super::stay::CloseReport;
 use crate::slot::Slot;
 
 pub(crate) struct Janitor {
@@ -63,11 +63,15 @@ impl Janitor {
         drop(slot);
     }
 
-    /// Ends a connection in the background.
-    pub(super) fn take_over(self: &Arc<Self>, stay: Stay, runtime: &Handle) {
+    /// Waits in the background for the end of a connection.
+    pub(super) fn take_over(
+        self: &Arc<Self>,
+        ending: impl Future<Output = CloseReport> + Send + 'static,
+        runtime: &Handle,
+    ) {
         let janitor = Arc::clone(self);
         let ending = async move {
-            let report = stay.end_abandoned().await;
+            let report = ending.await;
             janitor
                 .unconfirmed
                 .fetch_add(report.unconfirmed, Ordering::Relaxed);

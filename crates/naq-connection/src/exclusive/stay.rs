@@ -113,22 +113,22 @@ impl Stay {
         self.0 = None;
         report
     }
+}
 
-    /// Ends the connection within its patience, for the janitor.
-    pub(super) async fn end_abandoned(mut self) -> CloseReport {
-        let Some(inner) = self.0.take() else {
-            return CloseReport::default();
-        };
-        let link = match inner.link {
+impl Inner {
+    /// Ends the connection within its patience, for the janitor. Not of `Stay`, whose drop would hand it over
+    /// again where a runtime that ends drops this unpolled.
+    async fn end(self) -> CloseReport {
+        let link = match self.link {
             Some(link) => Some(link),
             // The owner left during the dial, which can't be called off.
-            None => match timeout(inner.patience, inner.slot.acquire()).await {
+            None => match timeout(self.patience, self.slot.acquire()).await {
                 Ok(dialled) => dialled.ok(),
                 Err(_elapsed) => None,
             },
         };
-        let report = close(link, Instant::now() + inner.patience).await;
-        drop(inner.registered);
+        let report = close(link, Instant::now() + self.patience).await;
+        drop(self.registered);
         report
     }
 }
@@ -148,7 +148,7 @@ impl Drop for Stay {
     fn drop(&mut self) {
         if let Some(inner) = self.0.take() {
             let (janitor, runtime) = (Arc::clone(&inner.registered.janitor), inner.runtime.clone());
-            janitor.take_over(Self(Some(inner)), &runtime);
+            janitor.take_over(inner.end(), &runtime);
         }
     }
 }

@@ -10,6 +10,7 @@ mod gauge;
 mod inbox;
 mod jetstream;
 mod publish;
+mod read;
 mod request;
 mod subscribe;
 

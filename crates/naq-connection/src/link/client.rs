@@ -12,6 +12,7 @@ use async_nats::jetstream::context::ContextBuilder;
 use naq_config::settings::NatsSettings;
 use tokio::sync::watch;
 
+use super::buckets::Buckets;
 use super::budget::{Budget, Room};
 use super::feed::Feed;
 use crate::error::{ConnectionError, ConnectionErrorKind};
@@ -21,6 +22,7 @@ use crate::state::{Failure, Phase, State};
 pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) jetstream: Context,
+    pub(crate) buckets: Buckets,
     pub(crate) request_timeout: Duration,
     pub(crate) flush_timeout: Duration,
     pub(super) feed: Arc<Feed>,
@@ -41,6 +43,7 @@ impl Link {
             statistics: client.statistics(),
             client,
             jetstream,
+            buckets: Buckets::default(),
             request_timeout: settings.request_timeout,
             flush_timeout: settings.flush_timeout,
             budget: Budget::new(settings.max_pending_bytes),

@@ -1,15 +1,18 @@
 //! One client of the NATS library together with what we know of it.
 //!
 //! `client` is the client and its state, `feed` the part that the client's own callbacks may hold,
-//! `budget` the bytes that may wait to be sent, `probe` the proof that the server has read everything, `close` the orderly end. A link does not
+//! `budget` the bytes that may wait to be sent, `buckets` the handles of buckets, `probe` the proof
+//! that the server has read everything, `close` the orderly end. A link does not
 //! know who holds it, nor what comes after it.
 
+mod buckets;
 mod budget;
 mod client;
 mod close;
 mod feed;
 mod probe;
 
+pub(crate) use buckets::Buckets;
 pub(crate) use budget::size;
 pub(crate) use client::{Link, lost};
 pub(crate) use feed::{EndGuard, Feed, Report, Signal};

@@ -30,8 +30,11 @@ const WHAT: &str = "NATS connection error";
 ///
 /// The service is the one of [`global`](crate::global), or that given to
 /// [`on`](NatsConnection::on).
+#[track_caller]
 pub fn nats_connection() -> NatsConnection {
-    NatsConnection::default()
+    NatsConnection {
+        target: Target::default(),
+    }
 }
 
 /// Runs `body` with a lease; [`nats_connection`] without choices.
@@ -46,17 +49,18 @@ pub fn nats_connection() -> NatsConnection {
 ///
 /// # Errors
 /// As [`NatsConnection::run`].
-pub async fn with_nats_connection<R, E>(
+#[track_caller]
+pub fn with_nats_connection<R, E>(
     body: impl AsyncFnOnce(&Connection) -> Result<R, E>,
-) -> Result<R, E>
+) -> impl Future<Output = Result<R, E>>
 where
     E: From<ConnectionError> + 'static,
 {
-    nats_connection().run(body).await
+    nats_connection().run(body)
 }
 
 /// A lease about to be taken; see [`nats_connection`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[must_use = "nothing is leased until it is awaited or run"]
 pub struct NatsConnection {
     target: Target,

@@ -34,25 +34,29 @@ pub fn jetstream_context(connection: &Connection) -> JetStream {
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn nats_jetstream() -> NatsJetStream {
-    NatsJetStream::default()
+    NatsJetStream {
+        target: Target::default(),
+    }
 }
 
 /// Runs `body` with JetStream; [`nats_jetstream`] without choices.
 ///
 /// # Errors
 /// As [`NatsJetStream::run`].
-pub async fn with_jetstream<R, E>(
+#[track_caller]
+pub fn with_jetstream<R, E>(
     body: impl AsyncFnOnce(&JetStream) -> Result<R, E>,
-) -> Result<R, E>
+) -> impl Future<Output = Result<R, E>>
 where
     E: From<ConnectionError> + 'static,
 {
-    nats_jetstream().run(body).await
+    nats_jetstream().run(body)
 }
 
 /// A lease with JetStream about to be taken; see [`nats_jetstream`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[must_use = "nothing is leased until it is awaited or run"]
 pub struct NatsJetStream {
     target: Target,

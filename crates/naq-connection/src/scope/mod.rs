@@ -17,3 +17,5 @@ pub use jetstream::{NatsJetStream, jetstream_context, nats_jetstream, with_jetst
 pub use monitored::monitored;
 
 pub(crate) use global::given_or_global;
+pub(crate) use record::{tell, tell_body};
+pub(crate) use target::Target;

@@ -6,13 +6,13 @@ use std::error::Error as StdError;
 use crate::error::ConnectionError;
 
 /// Records `error` as `"{what}: {error}"`, unless it was recorded before.
-pub(super) fn tell(error: &ConnectionError, what: &str) {
+pub(crate) fn tell(error: &ConnectionError, what: &str) {
     error.tell(|error| tracing::error!("{what}: {error}"));
 }
 
 /// Records what a scope's body failed with, if that is an error of this crate; the others are the
 /// caller's.
-pub(super) fn tell_body<R, E: 'static>(result: Result<R, E>, what: &str) -> Result<R, E> {
+pub(crate) fn tell_body<R, E: 'static>(result: Result<R, E>, what: &str) -> Result<R, E> {
     result.inspect_err(|error| {
         if let Some(error) = connection_error(error) {
             tell(error, what);

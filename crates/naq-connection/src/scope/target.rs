@@ -1,19 +1,36 @@
 //! What a lease is asked of: which service, profile and lane, within which time.
 
+use std::panic::Location;
 use std::time::Duration;
 
 use super::global::service_for;
 use super::record::tell;
 use crate::error::ConnectionError;
 use crate::lease::Connection;
+use crate::monitor::Place;
 use crate::service::{ConnectionService, Lane};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) service: Option<ConnectionService>,
     pub(crate) profile: Option<String>,
     pub(crate) lane: Lane,
     pub(crate) limit: Option<Duration>,
+    /// Where in the caller's source it is asked for.
+    pub(crate) place: Place,
+}
+
+impl Default for Target {
+    #[track_caller]
+    fn default() -> Self {
+        Self {
+            service: None,
+            profile: None,
+            lane: Lane::default(),
+            limit: None,
+            place: Location::caller(),
+        }
+    }
 }
 
 impl Target {
@@ -28,7 +45,7 @@ impl Target {
             Some(service) => service,
             None => service_for(self.profile.as_deref())?,
         };
-        let mut acquire = service.acquire().lane(self.lane);
+        let mut acquire = service.acquire().at(self.place).lane(self.lane);
         if let Some(profile) = self.profile {
             acquire = acquire.profile(profile);
         }

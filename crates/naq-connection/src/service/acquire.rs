@@ -75,6 +75,12 @@ impl Acquire {
         self
     }
 
+    /// Counts as taken there.
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
     async fn lease(self) -> Result<Connection, ConnectionError> {
         let profile = self.profile.as_deref().unwrap_or(DEFAULT_PROFILE);
         let lease = self.service.lease_of(profile, self.lane, self.place);

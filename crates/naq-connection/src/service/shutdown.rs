@@ -64,6 +64,7 @@ impl ConnectionService {
         inner.leases.close();
         inner.janitor.refuse();
         let (exclusive, forgotten) = (inner.janitor.slots(), inner.janitor.unconfirmed());
+        exclusive.iter().for_each(|slot| slot.refuse());
         // Kept, so that those which the janitor ends meanwhile are counted too.
         let mut links: Vec<_> = exclusive.iter().filter_map(|s| s.current()).collect();
         inner.stop.cancel();
@@ -73,7 +74,10 @@ impl ConnectionService {
 
         links.extend(inner.slots().filter_map(|s| s.current()));
         let closings = join_all(links.iter().map(|link| link.close(end))).await;
-        inner.slots().for_each(|slot| slot.close());
+        inner
+            .slots()
+            .chain(&exclusive)
+            .for_each(|slot| slot.close());
         inner.tasks.close();
         let _joined = timeout_at(end, inner.tasks.wait()).await;
 

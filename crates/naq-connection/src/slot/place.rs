@@ -296,6 +296,8 @@ impl Slot {
                     "gave the connection to NATS up"
                 );
             }
+            // A lane that nobody used has nothing to tell.
+            (Phase::Idle, Phase::Closed) => {}
             (_, Phase::Closed) => {
                 tracing::info!(
                     profile,

@@ -111,6 +111,28 @@ async fn a_dead_server_beside_a_live_one_does_not_matter() {
 }
 
 #[tokio::test]
+async fn a_connection_goes_to_the_other_server_when_its_own_is_killed() {
+    let servers = [TestServer::start().await, TestServer::start().await];
+    let service = ConnectionService::new(NatsSettings {
+        servers: servers.iter().map(TestServer::url).collect(),
+        client_name: "failover".to_owned(),
+        ..NatsSettings::default()
+    });
+    let connection = service.connection().await.unwrap();
+    let port = connection.server_info().port;
+    let (own, other) = match servers[0].port() == port {
+        true => (&servers[0], &servers[1]),
+        false => (&servers[1], &servers[0]),
+    };
+    own.kill().await;
+    let mut states = connection.states();
+    let moved = states.wait_for(|state| state.epoch == 2);
+    timeout(SOON, moved).await.unwrap().unwrap();
+    connection.flush_confirmed().await.unwrap();
+    assert_eq!(other.connections().await[0]["name"], "failover");
+}
+
+#[tokio::test]
 async fn a_silent_server_leaves_time_for_the_live_one_beside_it() {
     let server = TestServer::start().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

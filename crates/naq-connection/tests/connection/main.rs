@@ -6,21 +6,35 @@
 
 mod auth;
 mod breaker;
+mod budget;
 mod checker;
 mod cold_start;
+mod doctor;
+mod exclusive;
 mod failure;
 mod flush;
 mod health;
+mod kv;
 mod lanes;
+mod leaks;
 mod leases;
 mod limiter;
+mod load;
 mod loss;
+mod matrix;
+mod memory;
+mod metrics;
+mod models;
 mod publish;
 mod records;
 mod retry;
 mod scopes;
 mod server;
 mod shutdown;
+mod sockets;
+mod storm;
+mod streams;
+mod sync;
 mod tls;
 mod websocket;
 

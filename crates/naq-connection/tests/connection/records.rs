@@ -4,8 +4,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use naq_connection::ConnectionService;
+use tokio::time::timeout;
 use tracing::Level;
 use tracing::subscriber::{DefaultGuard, set_default};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::server::TestServer;
 use crate::settings;
@@ -32,6 +34,7 @@ impl Log {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)
             .with_ansi(false)
+            .with_span_events(FmtSpan::CLOSE)
             .with_writer(move || writer.clone())
             .finish();
         (log, set_default(subscriber))
@@ -112,4 +115,49 @@ async fn no_record_of_any_level_shows_a_password() {
         "the client's traces are missing"
     );
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[tokio::test]
+async fn each_wait_is_a_span_that_says_how_it_ended_and_how_long_it_took() {
+    let (log, _guard) = Log::start();
+    let server = TestServer::start().await;
+    let service = ConnectionService::new(settings(&server.url()));
+    let connection = service.connection().await.unwrap();
+    drop(service.connection().await.unwrap());
+    let mut states = connection.states();
+    server.restart().await;
+    let back = states.wait_for(|s| s.epoch == 2 && s.is_connected());
+    timeout(crate::SOON, back).await.unwrap().unwrap();
+    drop(connection);
+    service.shutdown(crate::SOON).await;
+    let spans = |name: &str| {
+        let start = format!(" {name}{{profile=\"default\" lane=\"control\"");
+        let mut lines = log.ours("INFO");
+        lines.retain(|line| line.contains(&start) && line.contains(": close time."));
+        lines
+    };
+    // The second acquire found the connection there and is no span.
+    for (name, epoch) in [("acquire", 1), ("dial", 0), ("reconnect", 1), ("close", 2)] {
+        let told = spans(name);
+        assert_eq!(told.len(), 1, "{name}: {told:#?}");
+        assert!(told[0].contains("outcome=\"ok\" duration="), "{told:#?}");
+        assert!(
+            epoch == 0 || told[0].contains(&format!("epoch={epoch} ")),
+            "{told:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failed_dial_and_the_wait_for_it_are_spans_with_that_outcome() {
+    let (log, _guard) = Log::start();
+    let service = ConnectionService::new(settings("nats://127.0.0.1:1"));
+    service.connection().await.unwrap_err();
+    for name in ["acquire", "dial"] {
+        let mut told = log.ours("INFO");
+        told.retain(|line| {
+            line.contains(&format!(" {name}{{")) && line.contains("outcome=\"error\"")
+        });
+        assert_eq!(told.len(), 1, "{name}: {told:#?}");
+    }
 }

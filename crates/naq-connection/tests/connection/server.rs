@@ -40,6 +40,10 @@ impl TestServer {
         self.server.url()
     }
 
+    pub(crate) fn monitoring_url(&self) -> String {
+        self.server.monitoring_url().unwrap()
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.server.port()
     }
@@ -66,6 +70,17 @@ impl TestServer {
     /// Clients that are connected now.
     pub(crate) async fn connections(&self) -> Vec<Value> {
         self.clients("/connz").await
+    }
+
+    /// Open sockets of this machine to the server's port, as the kernel lists them.
+    pub(crate) fn sockets(&self) -> usize {
+        const ESTABLISHED: &str = "01";
+        let port = format!(":{:04X}", self.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows = table.lines().skip(1);
+        rows.map(|row| row.split_whitespace().skip(2).take(2).collect::<Vec<_>>())
+            .filter(|row| row[0].ends_with(&port) && row[1] == ESTABLISHED)
+            .count()
     }
 
     /// Clients that ever completed a connect: the probe of the port does not count.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use naq_connection::{ConnectionErrorKind, Phase};
+use naq_testing::Direction;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
-use crate::{SOON, setup, until};
+use crate::{SOON, behind_a_proxy, setup, until};
 
 #[tokio::test]
 async fn a_backlog_of_20_mb_arrives_whole() {
@@ -30,6 +31,28 @@ async fn a_backlog_of_20_mb_arrives_whole() {
         server.connections().await.is_empty()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_backlog_of_20_mb_arrives_whole_through_a_slow_link() {
+    let (server, service, proxy) = behind_a_proxy().await;
+    let connection = service.connection().await.unwrap();
+    proxy.slow(20_000_000, Duration::from_millis(5));
+    let before = server.varz().await["in_bytes"].as_u64().unwrap();
+    let payload = bytes::Bytes::from(vec![7_u8; 20_000]);
+    for _ in 0..1000 {
+        connection.publish("bulk", payload.clone()).await.unwrap();
+    }
+    drop(connection);
+    let at_the_end = proxy.bytes(Direction::ToServer);
+    assert!(
+        at_the_end < 15_000_000,
+        "no backlog: {at_the_end} bytes are through"
+    );
+    let report = service.shutdown(Duration::from_secs(30)).await;
+    assert!(report.flushed(), "{report:?}");
+    let varz = server.varz().await;
+    assert_eq!(varz["in_bytes"].as_u64().unwrap() - before, 20_000_000);
 }
 
 #[tokio::test]

@@ -4,20 +4,21 @@ use naq_connection::Connection;
 
 use crate::{JobsError, JobsErrorKind};
 
-/// Message schedules with time zones, cancel headers and consumer resets are of 2.14.
-const MINIMUM: (u64, u64) = (2, 14);
+/// The oldest nats-server that jobs work with, as major and minor number: message schedules with
+/// time zones, cancel headers and consumer resets are of 2.14.
+pub const MINIMUM_SERVER: (u64, u64) = (2, 14);
 
 /// Refuses a server that lacks what jobs need.
 pub(crate) fn check_server(conn: &Connection) -> Result<(), JobsError> {
     let info = conn.server_info();
     match version(&info.version) {
-        Some(found) if found >= MINIMUM => Ok(()),
+        Some(found) if found >= MINIMUM_SERVER => Ok(()),
         _ => Err(JobsError::new(
             JobsErrorKind::Unsupported,
             format!(
                 "use the server {:?}: it has version {}, jobs need nats-server {}.{} or newer \
                  (message schedules). Upgrade it, or run `naq dev`, which brings its own",
-                info.server_name, info.version, MINIMUM.0, MINIMUM.1
+                info.server_name, info.version, MINIMUM_SERVER.0, MINIMUM_SERVER.1
             ),
         )),
     }
@@ -35,8 +36,8 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        assert!(version("2.9.10").unwrap() < MINIMUM);
-        assert!(version("v2.15.1-beta").unwrap() > MINIMUM);
+        assert!(version("2.9.10").unwrap() < MINIMUM_SERVER);
+        assert!(version("v2.15.1-beta").unwrap() > MINIMUM_SERVER);
         assert_eq!(version("two"), None);
     }
 }

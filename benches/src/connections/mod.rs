@@ -1,0 +1,12 @@
+//! The rows of the table, one file each; `table` runs those that are wanted.
+
+mod acquire;
+mod cold_connect;
+mod cold_start;
+mod lame_duck;
+mod recovery;
+mod shutdown;
+mod table;
+mod throughput;
+
+pub(crate) use table::run;

@@ -1,0 +1,130 @@
+//! `publish_flush_64` and `round_trip_64`: 64 tasks, and for each operation a lease of its own.
+//! Operations a second; the ratio is ours over that of one bare client which all share.
+//!
+//! A flush is the client's: the socket has taken the bytes. A round trip is to the server and back.
+
+use std::time::Duration;
+
+use async_nats::Client;
+use bytes::Bytes;
+use naq_connection::ConnectionService;
+
+use crate::Outcome;
+use crate::args::Options;
+use crate::load::{Operation, ops_per_second};
+use crate::peers::{self, Bb8, Deadpool};
+use crate::progress::Progress;
+use crate::raw;
+use crate::report::{NAQ, RAW, Row, Target};
+use crate::rig::Rig;
+use crate::rounds::Rounds;
+
+const POOL: u32 = 16;
+const PAYLOAD: Bytes = Bytes::from_static(b"0123456789abcdef");
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Work {
+    PublishFlush,
+    RoundTrip,
+}
+
+impl Work {
+    async fn on(self, client: &Client) -> Outcome<()> {
+        match self {
+            Self::PublishFlush => {
+                client.publish(raw::NOBODY, PAYLOAD).await?;
+                Ok(client.flush().await?)
+            }
+            Self::RoundTrip => raw::round_trip(client).await,
+        }
+    }
+}
+
+/// Where an operation gets its connection from.
+#[derive(Clone)]
+enum Source {
+    Lease(ConnectionService),
+    Shared(Client),
+    Fresh(String),
+    Deadpool(Deadpool),
+    Bb8(Bb8),
+}
+
+#[derive(Clone)]
+struct Variant {
+    work: Work,
+    source: Source,
+}
+
+impl Operation for Variant {
+    async fn once(&self) -> Outcome<()> {
+        match &self.source {
+            Source::Lease(service) => {
+                let connection = service.connection().await?;
+                match self.work {
+                    Work::PublishFlush => {
+                        connection.publish(raw::NOBODY, PAYLOAD).await?;
+                        Ok(connection.client().flush().await?)
+                    }
+                    Work::RoundTrip => Ok(connection.flush_confirmed().await?),
+                }
+            }
+            Source::Shared(client) => self.work.on(client).await,
+            Source::Fresh(url) => self.work.on(&raw::connect(url).await?).await,
+            Source::Deadpool(pool) => {
+                let client = pool.get().await.map_err(|error| error.to_string())?;
+                self.work.on(&client).await
+            }
+            Source::Bb8(pool) => {
+                let client = pool.get().await.map_err(|error| format!("{error:?}"))?;
+                self.work.on(&client).await
+            }
+        }
+    }
+}
+
+pub(super) async fn row(
+    work: Work,
+    rig: &Rig,
+    options: &Options,
+    progress: &Progress,
+) -> Outcome<Row> {
+    let (name, target) = match work {
+        Work::PublishFlush => ("publish_flush_64", 0.85),
+        Work::RoundTrip => ("round_trip_64", 0.95),
+    };
+    let service = rig.service();
+    let variants = [
+        (RAW, Source::Shared(raw::connect(&rig.url()).await?)),
+        (NAQ, Source::Lease(service.clone())),
+        ("deadpool 16", {
+            Source::Deadpool(peers::deadpool(&rig.url(), usize::try_from(POOL)?).await?)
+        }),
+        ("bb8 16", Source::Bb8(peers::bb8(&rig.url(), POOL).await?)),
+        ("connect per operation", Source::Fresh(rig.url())),
+    ];
+    let mut rounds = Rounds::default();
+    for round in 1..=options.rounds {
+        progress.say(format!("{name}: round {round} of {}", options.rounds));
+        // Each begins a round in turn: who comes first finds another machine than who comes last.
+        let first = usize::try_from(round)? % variants.len();
+        let (later, sooner) = variants.split_at(first);
+        for (name, source) in sooner.iter().chain(later) {
+            let source = source.clone();
+            let variant = Variant { work, source };
+            rounds.record(name, ops_per_second(&variant, options.slice()).await?);
+        }
+    }
+    drop(variants);
+    service.shutdown(Duration::from_secs(5)).await;
+    rig.until_idle().await?;
+    Ok(Row {
+        name,
+        unit: "ops/s",
+        raw: rounds.median(RAW),
+        naq: rounds.median(NAQ),
+        ratio: rounds.ratio(NAQ, RAW),
+        target: Target::AtLeast(target),
+        series: rounds.into_series(),
+    })
+}

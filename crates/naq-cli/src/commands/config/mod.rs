@@ -1,0 +1,8 @@
+//! `naq config`: what the configuration says, where each value comes from, and files to begin with.
+
+mod check;
+mod init;
+mod show;
+mod verbs;
+
+pub(crate) use verbs::{Args, run};

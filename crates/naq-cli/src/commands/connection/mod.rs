@@ -1,0 +1,11 @@
+//! `naq connection`: whether the servers can be reached, how well, and if not, why.
+
+mod doctor;
+mod measure;
+mod target;
+mod test;
+mod verbs;
+mod wait;
+mod watch;
+
+pub(crate) use verbs::{Args, run};
