@@ -144,7 +144,7 @@ async fn a_cron_expression_fires_at_its_times_and_never_early() {
 
 /// AC-15.
 #[tokio::test]
-async fn a_schedule_is_shown_changed_paused_resumed_and_deleted() {
+async fn a_schedule_is_shown_changed_paused_and_resumed() {
     let bed = Bed::new().await;
     let schedules = bed.jobs.schedules();
     let report = || {
@@ -199,7 +199,17 @@ async fn a_schedule_is_shown_changed_paused_resumed_and_deleted() {
     assert!(paused.next_firings(10).is_empty());
     let resumed = schedules.resume(&name("nightly")).await.unwrap();
     assert_eq!(resumed.next(), changed.next());
+}
 
+#[tokio::test]
+async fn schedules_are_listed_and_deleted_without_a_trace() {
+    let bed = Bed::new().await;
+    let schedules = bed.jobs.schedules();
+    let new = bed
+        .jobs
+        .schedule(ECHO.job(&json!(1)).unwrap())
+        .cron("@daily");
+    new.create("nightly").await.unwrap();
     let page = schedules.list(0, 10).await.unwrap();
     let names: Vec<&str> = page.schedules.iter().map(|s| s.name().as_str()).collect();
     assert_eq!((names.as_slice(), page.next), (&["nightly"][..], None));

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::tempdir;
 
-use super::command::{Dev, eventually};
+use super::command::{Dev, Said, eventually};
 
 const HANDLERS: &str = r#"
 workers:
@@ -13,38 +13,35 @@ workers:
       command: [bash, -c, 'read -r name; echo "{\"hello\": $name}"']
 "#;
 
-/// AC-15 from the command line.
-#[test]
-fn a_schedule_is_created_shown_changed_and_deleted() {
-    let dir = tempdir().unwrap();
-    let dev = Dev::start(dir.path());
-    let create = [
-        "schedule",
-        "create",
-        "morning",
-        "greet",
-        "\"Ada\"",
+/// Creates the schedule `morning`.
+fn create_morning(dev: &Dev) -> Said {
+    let rule = [
         "--cron",
         "30 2 * * *",
         "--zone",
         "Europe/Amsterdam",
         "--dst",
         "twice",
-        "--queue",
-        "mail",
     ];
-    let said = dev.naq(&create).ended_with(0);
+    let create = [
+        "schedule", "create", "morning", "greet", "\"Ada\"", "--queue", "mail",
+    ];
+    dev.naq(&[&create[..], &rule].concat())
+}
+
+#[test]
+fn a_schedule_is_created_once_and_shown_with_its_next_firings() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let said = create_morning(&dev).ended_with(0);
     assert!(
         said.out.starts_with("morning is created; next: 20"),
         "{said:?}"
     );
-    let said = dev.naq(&create).ended_with(2);
+    let said = create_morning(&dev).ended_with(2);
     assert!(said.err.contains("modify or delete it"), "{said:?}");
-
-    let shown = dev
-        .naq(&["schedule", "show", "morning", "--json"])
-        .ended_with(0)
-        .json();
+    let show = ["schedule", "show", "morning", "--json"];
+    let shown = dev.naq(&show).ended_with(0).json();
     assert_eq!(
         (&shown["cron"], &shown["dst"]),
         (&json!("30 2 * * *"), &json!("twice"))
@@ -58,11 +55,19 @@ fn a_schedule_is_created_shown_changed_and_deleted() {
     // Within a year from any day, both changes of the clocks are marked.
     let year = ["schedule", "show", "morning", "-n", "367"];
     let said = dev.naq(&year).ended_with(0);
+    let is_marked = |mark| said.out.contains(mark);
     assert!(
-        said.out.contains("made up") && said.out.contains("second of two passes"),
+        is_marked("made up") && is_marked("second of two passes"),
         "{said:?}"
     );
+}
 
+/// AC-15 from the command line.
+#[test]
+fn a_schedule_is_changed_listed_and_deleted() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    create_morning(&dev).ended_with(0);
     let modify = [
         "schedule",
         "modify",
@@ -78,6 +83,7 @@ fn a_schedule_is_created_shown_changed_and_deleted() {
         (&changed["every_s"], &changed["overlap"]),
         (&json!(90), &json!("skip"))
     );
+    dev.naq(&["schedule", "modify", "morning"]).ended_with(2);
     dev.naq(&["schedule", "pause", "morning"]).ended_with(0);
     for list in [
         &["schedule", "list"][..],
@@ -89,10 +95,8 @@ fn a_schedule_is_created_shown_changed_and_deleted() {
             "{said:?}"
         );
     }
-    let active = dev
-        .naq(&["schedule", "list", "--status", "active", "--json"])
-        .json();
-    assert_eq!(active["schedules"], json!([]));
+    let active = ["schedule", "list", "--status", "active", "--json"];
+    assert_eq!(dev.naq(&active).json()["schedules"], json!([]));
     let said = dev.naq(&["schedule", "resume", "morning"]).ended_with(0);
     assert!(said.out.contains("morning is active"), "{said:?}");
     dev.naq(&["schedule", "cancel", "morning"]).ended_with(0);
