@@ -93,7 +93,7 @@ async fn fire(jobs: &Jobs, count: usize, due: SystemTime) -> Result<(), Failure>
     while jobs.stock().await?.outcomes < u64::try_from(count)? {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let due_ms = u64::try_from(due.duration_since(UNIX_EPOCH)?.as_secs() + 1)? * 1000;
+    let due_ms = (due.duration_since(UNIX_EPOCH)?.as_secs() + 1) * 1000;
     let (mut late, mut from) = (Vec::with_capacity(count), 0);
     loop {
         let page = jobs.results().list(from, 1000).await?;
