@@ -3,11 +3,12 @@
 //!
 //! A flush is the client's: the socket has taken the bytes. A round trip is to the server and back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
 use bytes::Bytes;
-use naq_connection::ConnectionService;
+use naq_connection::{Connection, ConnectionService};
 
 use crate::Outcome;
 use crate::args::Options;
@@ -38,12 +39,26 @@ impl Work {
             Self::RoundTrip => raw::round_trip(client).await,
         }
     }
+
+    async fn through(self, connection: &Connection) -> Outcome<()> {
+        match self {
+            Self::PublishFlush => {
+                connection.publish(raw::NOBODY, PAYLOAD).await?;
+                Ok(connection.client().flush().await?)
+            }
+            Self::RoundTrip => Ok(connection.flush_confirmed().await?),
+        }
+    }
 }
 
 /// Where an operation gets its connection from.
 #[derive(Clone)]
 enum Source {
     Lease(ConnectionService),
+    /// A lease per operation, and then the client's own calls: what taking the lease costs.
+    LeaseOnly(ConnectionService),
+    /// One lease for all: what our calls cost.
+    Held(Arc<Connection>),
     Shared(Client),
     Fresh(String),
     Deadpool(Deadpool),
@@ -59,16 +74,12 @@ struct Variant {
 impl Operation for Variant {
     async fn once(&self) -> Outcome<()> {
         match &self.source {
-            Source::Lease(service) => {
+            Source::Lease(service) => self.work.through(&service.connection().await?).await,
+            Source::LeaseOnly(service) => {
                 let connection = service.connection().await?;
-                match self.work {
-                    Work::PublishFlush => {
-                        connection.publish(raw::NOBODY, PAYLOAD).await?;
-                        Ok(connection.client().flush().await?)
-                    }
-                    Work::RoundTrip => Ok(connection.flush_confirmed().await?),
-                }
+                self.work.on(connection.client()).await
             }
+            Source::Held(connection) => self.work.through(connection).await,
             Source::Shared(client) => self.work.on(client).await,
             Source::Fresh(url) => self.work.on(&raw::connect(url).await?).await,
             Source::Deadpool(pool) => {
@@ -97,6 +108,11 @@ pub(super) async fn row(
     let variants = [
         (RAW, Source::Shared(raw::connect(&rig.url()).await?)),
         (NAQ, Source::Lease(service.clone())),
+        ("lease, bare calls", Source::LeaseOnly(service.clone())),
+        (
+            "one lease held",
+            Source::Held(Arc::new(service.connection().await?)),
+        ),
         ("deadpool 16", {
             Source::Deadpool(peers::deadpool(&rig.url(), usize::try_from(POOL)?).await?)
         }),

@@ -57,6 +57,8 @@ impl Rows {
         self.row("nats.request_timeout", time(nats.request_timeout));
         self.row("nats.ping_interval", time(nats.ping_interval));
         self.row("nats.max_outstanding_pings", nats.max_outstanding_pings);
+        self.row("nats.stall_timeout", time(nats.stall_timeout));
+        self.row("nats.max_lifetime", off(nats.max_lifetime.map(time)));
         self.row("nats.max_pending_bytes", nats.max_pending_bytes);
         self.row("nats.max_pending_messages", nats.max_pending_messages);
         let hidden = |is_set: bool| if is_set { "***" } else { "" };

@@ -28,6 +28,8 @@ pub enum ConnectionErrorKind {
     Tls,
     /// The server refused the credentials. Retrying does not help until they change.
     AuthFailed,
+    /// The credentials could not be had: their provider failed or was too slow. A later attempt may succeed.
+    Credentials,
     /// The connection was lost, and `max_reconnect_attempts` attempts in a row failed.
     /// Each acquire makes one new attempt, so a later one may succeed.
     ReconnectsExhausted,
@@ -171,6 +173,7 @@ impl ConnectionError {
         match &self.0.kind {
             Kind::Connect
             | Kind::ConnectTimedOut
+            | Kind::Credentials
             | Kind::ReconnectsExhausted
             | Kind::Closed
             | Kind::ConnectionLost { .. }
@@ -243,6 +246,7 @@ impl fmt::Display for ConnectionErrorKind {
             Self::Connect => f.write_str("could not connect"),
             Self::ConnectTimedOut => f.write_str("connecting timed out"),
             Self::Tls => f.write_str("TLS failed"),
+            Self::Credentials => f.write_str("no credentials"),
             Self::AuthFailed => f.write_str("authentication failed"),
             Self::ReconnectsExhausted => f.write_str("reconnect attempts exhausted"),
             Self::Closed => f.write_str("connection closed"),

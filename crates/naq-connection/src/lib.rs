@@ -17,6 +17,46 @@
 //! # }
 //! ```
 //!
+//! # Scopes
+//!
+//! Functions that are given no service use the one of the runtime that they run on: that which was
+//! [installed](ConnectionService::install_global), or one made from the configuration at the first
+//! use. A scope is a lease; leaving it closes nothing. The same in three spellings:
+//!
+//! ```no_run
+//! use naq_connection::{
+//!     Connection, ConnectionError, nats_connection, retry_on_connection_failure,
+//!     with_connection_monitoring, with_nats_connection,
+//! };
+//!
+//! async fn guard() -> Result<(), ConnectionError> {
+//!     let connection = nats_connection().await?;
+//!     connection.publish("greetings", "hello").await
+//! }
+//!
+//! async fn closure() -> Result<(), ConnectionError> {
+//!     with_nats_connection(async |connection| connection.publish("greetings", "hello").await).await
+//! }
+//!
+//! // Called as `attribute("hello")`: the first parameter is given by the attribute.
+//! #[retry_on_connection_failure(max_retries = 3, retry_delay = "1s", backoff_factor = 2.0)]
+//! #[with_connection_monitoring]
+//! #[with_nats_connection]
+//! async fn attribute(connection: &Connection, text: &str) -> Result<(), ConnectionError> {
+//!     connection.publish("greetings", text.to_owned()).await
+//! }
+//! ```
+//!
+//! [`nats_jetstream`] and [`nats_kv_store`] are scopes of JetStream and of a bucket. What is not
+//! awaited is not connected, and the compiler says so:
+//!
+//! ```compile_fail,E0599
+//! # async fn misuse() {
+//! let connection = naq_connection::nats_connection();
+//! connection.publish("greetings", "hello").await;
+//! # }
+//! ```
+//!
 //! # The life of a connection
 //!
 //! ```text
@@ -32,6 +72,12 @@
 //! lost connection by itself and each connection has an [epoch](State::epoch). When a client has
 //! ended, its leases fail with a typed error and the next lease makes a new one.
 //!
+//! A client can also be *replaced* while it works: by [rotation](ConnectionService::rotate), by a
+//! [reload](ConnectionService::reload), because its server is about to shut down, because of its age
+//! (`max_lifetime`) or its use. The new one is dialled first; from then on new leases are on it, and
+//! the old one is flushed and closed when its last lease has come back. [Events](ConnectionService::events)
+//! tell of all this.
+//!
 //! # What is promised
 //!
 //! * Every call has a deadline and fails with a [`ConnectionError`] that says whether waiting helps
@@ -41,10 +87,11 @@
 //! * Leaving a scope is a synchronous decrement, the same on success, error, panic and cancellation.
 //! * [`Retry`] never repeats what may have had an effect unless told to; [`CircuitBreaker`] refuses
 //!   at once while a server is down. Neither wraps nor changes the error of a call.
+//! * A link on which nothing comes in any more is noticed within `stall_timeout` while it is in use,
+//!   and after `ping_interval` x `max_outstanding_pings` (3 at most) while it is idle.
+//! * Credentials are asked for before each dial. If the server refuses them twice in a row, the
+//!   connection is given up, since trying for ever locks accounts and helps nobody.
 //! * What nobody holds any more stops: no task reconnects for ever on its own.
-//!
-//! `max_outstanding_pings` of the settings has no effect yet: the client gives a connection up
-//! after two unanswered pings.
 
 mod breaker;
 mod change;
@@ -52,9 +99,11 @@ mod client_error;
 mod dial;
 pub mod doctor;
 mod error;
+mod events;
 mod exclusive;
 mod health;
 mod kv;
+mod lane;
 mod lease;
 mod limiter;
 mod link;
@@ -71,7 +120,9 @@ pub use async_nats::jetstream::kv::{Config as BucketConfig, Operation as KvOpera
 pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use change::Change;
+pub use dial::Credentials;
 pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use events::{Event, EventKind, Events, Missed, ReplaceReason};
 pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{
     Health, HealthChecker, HealthCheckerBuilder, HealthState, Performance,
@@ -82,21 +133,27 @@ pub use kv::{
     KeyList, KvEntry, KvStore, KvValue, KvWatch, NatsKvStore, PutReport, nats_kv_store,
     with_kv_store,
 };
+pub use lane::Lane;
 pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
 pub use limiter::{ConnectionLimiter, DEFAULT_LIMIT, LimitReached, Limiters, Permit};
 pub use monitor::{
     Alert, AlertRules, Connected, Connecting, ConnectionMetrics, ConnectionMonitor, LeaseInfo,
     OperationMetrics, OperationTimer, Timing,
 };
-pub use retry::{Classify, Retry, RetryBudget, Retryable, Transient, When};
+#[cfg(feature = "macros")]
+pub use naq_macros::{
+    retry_on_connection_failure, with_connection_monitoring, with_jetstream_context, with_kv_store,
+    with_nats_connection,
+};
+pub use retry::{Attempts, Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use scope::{
     ConfirmedConnection, NatsConnection, NatsJetStream, get_config, global, jetstream_context,
     monitored, nats_connection, nats_jetstream, shutdown_global, with_jetstream,
     with_nats_connection,
 };
 pub use service::{
-    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, Lane, ShutdownReport,
-    StartMode,
+    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ProfileReload,
+    ReloadReport, ShutdownReport, StartMode,
 };
 pub use state::{Failure, Phase, State};
 pub use streams::{Ensured, Streams};

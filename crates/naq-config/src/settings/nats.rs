@@ -25,10 +25,16 @@ pub struct NatsSettings {
     pub flush_timeout: Duration,
     /// Time that one request or acknowledged publish may take. Default 5 s.
     pub request_timeout: Duration,
-    /// Time between two PINGs of an idle connection. Default 120 s.
+    /// Longest time between two PINGs of a silent connection. Default 120 s.
     pub ping_interval: Duration,
-    /// Unanswered PINGs after which a connection counts as lost. Default 2.
+    /// A silent connection counts as lost after this many `ping_interval`s; 1 to 3. Default 2.
     pub max_outstanding_pings: u32,
+    /// Time without an answer after which a connection in use counts as lost; zero turns it off.
+    /// Default 3 s.
+    pub stall_timeout: Duration,
+    /// Age at which a connection is replaced by a new one, less up to a tenth by chance; `None` (the
+    /// default) keeps it.
+    pub max_lifetime: Option<Duration>,
     /// Bytes that may wait in this process to be sent, over all leases of a connection. Default 8 MiB.
     pub max_pending_bytes: u64,
     /// Messages that may wait in this process to be sent: the length of the client's queue. Default 2048.
@@ -84,6 +90,8 @@ impl Default for NatsSettings {
             request_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(120),
             max_outstanding_pings: 2,
+            stall_timeout: Duration::from_secs(3),
+            max_lifetime: None,
             max_pending_bytes: 8 * 1024 * 1024,
             max_pending_messages: 2048,
             auth: Auth::default(),
@@ -106,6 +114,8 @@ impl fmt::Debug for NatsSettings {
             .field("request_timeout", &self.request_timeout)
             .field("ping_interval", &self.ping_interval)
             .field("max_outstanding_pings", &self.max_outstanding_pings)
+            .field("stall_timeout", &self.stall_timeout)
+            .field("max_lifetime", &self.max_lifetime)
             .field("max_pending_bytes", &self.max_pending_bytes)
             .field("max_pending_messages", &self.max_pending_messages)
             .field("auth", &self.auth)

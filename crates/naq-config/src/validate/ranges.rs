@@ -97,6 +97,18 @@ const TIMES: &[Time] = &[
         MOMENT,
         CENTURY,
     ),
+    (
+        "nats.stall_timeout",
+        |s| s.nats.stall_timeout,
+        Duration::ZERO,
+        CENTURY,
+    ),
+    (
+        "nats.max_lifetime",
+        |s| s.nats.max_lifetime.unwrap_or(SECOND),
+        SECOND,
+        CENTURY,
+    ),
     ("queues.ack_wait", |s| s.queues.ack_wait, SECOND, CENTURY),
     (
         "queues.max_age",

@@ -1,5 +1,10 @@
 //! What a user of the loader can rely on.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "also what the tests are built on may panic"
+)]
+
 mod documented;
 mod layers;
 mod profiles;

@@ -10,36 +10,52 @@ use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ServerA
 use tokio::time::{Instant, timeout};
 
 use super::options::options;
-use super::plan::Plan;
+use super::plan::{Newest, Plan};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::link::{Feed, Link, Report};
 use crate::monitor::Meter;
 
+/// One dial: for whom, and by which plan.
+pub(crate) struct Dialling {
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) plan: Arc<Plan>,
+    /// The plan that the client goes by when it reconnects.
+    pub(crate) newest: Newest,
+    /// Servers besides those of the plan.
+    pub(crate) discovered: Vec<ServerAddr>,
+}
+
 /// Connects to the first server that answers, starting at a random one.
 ///
 /// Refused credentials end the dial at once. Dropping the future leaves nothing behind.
-pub(super) async fn dial(
-    meter: &Arc<Meter>,
-    plan: &Arc<Plan>,
-    report: Report,
-) -> Result<Arc<Link>, ConnectionError> {
+pub(super) async fn dial(to: &Dialling, report: Report) -> Result<Arc<Link>, ConnectionError> {
+    let plan = &to.plan;
     let deadline = Instant::now() + plan.settings.connection_timeout;
-    let servers = plan.endpoints.len();
-    let start = fastrand::usize(..servers);
-    let addrs: Vec<_> = plan.endpoints.iter().map(|e| e.addr.clone()).collect();
+    let configured = plan.addrs();
+    let start = fastrand::usize(..configured.len());
+    let mut order: Vec<_> = configured.iter().enumerate().collect();
+    order.rotate_left(start);
+    let known = |addr: &&ServerAddr| !configured.contains(addr);
+    let discovered = to.discovered.iter().filter(known);
+    order.extend(discovered.map(|addr| (0, addr)));
+    let mut pool = configured.clone();
+    pool.extend(to.discovered.iter().filter(known).cloned());
     let mut last = None;
-    for nth in 0..servers {
-        let server = (start + nth) % servers;
-        let share = deadline
-            .saturating_duration_since(Instant::now())
-            .div_f64(f64::from(u32::try_from(servers - nth).unwrap_or(u32::MAX)));
-        let feed = Arc::new(Feed::new(Arc::clone(meter), Arc::clone(&report)));
-        let attempt = connect(addrs.clone(), options(plan, &feed, server));
+    for (nth, server) in order.iter().enumerate() {
+        let left = u32::try_from(order.len() - nth).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(Instant::now()) / left;
+        let feed = Arc::new(Feed::new(Arc::clone(&to.meter), Arc::clone(&report)));
+        let attempt = async {
+            let proof = plan.proof(server.1).await?;
+            let options = options(plan, &to.newest, &feed, *server, proof);
+            let connected = connect(pool.clone(), options).await;
+            connected.map_err(|error| refused(server.1, error))
+        };
         // Boxed: the handshake with TLS is a large future.
         let error = match timeout(share, Box::pin(attempt)).await {
             Ok(Ok(client)) => return Ok(Link::new(client, feed, &plan.settings)),
-            Ok(Err(error)) => refused(plan, server, error),
-            Err(_elapsed) => timed_out(plan, server, share),
+            Ok(Err(error)) => error,
+            Err(_elapsed) => timed_out(server.1, share),
         };
         if *error.kind() == ConnectionErrorKind::AuthFailed {
             return Err(error);
@@ -61,7 +77,7 @@ async fn connect(
     options.connect(servers).await
 }
 
-fn refused(plan: &Plan, server: usize, error: ConnectError) -> ConnectionError {
+fn refused(server: &ServerAddr, error: ConnectError) -> ConnectionError {
     let kind = match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
             ConnectionErrorKind::AuthFailed
@@ -71,12 +87,12 @@ fn refused(plan: &Plan, server: usize, error: ConnectError) -> ConnectionError {
         _ if is_tls(&error) => ConnectionErrorKind::Tls,
         _ => ConnectionErrorKind::Connect,
     };
-    let name = plan.endpoints[server].name();
+    let name = server.as_url_str();
     ConnectionError::with_source(kind, format!("{name}: {error}"), error)
 }
 
-fn timed_out(plan: &Plan, server: usize, share: Duration) -> ConnectionError {
-    let name = plan.endpoints[server].name();
+fn timed_out(server: &ServerAddr, share: Duration) -> ConnectionError {
+    let name = server.as_url_str();
     ConnectionError::new(
         ConnectionErrorKind::ConnectTimedOut,
         format!("{name}: no answer within {share:?}"),

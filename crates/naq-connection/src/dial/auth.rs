@@ -13,19 +13,37 @@ use nkeys::KeyPair;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
+use super::credentials::Credentials;
+
 /// A credentials file has about 2 KiB; whatever is longer is another file.
 const MAX_FILE: u64 = 64 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Credentials {
-    User { name: String, password: Secret },
+pub(super) enum Proof {
+    User {
+        name: String,
+        password: Secret,
+    },
     Token(Secret),
     Seed(Secret),
     SeedFile(PathBuf),
     File(PathBuf),
+    /// The text of a credentials file.
+    Creds(Secret),
 }
 
-impl Credentials {
+impl From<Credentials> for Proof {
+    fn from(credentials: Credentials) -> Self {
+        match credentials {
+            Credentials::User { name, password } => Self::User { name, password },
+            Credentials::Token(token) => Self::Token(token),
+            Credentials::NkeySeed(seed) => Self::Seed(seed),
+            Credentials::Creds(text) => Self::Creds(text),
+        }
+    }
+}
+
+impl Proof {
     /// The one way that the settings have; the configuration refuses several.
     pub(super) fn configured(auth: &Configured) -> Option<Self> {
         let user = |name: &String| Self::User {
@@ -76,22 +94,17 @@ impl Credentials {
             }
             Self::Token(token) => auth.token = Some(token.expose().to_owned()),
             Self::Seed(seed) => sign_as_nkey(&mut auth, seed.expose(), nonce)
-                .ok_or_else(|| AuthError::new("nats.auth.nkey_seed is no seed of an nkey"))?,
+                .ok_or_else(|| AuthError::new("the seed of the nkey is not valid"))?,
             Self::SeedFile(path) => {
                 let text = read(path).await?;
                 let seed = lines(&text).find(|line| line.starts_with("SU"));
                 seed.and_then(|seed| sign_as_nkey(&mut auth, seed, nonce))
                     .ok_or_else(|| refused(path, "it has no seed of a user (SU...)"))?;
             }
-            Self::File(path) => {
-                let text = read(path).await?;
-                let (jwt, seed) = jwt_and_seed(&text)
-                    .ok_or_else(|| refused(path, "it is no credentials file (.creds)"))?;
-                auth.signature = sign(seed, nonce).map(|(_, signature)| signature);
-                if auth.signature.is_none() {
-                    return Err(refused(path, "its seed is not valid"));
-                }
-                auth.jwt = Some(jwt.to_owned());
+            Self::File(path) => sign_as_user(&mut auth, &read(path).await?, nonce)
+                .map_err(|why| refused(path, why))?,
+            Self::Creds(text) => {
+                sign_as_user(&mut auth, text.expose(), nonce).map_err(AuthError::new)?;
             }
         }
         Ok(auth)
@@ -103,6 +116,14 @@ fn sign_as_nkey(auth: &mut Auth, seed: &str, nonce: &[u8]) -> Option<()> {
     auth.nkey = Some(public);
     auth.signature = Some(signature);
     Some(())
+}
+
+fn sign_as_user(auth: &mut Auth, text: &str, nonce: &[u8]) -> Result<(), &'static str> {
+    let (jwt, seed) = jwt_and_seed(text).ok_or("it is no credentials file (.creds)")?;
+    let (_, signature) = sign(seed, nonce).ok_or("its seed is not valid")?;
+    auth.jwt = Some(jwt.to_owned());
+    auth.signature = Some(signature);
+    Ok(())
 }
 
 fn sign(seed: &str, nonce: &[u8]) -> Option<(String, Vec<u8>)> {
@@ -165,11 +186,33 @@ mod tests {
             ..Configured::default()
         };
         let good = KeyPair::new_user().seed().unwrap();
-        assert_eq!(Credentials::check(&seed(&good)), Ok(()));
-        assert!(Credentials::check(&seed("SUX")).is_err());
+        assert_eq!(Proof::check(&seed(&good)), Ok(()));
+        assert!(Proof::check(&seed("SUX")).is_err());
         let mut both = seed(&good);
         both.credentials_file = Some("a.creds".into());
-        assert!(Credentials::check(&both).is_err());
+        assert!(Proof::check(&both).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_refused_and_not_shown() {
+        for credentials in [
+            Credentials::NkeySeed(Secret::new("SUhunter2")),
+            Credentials::Creds(Secret::new("hunter2")),
+        ] {
+            let shown = format!("{credentials:?}");
+            let error = Proof::from(credentials).present(b"n").await.err().unwrap();
+            assert!(!format!("{error} {error:?} {shown}").contains("hunter2"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_credentials_text_gives_its_jwt_and_signs() {
+        let pair = KeyPair::new_user();
+        let text = FILE.replace("SUABC", &pair.seed().unwrap());
+        let proof = Proof::from(Credentials::Creds(Secret::new(text)));
+        let auth = proof.present(b"n").await.unwrap();
+        assert_eq!(auth.jwt.as_deref(), Some("eyJ0.eyJq.sig"));
+        pair.verify(b"n", &auth.signature.unwrap()).unwrap();
     }
 
     proptest::proptest! {

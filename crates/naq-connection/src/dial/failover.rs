@@ -10,7 +10,12 @@ pub(crate) enum Step {
     Try { server: usize, delay: Duration },
     /// So many attempts failed in a row: stop.
     GiveUp { attempts: u32 },
+    /// The credentials were refused, and those that were asked for next too: stop.
+    Refused,
 }
+
+/// Refusals in a row that end it: the credentials are asked for anew before each attempt.
+const REFUSALS: u32 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Failover {
@@ -18,6 +23,7 @@ pub(crate) struct Failover {
     max_attempts: Option<u32>,
     connects: u64,
     attempts: u32,
+    refusals: u32,
     next: usize,
 }
 
@@ -28,6 +34,7 @@ impl Failover {
             max_attempts,
             connects: 0,
             attempts: 0,
+            refusals: 0,
             next: 0,
         }
     }
@@ -36,9 +43,9 @@ impl Failover {
     /// The delay grows once per round through the pool, so that a live neighbour of a dead
     /// server is tried without waiting long.
     pub(crate) fn step(&mut self, servers: usize, connects: u64) -> Step {
-        if connects != self.connects {
-            self.connects = connects;
-            self.attempts = 0;
+        self.count_from(connects);
+        if self.refusals >= REFUSALS {
+            return Step::Refused;
         }
         if self.max_attempts.is_some_and(|max| self.attempts >= max) {
             return Step::GiveUp {
@@ -53,6 +60,21 @@ impl Failover {
         Step::Try {
             server,
             delay: self.backoff.jittered(round),
+        }
+    }
+
+    /// The last attempt reached a server, which refused the credentials. Servers that can't be
+    /// reached in between say nothing about credentials.
+    pub(crate) fn refused(&mut self, connects: u64) {
+        self.count_from(connects);
+        self.refusals = self.refusals.saturating_add(1);
+    }
+
+    fn count_from(&mut self, connects: u64) {
+        if connects != self.connects {
+            self.connects = connects;
+            self.attempts = 0;
+            self.refusals = 0;
         }
     }
 
@@ -78,7 +100,7 @@ mod tests {
         (0..steps)
             .map(|_| match failover.step(3, 1) {
                 Step::Try { server, .. } => server,
-                Step::GiveUp { .. } => panic!("gave up"),
+                step => panic!("{step:?}"),
             })
             .collect()
     }
@@ -119,5 +141,18 @@ mod tests {
         failover.step(1, 1);
         failover.step(1, 1);
         assert!(matches!(failover.step(1, 2), Step::Try { .. }));
+    }
+
+    #[test]
+    fn credentials_that_are_refused_twice_end_it_and_a_connect_forgets_the_first() {
+        let mut failover = failover(None);
+        failover.refused(1);
+        assert!(matches!(failover.step(1, 1), Step::Try { .. }));
+        failover.refused(2);
+        assert!(matches!(failover.step(1, 2), Step::Try { .. }));
+        // A server that is down in between changes nothing.
+        failover.step(1, 2);
+        failover.refused(2);
+        assert_eq!(failover.step(1, 2), Step::Refused);
     }
 }

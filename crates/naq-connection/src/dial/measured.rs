@@ -5,18 +5,14 @@ use std::sync::Arc;
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
-use super::attempt;
-use super::plan::Plan;
+use super::attempt::{self, Dialling};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::link::{Link, Report};
-use crate::monitor::{Activity, Meter};
+use crate::monitor::Activity;
 
-/// As [`attempt::dial`]; the numbers go to `meter`, and to that of the client's whole life.
-pub(crate) async fn dial(
-    meter: &Arc<Meter>,
-    plan: &Arc<Plan>,
-    report: Report,
-) -> Result<Arc<Link>, ConnectionError> {
+/// As [`attempt::dial`]; the numbers go to its meter, and to that of the client's whole life.
+pub(crate) async fn dial(to: &Dialling, report: Report) -> Result<Arc<Link>, ConnectionError> {
+    let meter = &to.meter;
     let activity = Activity::start(info_span!(
         "dial",
         profile = meter.profile(),
@@ -25,7 +21,7 @@ pub(crate) async fn dial(
         duration = Empty,
     ));
     let span = activity.span().clone();
-    let outcome = attempt::dial(meter, plan, report).instrument(span).await;
+    let outcome = attempt::dial(to, report).instrument(span).await;
     match &outcome {
         Ok(_) => {
             meter.dialled(activity.elapsed());

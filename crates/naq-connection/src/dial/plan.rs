@@ -3,24 +3,32 @@
 //! Credentials are taken out of the URLs here: the client ignores them there, and what does not
 //! travel with an address cannot reach a log with it.
 
-use async_nats::{Auth, AuthError, ServerAddr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_nats::ServerAddr;
 use naq_config::Secret;
 use naq_config::settings::NatsSettings;
 
-use super::auth::Credentials;
+use super::auth::Proof;
+use super::credentials::Provider;
 use crate::error::{ConnectionError, ConnectionErrorKind};
+
+/// The plan that is valid now, shared with the callbacks of the clients.
+pub(crate) type Newest = Arc<ArcSwap<Plan>>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) settings: NatsSettings,
     pub(crate) endpoints: Vec<Endpoint>,
+    provider: Option<Provider>,
 }
 
 /// One configured server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Endpoint {
     pub(crate) addr: ServerAddr,
-    credentials: Option<Credentials>,
+    credentials: Option<Proof>,
 }
 
 impl Plan {
@@ -46,7 +54,27 @@ impl Plan {
         Ok(Self {
             settings,
             endpoints,
+            provider: None,
         })
+    }
+
+    /// The same with credentials that are asked for before each dial.
+    pub(crate) fn with_provider(mut self, provider: Option<Provider>) -> Self {
+        self.provider = provider;
+        self
+    }
+
+    /// Whether a client made by this plan is as one made by `other`.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let asks_the_same = match (&self.provider, &other.provider) {
+            (Some(ours), Some(theirs)) => ours.is(theirs),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        asks_the_same && self.settings == other.settings && self.endpoints == other.endpoints
+    }
+
+    pub(crate) fn addrs(&self) -> Vec<ServerAddr> {
+        self.endpoints.iter().map(|e| e.addr.clone()).collect()
     }
 
     /// The same for the connection of large payloads, under a name that tells it apart.
@@ -61,21 +89,28 @@ impl Plan {
         plan
     }
 
-    /// Credentials for a server: its own, or those of the profile, or (for servers that the
-    /// cluster told us of) the first that any server has.
-    pub(crate) async fn auth(&self, target: &ServerAddr, nonce: &[u8]) -> Result<Auth, AuthError> {
-        let own = self
-            .endpoints
-            .iter()
-            .find(|endpoint| &endpoint.addr == target);
-        let credentials = own
-            .and_then(|endpoint| endpoint.credentials.clone())
-            .or_else(|| Credentials::configured(&self.settings.auth))
-            .or_else(|| self.endpoints.iter().find_map(|e| e.credentials.clone()));
-        match credentials {
-            Some(credentials) => credentials.present(nonce).await,
-            None => Ok(Auth::new()),
-        }
+    /// What a server is shown: the credentials of the provider, or else the server's own, those of
+    /// the profile, or (for servers that the cluster told us of) the first that any server has.
+    pub(super) async fn proof(
+        &self,
+        target: &ServerAddr,
+    ) -> Result<Option<Proof>, ConnectionError> {
+        let Some(provider) = &self.provider else {
+            return Ok(self.written(target));
+        };
+        let given = provider.ask().await.map_err(|error| {
+            let context = format!("the provider gave none: {error}");
+            ConnectionError::with_source(ConnectionErrorKind::Credentials, context, error)
+        })?;
+        Ok(Some(Proof::from(given)))
+    }
+
+    /// Credentials that are in the settings.
+    fn written(&self, target: &ServerAddr) -> Option<Proof> {
+        let own = self.endpoints.iter().find(|e| &e.addr == target);
+        own.and_then(|endpoint| endpoint.credentials.clone())
+            .or_else(|| Proof::configured(&self.settings.auth))
+            .or_else(|| self.endpoints.iter().find_map(|e| e.credentials.clone()))
     }
 }
 
@@ -85,11 +120,11 @@ impl Endpoint {
         url.host_str()?;
         let name = decode(url.username());
         let credentials = match (name.is_empty(), url.password()) {
-            (false, Some(password)) => Some(Credentials::User {
+            (false, Some(password)) => Some(Proof::User {
                 name,
                 password: Secret::new(decode(password)),
             }),
-            (false, None) => Some(Credentials::Token(Secret::new(name))),
+            (false, None) => Some(Proof::Token(Secret::new(name))),
             (true, _) => None,
         };
         url.set_username("").ok()?;
@@ -105,7 +140,7 @@ impl Endpoint {
 }
 
 fn check(settings: &NatsSettings) -> Result<(), ConnectionError> {
-    Credentials::check(&settings.auth).map_err(invalid)?;
+    Proof::check(&settings.auth).map_err(invalid)?;
     let tls = &settings.tls;
     if tls.cert_file.is_some() != tls.key_file.is_some() {
         return Err(invalid("tls needs both cert_file and key_file"));
@@ -144,42 +179,35 @@ mod tests {
         })
     }
 
-    async fn auth(plan: &Plan, addr: &ServerAddr) -> Auth {
-        plan.auth(addr, b"").await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn credentials_leave_the_url_and_are_decoded() {
+    #[test]
+    fn credentials_leave_the_url_and_are_decoded() {
         let plan = plan(&["nats://al%40ice:s%3Acret@db:4333"]).unwrap();
         let endpoint = &plan.endpoints[0];
         assert_eq!(endpoint.name(), "nats://db:4333");
-        let auth = auth(&plan, &endpoint.addr).await;
-        assert_eq!(auth.username.as_deref(), Some("al@ice"));
-        assert_eq!(auth.password.as_deref(), Some("s:cret"));
+        let user = Proof::User {
+            name: "al@ice".to_owned(),
+            password: Secret::new("s:cret"),
+        };
+        assert_eq!(plan.written(&endpoint.addr), Some(user));
     }
 
-    #[tokio::test]
-    async fn a_lone_user_in_the_url_is_a_token() {
+    #[test]
+    fn a_lone_user_in_the_url_is_a_token() {
         let plan = plan(&["nats://t0ken@db"]).unwrap();
-        let auth = auth(&plan, &plan.endpoints[0].addr).await;
-        assert_eq!(
-            (auth.username, auth.token.as_deref()),
-            (None, Some("t0ken"))
-        );
+        let token = Proof::Token(Secret::new("t0ken"));
+        assert_eq!(plan.written(&plan.endpoints[0].addr), Some(token));
     }
 
-    #[tokio::test]
-    async fn each_server_keeps_its_own_credentials() {
+    #[test]
+    fn each_server_keeps_its_own_credentials() {
         let plan = plan(&["nats://a:1@x", "nats://b:2@y"]).unwrap();
-        for (endpoint, name) in plan.endpoints.iter().zip(["a", "b"]) {
-            let auth = auth(&plan, &endpoint.addr).await;
-            assert_eq!(auth.username.as_deref(), Some(name));
-        }
-        let discovered = "nats://10.0.0.9:4222".parse().unwrap();
-        assert_eq!(
-            auth(&plan, &discovered).await.username.as_deref(),
-            Some("a")
-        );
+        let name = |addr| match plan.written(addr) {
+            Some(Proof::User { name, .. }) => name,
+            other => panic!("{other:?}"),
+        };
+        let names: Vec<_> = plan.endpoints.iter().map(|e| name(&e.addr)).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(name(&"nats://10.0.0.9:4222".parse().unwrap()), "a");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::janitor::Janitor;
 use crate::error::ConnectionError;
 use crate::lease::Connection;
-use crate::link::Link;
+use crate::link::Held;
 use crate::monitor::Place;
 use crate::slot::Slot;
 
@@ -42,7 +42,7 @@ pub(crate) struct Stay(Option<Inner>);
 
 struct Inner {
     slot: Arc<Slot>,
-    link: Option<Arc<Link>>,
+    link: Option<Arc<Held>>,
     runtime: Handle,
     patience: Duration,
     registered: Registered,
@@ -133,7 +133,7 @@ impl Inner {
     }
 }
 
-async fn close(link: Option<Arc<Link>>, deadline: Instant) -> CloseReport {
+async fn close(link: Option<Arc<Held>>, deadline: Instant) -> CloseReport {
     let Some(link) = link else {
         return CloseReport::default();
     };

@@ -32,7 +32,7 @@ pub fn nats_kv_store(bucket: impl Into<String>) -> NatsKvStore {
     NatsKvStore {
         bucket: bucket.into(),
         create: None,
-        target: Target::default(),
+        target: Target::here(),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::flush::CLEAN;
 use super::gauge::Token;
-use crate::link::Link;
+use crate::link::Held;
 use crate::monitor::{Key, Place};
 use crate::slot::Slot;
 use crate::state::State;
@@ -23,15 +23,17 @@ use crate::state::State;
 /// [`flush_confirmed`](Self::flush_confirmed) is still sent, but nobody learns whether it arrived.
 /// A clone is a lease of its own.
 ///
-/// The lease outlives drops of the connection: the client reconnects by itself. It does not
-/// outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
+/// The lease outlives drops of the connection: the client reconnects by itself. When the connection
+/// is replaced (by a rotation, a reload, a server that is about to shut down), the lease stays on
+/// the old one, which is closed only when its last lease has come back; if that takes longer than
+/// `drain_timeout`, it sees a reconnect to the newest settings. The lease does not outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
 /// acquired.
 ///
 /// Every call has a deadline: the one of the settings, or the argument of its `_within` variant.
 /// Dropping a call's future before it is done is safe; a message that was handed to the client by
 /// then is sent all the same.
 pub struct Connection {
-    pub(super) link: Arc<Link>,
+    pub(super) link: Arc<Held>,
     /// The oldest epoch with unconfirmed messages of this lease.
     pub(super) unconfirmed_since: AtomicU64,
     slot: Arc<Slot>,
@@ -42,7 +44,7 @@ pub struct Connection {
 
 impl Connection {
     /// `place`: where in the caller's source it is taken.
-    pub(crate) fn new(link: Arc<Link>, slot: Arc<Slot>, token: Token, place: Place) -> Self {
+    pub(crate) fn new(link: Arc<Held>, slot: Arc<Slot>, token: Token, place: Place) -> Self {
         let key = link.meter().enter(place);
         Self {
             link,
@@ -54,7 +56,7 @@ impl Connection {
         }
     }
 
-    pub(crate) fn link(&self) -> Arc<Link> {
+    pub(crate) fn link(&self) -> Arc<Held> {
         Arc::clone(&self.link)
     }
 
@@ -63,7 +65,7 @@ impl Connection {
         self.clone_at(self.place)
     }
 
-    fn clone_at(&self, place: Place) -> Self {
+    pub(super) fn clone_at(&self, place: Place) -> Self {
         let (link, slot) = (Arc::clone(&self.link), Arc::clone(&self.slot));
         Self::new(link, slot, self.token.clone(), place)
     }
@@ -95,6 +97,12 @@ impl Connection {
     /// epoch shows reconnects that were not seen.
     pub fn states(&self) -> watch::Receiver<State> {
         self.link.states()
+    }
+
+    /// Whether new leases are on another connection, since this one was replaced. It goes on working;
+    /// who holds a lease for long and can take a new one spares it the reconnect.
+    pub fn is_replaced(&self) -> bool {
+        self.link.is_retired()
     }
 
     /// The time that one request may take (`nats.request_timeout`).

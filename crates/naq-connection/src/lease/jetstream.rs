@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::panic::Location;
 
 use async_nats::jetstream::Context;
 
@@ -33,9 +34,24 @@ impl Connection {
     /// The time that one call of it may take is `request_timeout`. Unaccounted as
     /// [`client`](Self::client).
     #[must_use]
+    #[track_caller]
     pub fn jetstream(&self) -> JetStream {
         JetStream {
-            connection: self.clone(),
+            connection: self.clone_at(Location::caller()),
+        }
+    }
+}
+
+impl JetStream {
+    /// Takes the lease over.
+    pub(crate) fn on(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// With a lease of its own that counts as taken where `connection` was.
+    pub(crate) fn beside(connection: &Connection) -> Self {
+        Self {
+            connection: connection.clone_here(),
         }
     }
 }

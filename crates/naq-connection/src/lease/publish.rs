@@ -60,10 +60,7 @@ impl Connection {
         payload: impl Into<Bytes>,
         deadline: Duration,
     ) -> Result<(), ConnectionError> {
-        let state = self.link.state();
-        self.link.refuse_ended(state)?;
-        // While the connection is down, what is accepted goes out in the next epoch.
-        let epoch = state.epoch + u64::from(!state.is_connected());
+        let epoch = self.link.epoch_of_next()?;
         let (client, subject, payload) = (&self.link.client, subject.to_subject(), payload.into());
         let size = size(&subject, &headers, &payload);
         let accepted = async {

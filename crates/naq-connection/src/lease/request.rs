@@ -78,9 +78,11 @@ impl Connection {
             request = request.headers(headers);
         }
         let reply = async {
+            let awaited = self.link.await_reply();
             tokio::select! {
                 biased;
                 reply = room.carry(self.link.client.send_request(subject, request)) => {
+                    awaited.came();
                     reply.map_err(|error| failed(&self.link, error))
                 }
                 error = self.link.lost(epoch) => Err(error),

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
+use crate::monitor::Striped;
 use async_nats::client::FlushError;
 use async_nats::{Client, HeaderMap};
 use futures::poll;
@@ -19,7 +20,7 @@ pub(crate) struct Budget {
     limit: u32,
     free: Semaphore,
     /// Bytes that went into the client's queue.
-    queued: AtomicU64,
+    queued: Striped,
     /// Of these, the bytes that came back to `free`.
     returned: AtomicU64,
     /// Held by the one who waits for the socket.
@@ -40,7 +41,7 @@ impl Budget {
         Self {
             limit,
             free: Semaphore::new(limit as usize),
-            queued: AtomicU64::new(0),
+            queued: Striped::default(),
             returned: AtomicU64::new(0),
             flushing: Mutex::new(()),
         }
@@ -81,7 +82,7 @@ impl Budget {
 
     /// Bytes that were queued so far.
     pub(crate) fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Acquire)
+        self.queued.sum()
     }
 
     /// The first `queued` bytes have left.
@@ -101,7 +102,7 @@ impl Room<'_> {
         let first = poll!(send.as_mut());
         let size = self.permit.num_permits() as u64;
         self.permit.forget();
-        self.budget.queued.fetch_add(size, Ordering::AcqRel);
+        self.budget.queued.add(size);
         match first {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => send.await,
@@ -139,7 +140,7 @@ mod tests {
                 .of(budget.free.try_acquire_many(30).unwrap())
                 .permit
                 .forget();
-            budget.queued.fetch_add(30, Ordering::SeqCst);
+            budget.queued.add(30);
         }
         assert_eq!(free(&budget), 40);
         budget.sent(60);

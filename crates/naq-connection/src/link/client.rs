@@ -10,13 +10,14 @@ use async_nats::connection::State as ClientState;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use naq_config::settings::NatsSettings;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::buckets::Buckets;
 use super::budget::{Budget, Room};
 use super::feed::Feed;
 use crate::error::{ConnectionError, ConnectionErrorKind};
-use crate::monitor::Meter;
+use crate::monitor::{Meter, Striped};
 use crate::state::{Failure, Phase, State};
 
 pub(crate) struct Link {
@@ -27,10 +28,20 @@ pub(crate) struct Link {
     pub(crate) flush_timeout: Duration,
     pub(super) feed: Arc<Feed>,
     pub(super) budget: Budget,
-    pub(super) published: AtomicU64,
+    pub(super) published: Striped,
     pub(super) confirmed: AtomicU64,
+    /// The epoch while it is connected, else zero: what a publish looks at, without the lock of `states`.
+    up_in: AtomicU64,
     pub(super) overheard: AtomicBool,
-    statistics: Arc<Statistics>,
+    pub(super) statistics: Arc<Statistics>,
+    /// The connect after which nothing came in any more; 0 for none.
+    pub(super) stalled: AtomicU64,
+    pub(super) retired: CancellationToken,
+    pub(super) home: CancellationToken,
+    pub(super) abandoned: AtomicU64,
+    pub(super) crowded: Notify,
+    pub(super) dozing: AtomicBool,
+    pub(super) woken: Notify,
     states: watch::Sender<State>,
 }
 
@@ -47,9 +58,17 @@ impl Link {
             request_timeout: settings.request_timeout,
             flush_timeout: settings.flush_timeout,
             budget: Budget::new(settings.max_pending_bytes),
-            published: AtomicU64::new(0),
+            published: Striped::default(),
+            up_in: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
             overheard: AtomicBool::new(false),
+            stalled: AtomicU64::new(0),
+            retired: CancellationToken::new(),
+            home: CancellationToken::new(),
+            abandoned: AtomicU64::new(0),
+            crowded: Notify::new(),
+            dozing: AtomicBool::new(false),
+            woken: Notify::new(),
             states: watch::Sender::new(State {
                 phase: Phase::Dialing,
                 epoch: 0,
@@ -74,6 +93,8 @@ impl Link {
     }
 
     pub(crate) fn publish_state(&self, state: State) {
+        let up_in = if state.is_connected() { state.epoch } else { 0 };
+        self.up_in.store(up_in, Ordering::Release);
         self.states.send_if_modified(|current| {
             let changed = *current != state;
             *current = state;
@@ -87,6 +108,7 @@ impl Link {
 
     pub(crate) fn is_up(&self) -> bool {
         self.client.connection_state() == ClientState::Connected
+            && self.stalled.load(Ordering::Relaxed) != self.connects()
     }
 
     /// Where what this client does is counted.
@@ -103,6 +125,18 @@ impl Link {
         self.feed.has_ended()
     }
 
+    /// The epoch in which a message goes out that is queued now: the next one while the connection is
+    /// down. An error if the client has ended.
+    pub(crate) fn epoch_of_next(&self) -> Result<u64, ConnectionError> {
+        let up_in = self.up_in.load(Ordering::Acquire);
+        if up_in > 0 {
+            return Ok(up_in);
+        }
+        let state = self.state();
+        self.refuse_ended(state)?;
+        Ok(state.epoch + u64::from(!state.is_connected()))
+    }
+
     /// Waits until a message of this size may be queued, without limit: the caller has the deadline.
     pub(crate) async fn room(&self, size: usize) -> Result<Room<'_>, ConnectionError> {
         let room = self.budget.room(&self.client, size).await;
@@ -111,15 +145,14 @@ impl Link {
 
     /// Counts a message that the client has accepted.
     pub(crate) fn count_publish(&self) {
-        self.published.fetch_add(1, Ordering::Release);
+        self.published.increment();
+        self.touch();
     }
 
     /// Accepted messages after the last confirmed flush.
     pub(crate) fn unconfirmed(&self) -> u64 {
         let confirmed = self.confirmed.load(Ordering::Acquire);
-        self.published
-            .load(Ordering::Acquire)
-            .saturating_sub(confirmed)
+        self.published.sum().saturating_sub(confirmed)
     }
 
     /// The epoch, once the connection is up.
@@ -167,6 +200,12 @@ impl Link {
             } => Err(ConnectionError::new(
                 ConnectionErrorKind::ReconnectsExhausted,
                 format!("profile `{profile}`: gave up after {attempts} attempts"),
+            )),
+            Phase::Failed {
+                reason: Failure::Auth,
+            } => Err(ConnectionError::new(
+                ConnectionErrorKind::AuthFailed,
+                format!("profile `{profile}`: the server refused the credentials at a reconnect"),
             )),
             Phase::Closed | Phase::Failed { .. } => Err(self.closed()),
             _ => Ok(()),

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::info_span;
@@ -12,7 +13,7 @@ use super::client::Link;
 use crate::monitor::{Activity, Meter};
 
 /// News of a client.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Signal {
     /// What is true now: connects so far, whether it is up, attempts since it was.
     Observed {
@@ -22,6 +23,16 @@ pub(crate) enum Signal {
     },
     /// It gives up.
     Exhausted { attempts: u32 },
+    /// The server refuses the credentials, and will go on to.
+    Refused,
+    /// The server is about to shut down.
+    LameDuck,
+    /// The client dropped a message of this subscription.
+    SlowConsumer(u64),
+    /// The server reports an error.
+    ServerError(String),
+    /// Nothing comes in any more.
+    Stalled,
     /// Its connection task has ended.
     Ended,
 }
@@ -35,6 +46,8 @@ pub(crate) struct Feed {
     link: OnceLock<Weak<Link>>,
     attempts: AtomicU32,
     outage: Mutex<Option<Activity>>,
+    lame_duck: Notify,
+    moving: Notify,
     stop: CancellationToken,
     ended: CancellationToken,
 }
@@ -47,6 +60,8 @@ impl Feed {
             link: OnceLock::new(),
             attempts: AtomicU32::new(0),
             outage: Mutex::new(None),
+            lame_duck: Notify::new(),
+            moving: Notify::new(),
             stop: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
@@ -81,6 +96,7 @@ impl Feed {
     /// An attempt to reconnect starts, the n-th since the loss.
     pub(crate) fn attempting(&self, attempts: u32) {
         self.attempts.store(attempts, Ordering::Relaxed);
+        self.moving.notify_one();
         self.observe();
     }
 
@@ -97,9 +113,24 @@ impl Feed {
         }
     }
 
-    pub(crate) fn exhausted(&self, attempts: u32) {
-        self.outage_ends("gave up");
-        (self.report)(Signal::Exhausted { attempts });
+    /// Tells what is not only about the state.
+    pub(crate) fn tell(&self, signal: Signal) {
+        match signal {
+            Signal::LameDuck => self.lame_duck.notify_one(),
+            Signal::Exhausted { .. } => self.outage_ends("gave up"),
+            Signal::Refused => self.outage_ends("refused"),
+            _ => {}
+        }
+        (self.report)(signal);
+    }
+
+    pub(super) async fn until_lame_duck(&self) {
+        self.lame_duck.notified().await;
+    }
+
+    /// Waits until the client begins to reconnect, or has begun since the last wait.
+    pub(super) async fn until_moving(&self) {
+        self.moving.notified().await;
     }
 
     /// The connection task is over.

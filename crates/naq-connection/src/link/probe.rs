@@ -30,7 +30,7 @@ impl Link {
 
     /// As [`confirm`](Self::confirm), but fails unless `epoch` is up from start to end.
     pub(crate) async fn confirm_in(&self, epoch: u64) -> Result<(), ConnectionError> {
-        let (published, queued) = (self.published.load(Ordering::Acquire), self.budget.queued());
+        let (published, queued) = (self.published.sum(), self.budget.queued());
         let start = Instant::now();
         let answer = tokio::select! {
             biased;
@@ -48,7 +48,8 @@ impl Link {
         Ok(())
     }
 
-    async fn probe(&self) -> Result<(), ConnectionError> {
+    pub(super) async fn probe(&self) -> Result<(), ConnectionError> {
+        self.touch();
         if self.overheard.load(Ordering::Relaxed) {
             return self.answered(self.echo().await);
         }

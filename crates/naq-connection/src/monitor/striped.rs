@@ -22,7 +22,7 @@ pub(super) fn stripe() -> usize {
 
 /// A count that many threads raise and few read.
 #[derive(Debug)]
-pub(super) struct Striped([Padded<AtomicU64>; STRIPES]);
+pub(crate) struct Striped([Padded<AtomicU64>; STRIPES]);
 
 impl Default for Striped {
     fn default() -> Self {
@@ -31,14 +31,19 @@ impl Default for Striped {
 }
 
 impl Striped {
-    pub(super) fn increment(&self) {
-        self.0[stripe()].0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn increment(&self) {
+        self.add(1);
     }
 
-    pub(super) fn sum(&self) -> u64 {
+    pub(crate) fn add(&self, count: u64) {
+        self.0[stripe()].0.fetch_add(count, Ordering::Release);
+    }
+
+    /// What was added before this, at least: all that the caller can know of.
+    pub(crate) fn sum(&self) -> u64 {
         self.0
             .iter()
-            .map(|cell| cell.0.load(Ordering::Relaxed))
+            .map(|cell| cell.0.load(Ordering::Acquire))
             .sum()
     }
 

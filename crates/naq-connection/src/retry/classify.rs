@@ -1,10 +1,18 @@
 //! Which errors are worth another attempt.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use crate::error::ConnectionError;
 
 /// What a retry must know of an error.
+///
+/// A boxed error is retried if it is a [`ConnectionError`], or has one among its causes, that would
+/// be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say which failures are worth another attempt",
+    note = "implement `naq_connection::Retryable` for it, or decide by `when`"
+)]
 pub trait Retryable {
     /// Whether the cause can pass by itself.
     fn is_transient(&self) -> bool;
@@ -25,10 +33,38 @@ impl Retryable for ConnectionError {
     }
 }
 
+impl Retryable for Box<dyn StdError + Send + Sync> {
+    fn is_transient(&self) -> bool {
+        of_connection(&**self).is_some_and(ConnectionError::is_transient)
+    }
+
+    fn outcome_unknown(&self) -> bool {
+        of_connection(&**self).is_some_and(ConnectionError::outcome_unknown)
+    }
+}
+
+/// The first error of this crate among the causes, the error itself included.
+fn of_connection<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a ConnectionError> {
+    let mut cause: Option<&'a (dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// A decision on errors of type `E`: [`Transient`] or [`When`].
 pub trait Classify<E> {
     /// Whether the call is to be made again.
     fn again(&self, error: &E) -> bool;
+}
+
+impl<E, C: Classify<E>> Classify<E> for &C {
+    fn again(&self, error: &E) -> bool {
+        (**self).again(error)
+    }
 }
 
 /// Asks the error itself; what may have had an effect is repeated only on request.

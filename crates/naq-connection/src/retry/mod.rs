@@ -10,4 +10,4 @@ mod policy;
 
 pub use budget::RetryBudget;
 pub use classify::{Classify, Retryable, Transient, When};
-pub use policy::Retry;
+pub use policy::{Attempts, Retry};

@@ -1,8 +1,9 @@
 //! The policy that callers build, and the loop that follows it.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::budget::RetryBudget;
 use super::classify::{Classify, Transient, When};
@@ -127,48 +128,87 @@ impl<C> Retry<C> {
         F: Future<Output = Result<T, E>>,
         C: Classify<E>,
     {
-        let started = Instant::now();
-        if let Some(budget) = &self.budget {
-            budget.count_call();
-        }
-        let mut retries = 0;
+        let mut attempts = self.by_reference().attempts();
         loop {
-            let error = match operation().await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let Some(wait) = self.wait_after(&error, retries, started) else {
-                return Err(error);
-            };
-            // Not held over the wait: it need not be `Send`.
-            drop(error);
-            retries += 1;
-            tracing::debug!(
-                retries,
-                ?wait,
-                "the operation failed and will be tried again"
-            );
-            sleep(wait).await;
+            match attempts.after(operation().await) {
+                ControlFlow::Break(result) => return result,
+                ControlFlow::Continue(pause) => pause.await,
+            }
         }
     }
 
-    /// The wait before the next attempt, if there is to be one.
-    fn wait_after<E>(&self, error: &E, retries: u32, started: Instant) -> Option<Duration>
+    fn by_reference(&self) -> Retry<&C> {
+        Retry {
+            max_retries: self.max_retries,
+            delays: self.delays,
+            deadline: self.deadline,
+            budget: self.budget.clone(),
+            classify: &self.classify,
+        }
+    }
+
+    /// The attempts of one operation, for a loop of the caller's; [`run`](Self::run) where a closure
+    /// will do.
+    pub fn attempts(self) -> Attempts<C> {
+        if let Some(budget) = &self.budget {
+            budget.count_call();
+        }
+        Attempts {
+            policy: self,
+            started: Instant::now(),
+            retries: 0,
+        }
+    }
+}
+
+/// How far a [`Retry`] is with one operation. See [`Retry::attempts`].
+#[derive(Debug)]
+pub struct Attempts<C = Transient> {
+    policy: Retry<C>,
+    started: Instant,
+    retries: u32,
+}
+
+impl<C> Attempts<C> {
+    /// What follows an attempt that ended with `result`: the end, or another attempt after a pause.
+    pub fn after<T, E>(&mut self, result: Result<T, E>) -> ControlFlow<Result<T, E>, Sleep>
     where
         C: Classify<E>,
     {
-        if retries >= self.max_retries || !self.classify.again(error) {
+        let error = match result {
+            Ok(value) => return ControlFlow::Break(Ok(value)),
+            Err(error) => error,
+        };
+        let Some(wait) = self.wait_after(&error) else {
+            return ControlFlow::Break(Err(error));
+        };
+        self.retries += 1;
+        tracing::debug!(
+            retries = self.retries,
+            ?wait,
+            "the operation failed and will be tried again"
+        );
+        ControlFlow::Continue(sleep(wait))
+    }
+
+    /// The wait before the next attempt, if there is to be one.
+    fn wait_after<E>(&self, error: &E) -> Option<Duration>
+    where
+        C: Classify<E>,
+    {
+        let policy = &self.policy;
+        if self.retries >= policy.max_retries || !policy.classify.again(error) {
             return None;
         }
-        let wait = self.delays.wait(retries, fastrand::f64());
-        if self
+        let wait = policy.delays.wait(self.retries, fastrand::f64());
+        if policy
             .deadline
-            .is_some_and(|deadline| started.elapsed().saturating_add(wait) > deadline)
+            .is_some_and(|deadline| self.started.elapsed().saturating_add(wait) > deadline)
         {
             return None;
         }
         // Last, so that only a retry that is made is paid for.
-        let paid = self.budget.as_ref().is_none_or(RetryBudget::take);
+        let paid = policy.budget.as_ref().is_none_or(RetryBudget::take);
         paid.then_some(wait)
     }
 }

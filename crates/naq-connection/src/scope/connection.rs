@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::record::tell_body;
 use super::target::Target;
 use crate::error::ConnectionError;
+use crate::lane::Lane;
 use crate::lease::Connection;
-use crate::service::{ConnectionService, Lane};
+use crate::service::ConnectionService;
 
 const WHAT: &str = "NATS connection error";
 
@@ -33,7 +34,7 @@ const WHAT: &str = "NATS connection error";
 #[track_caller]
 pub fn nats_connection() -> NatsConnection {
     NatsConnection {
-        target: Target::default(),
+        target: Target::here(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::service::ConnectionService;
 ///
 /// The connection is not closed when this ends.
 #[must_use]
+#[track_caller]
 pub fn jetstream_context(connection: &Connection) -> JetStream {
     connection.jetstream()
 }
@@ -37,7 +38,7 @@ pub fn jetstream_context(connection: &Connection) -> JetStream {
 #[track_caller]
 pub fn nats_jetstream() -> NatsJetStream {
     NatsJetStream {
-        target: Target::default(),
+        target: Target::here(),
     }
 }
 
@@ -93,8 +94,7 @@ impl NatsJetStream {
     where
         E: From<ConnectionError> + 'static,
     {
-        let connection = self.target.lease().await?;
-        let jetstream = connection.jetstream();
+        let jetstream = JetStream::on(self.target.lease().await?);
         tell_body(body(&jetstream).await, "JetStream context error")
     }
 }
@@ -106,7 +106,7 @@ impl IntoFuture for NatsJetStream {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async {
             let connection = self.target.lease().await?;
-            let jetstream = connection.jetstream();
+            let jetstream = JetStream::beside(&connection);
             Ok((connection, jetstream))
         })
     }

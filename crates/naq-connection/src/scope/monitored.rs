@@ -1,9 +1,10 @@
 //! One named call, watched: what `#[with_connection_monitoring]` expands to.
 
-use tokio::time::Instant;
-use tracing::Instrument;
+use super::global::global;
+use crate::monitor::ConnectionMonitor;
 
-/// Runs `call` in a span named `call`, with the field `name`, and records how long it took.
+/// Runs `call` as the operation `name` of this runtime's service, or of no service where there is
+/// none: see [`ConnectionMonitor::monitored`].
 ///
 /// ```
 /// # async fn example() -> Result<(), std::io::Error> {
@@ -13,13 +14,9 @@ use tracing::Instrument;
 ///
 /// # Errors
 /// That of `call`, unchanged.
-pub async fn monitored<T, E>(
-    name: &'static str,
-    call: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let start = Instant::now();
-    let result = call.instrument(tracing::info_span!("call", name)).await;
-    let (took, ok) = (start.elapsed(), result.is_ok());
-    tracing::debug!(name, ?took, ok, "the call has ended");
-    result
+pub async fn monitored<T, E>(name: &str, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let service = global().ok();
+    let own = ConnectionMonitor::default();
+    let monitor = service.as_ref().map_or(&own, |service| service.monitor());
+    monitor.monitored(name, call).await
 }

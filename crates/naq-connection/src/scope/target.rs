@@ -6,34 +6,32 @@ use std::time::Duration;
 use super::global::service_for;
 use super::record::tell;
 use crate::error::ConnectionError;
+use crate::lane::Lane;
 use crate::lease::Connection;
-use crate::monitor::Place;
-use crate::service::{ConnectionService, Lane};
+use crate::service::ConnectionService;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
+    /// Where in the caller's source.
+    place: &'static Location<'static>,
     pub(crate) service: Option<ConnectionService>,
     pub(crate) profile: Option<String>,
     pub(crate) lane: Lane,
     pub(crate) limit: Option<Duration>,
-    /// Where in the caller's source it is asked for.
-    pub(crate) place: Place,
 }
 
-impl Default for Target {
+impl Target {
     #[track_caller]
-    fn default() -> Self {
+    pub(crate) fn here() -> Self {
         Self {
+            place: Location::caller(),
             service: None,
             profile: None,
             lane: Lane::default(),
             limit: None,
-            place: Location::caller(),
         }
     }
-}
 
-impl Target {
     pub(crate) async fn lease(self) -> Result<Connection, ConnectionError> {
         self.find()
             .await

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::handle::{ConnectionService, DEFAULT_PROFILE};
-use super::lane::Lane;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::monitor::Place;
 
@@ -57,6 +57,12 @@ impl ConnectionService {
 }
 
 impl Acquire {
+    /// Where in the caller's source, if that is not where `acquire` was called.
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
     /// The profile; [`DEFAULT_PROFILE`] if none is named.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
@@ -72,12 +78,6 @@ impl Acquire {
     /// Time for all of it, dial included; `connection_timeout` bounds the dial in any case.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
-        self
-    }
-
-    /// Counts as taken there.
-    pub(crate) fn at(mut self, place: Place) -> Self {
-        self.place = place;
         self
     }
 

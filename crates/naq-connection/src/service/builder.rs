@@ -1,5 +1,7 @@
 //! Starting a service.
 
+use std::collections::HashMap;
+use std::error::Error;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -7,7 +9,7 @@ use naq_config::settings::NatsSettings;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::handle::ConnectionService;
-use crate::dial::{Backoff, Plan};
+use crate::dial::{Backoff, Credentials, Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 
 /// What `start` does about servers that do not answer.
@@ -28,6 +30,7 @@ pub enum StartMode {
 #[must_use]
 pub struct ConnectionServiceBuilder {
     profiles: Vec<(String, NatsSettings)>,
+    providers: HashMap<String, Provider>,
     leak_threshold: Option<Duration>,
     max_exclusive: usize,
 }
@@ -39,6 +42,7 @@ impl Default for ConnectionServiceBuilder {
     fn default() -> Self {
         Self {
             profiles: Vec::new(),
+            providers: HashMap::new(),
             leak_threshold: None,
             max_exclusive: DEFAULT_MAX_EXCLUSIVE,
         }
@@ -65,6 +69,32 @@ impl ConnectionServiceBuilder {
         self
     }
 
+    /// Asks `provider` for the credentials of `profile` before each dial, also before each attempt to
+    /// reconnect, instead of taking those of the settings. It may take `connection_timeout`.
+    ///
+    /// ```no_run
+    /// use naq_config::Secret;
+    /// use naq_connection::{ConnectionService, Credentials};
+    ///
+    /// let builder = ConnectionService::builder().credentials("default", || async {
+    ///     let token = std::fs::read_to_string("/run/secrets/nats")?;
+    ///     Ok::<_, std::io::Error>(Credentials::Token(Secret::new(token.trim())))
+    /// });
+    /// ```
+    ///
+    /// An error of the provider fails the dial with `Credentials`, or the attempt to reconnect,
+    /// after which it is asked again. [`rotate`](ConnectionService::rotate) asks at once.
+    pub fn credentials<F, Fut, E>(mut self, profile: impl Into<String>, provider: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Credentials, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.providers
+            .insert(profile.into(), Provider::new(provider));
+        self
+    }
+
     /// Starts the service.
     ///
     /// # Errors
@@ -80,13 +110,15 @@ impl ConnectionServiceBuilder {
         }
         let mut plans = Vec::with_capacity(self.profiles.len());
         for (name, settings) in self.profiles {
-            plans.push((name, Ok(Plan::new(settings)?)));
+            let provider = self.providers.get(&name).cloned();
+            plans.push((name, Ok(Plan::new(settings)?.with_provider(provider))));
         }
-        let service = ConnectionService::with_plans(plans, self.max_exclusive);
+        let service = ConnectionService::with_plans(plans, self.providers, self.max_exclusive);
         if let Some(threshold) = self.leak_threshold {
             service.watch_leases(threshold);
         }
-        let profiles = service.inner.profiles.keys();
+        let profiles = service.inner.profiles.load_full();
+        let profiles = profiles.lanes.keys();
         match mode {
             StartMode::FailFast => {
                 try_join_all(profiles.map(|name| service.connection_for(name))).await?;

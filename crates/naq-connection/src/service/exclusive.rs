@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::handle::ConnectionService;
-use super::lane::Lane;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 use crate::exclusive::{Exclusive, ExclusivePool, Source, Stay};
+use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::monitor::Place;
 use crate::slot::Slot;
@@ -60,7 +60,7 @@ impl ConnectionService {
         profile: &str,
         size: u32,
     ) -> Result<ExclusivePool, ConnectionError> {
-        self.slot(profile, Lane::Control)?.check()?;
+        self.slot(profile, Lane::Control)?.plan()?;
         let source = Box::new(self.source(profile));
         Ok(ExclusivePool::new(size.max(1), source))
     }
@@ -81,7 +81,8 @@ struct OfProfile {
 impl OfProfile {
     async fn admit(&self) -> Result<Stay, ConnectionError> {
         let (inner, profile) = (&self.service.inner, &*self.profile);
-        let plan = self.service.slot(profile, Lane::Control)?.check()?;
+        let slot = self.service.slot(profile, Lane::Control)?;
+        let plan = slot.plan()?.load_full();
         let settings = &plan.settings;
         let runtime = Handle::try_current().map_err(|error| {
             let kind = ConnectionErrorKind::NoRuntime;
@@ -102,9 +103,9 @@ impl OfProfile {
         })?;
         let slot = Slot::new(
             inner.monitor.meter(profile, LANE),
+            None,
             Ok(plan.named(LANE)),
-            inner.tasks.clone(),
-            inner.stop.clone(),
+            self.service.context(),
         );
         Ok(Stay::new(
             &inner.janitor,

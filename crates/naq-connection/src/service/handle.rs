@@ -5,21 +5,25 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use naq_config::settings::NatsSettings;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
-use super::lane::Lane;
+use super::profiles::{Lanes, Profiles};
+use super::reload::Reloads;
 use super::shutdown::ShutdownReport;
-use crate::dial::Plan;
+use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::events::{Announcer, Events};
 use crate::exclusive::Janitor;
+use crate::lane::Lane;
 use crate::lease::{Connection, Gauge};
 use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::monitor::{ConnectionMonitor, Place};
-use crate::slot::Slot;
+use crate::slot::{Context, Slot};
 use crate::state::State;
 
 /// The profile that [`ConnectionService::connection`] uses.
@@ -36,38 +40,16 @@ pub struct ConnectionService {
 }
 
 pub(super) struct Inner {
-    pub(super) profiles: HashMap<String, Lanes>,
-    /// Apart from the map: the way to it is the hot one.
-    default: Option<Arc<Slot>>,
+    pub(super) profiles: ArcSwap<Profiles>,
+    pub(super) reloads: Reloads,
     pub(super) leases: Arc<Gauge>,
     pub(super) monitor: ConnectionMonitor,
     pub(super) janitor: Arc<Janitor>,
     limiters: Limiters,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
+    pub(super) events: Announcer,
     pub(super) report: OnceCell<ShutdownReport>,
-}
-
-/// The connections of a profile.
-pub(super) struct Lanes {
-    control: Arc<Slot>,
-    bulk: Arc<Slot>,
-}
-
-impl Lanes {
-    fn get(&self, lane: Lane) -> &Arc<Slot> {
-        match lane {
-            Lane::Control => &self.control,
-            Lane::Bulk => &self.bulk,
-        }
-    }
-}
-
-impl Inner {
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
-        let lanes = self.profiles.values();
-        lanes.flat_map(|lanes| [&lanes.control, &lanes.bulk])
-    }
 }
 
 impl ConnectionService {
@@ -82,7 +64,7 @@ impl ConnectionService {
 
     pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
         let plans = [(profile.to_owned(), Plan::new(settings))];
-        Self::with_plans(plans, DEFAULT_MAX_EXCLUSIVE)
+        Self::with_plans(plans, HashMap::new(), DEFAULT_MAX_EXCLUSIVE)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -92,38 +74,25 @@ impl ConnectionService {
 
     pub(super) fn with_plans(
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
+        providers: HashMap<String, Provider>,
         max_exclusive: usize,
     ) -> Self {
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let monitor = ConnectionMonitor::new();
-        let profiles: HashMap<_, _> = plans
-            .into_iter()
-            .map(|(profile, plan)| {
-                let slot = |lane: Lane, plan| {
-                    let meter = monitor.meter(&profile, lane.name());
-                    Slot::new(meter, plan, tasks.clone(), stop.clone())
-                };
-                let lanes = Lanes {
-                    bulk: slot(
-                        Lane::Bulk,
-                        plan.as_ref().map(Plan::bulk).map_err(Clone::clone),
-                    ),
-                    control: slot(Lane::Control, plan),
-                };
-                (profile, lanes)
-            })
-            .collect();
-        let default = profiles.get(DEFAULT_PROFILE);
+        let (context, monitor) = (Context::default(), ConnectionMonitor::new());
+        let profiles = plans.into_iter().map(|(profile, plan)| {
+            let lanes = Lanes::new(&profile, plan, &monitor, &context);
+            (profile, lanes)
+        });
         Self {
             inner: Arc::new(Inner {
-                default: default.map(|lanes| Arc::clone(&lanes.control)),
-                profiles,
+                profiles: ArcSwap::from_pointee(Profiles::new(profiles.collect())),
+                reloads: Reloads::new(providers),
                 leases: Arc::default(),
                 monitor,
-                janitor: Arc::new(Janitor::new(max_exclusive, tasks.clone())),
+                janitor: Arc::new(Janitor::new(max_exclusive, context.tasks.clone())),
                 limiters: Limiters::default(),
-                tasks,
-                stop,
+                tasks: context.tasks,
+                stop: context.stop,
+                events: context.events,
                 report: OnceCell::new(),
             }),
         }
@@ -145,10 +114,9 @@ impl ConnectionService {
     pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
         let place = Location::caller();
         async move {
-            match &self.inner.default {
-                Some(slot) => self.take(slot, place).await,
-                None => Err(unknown(DEFAULT_PROFILE)),
-            }
+            let slot = self.inner.profiles.load().default_slot();
+            let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
+            self.take(&slot, place).await
         }
     }
 
@@ -187,6 +155,21 @@ impl ConnectionService {
         self.inner.limiters.get(key)
     }
 
+    /// Follows the state of the shared connection of `profile`: of whichever is in place, so that
+    /// it goes on when the connection is replaced. Does not dial. Changes in quick succession may be
+    /// seen as one; the epoch shows connects that were not seen.
+    ///
+    /// # Errors
+    /// `UnknownProfile`.
+    pub fn watch_state(&self, profile: &str) -> Result<watch::Receiver<State>, ConnectionError> {
+        Ok(self.slot(profile, Lane::Control)?.watch())
+    }
+
+    /// What happens to the connections of the service from now on. Several may listen.
+    pub fn events(&self) -> Events {
+        self.inner.events.listen()
+    }
+
     /// Leases that are out now, subscriptions included.
     pub fn leases(&self) -> usize {
         self.inner.leases.count()
@@ -198,17 +181,18 @@ impl ConnectionService {
         lane: Lane,
         place: Place,
     ) -> Result<Connection, ConnectionError> {
-        self.take(self.slot(profile, lane)?, place).await
+        self.take(&self.slot(profile, lane)?, place).await
     }
 
-    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<&Arc<Slot>, ConnectionError> {
-        let lanes = self.inner.profiles.get(profile);
+    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Arc<Slot>, ConnectionError> {
+        let profiles = self.inner.profiles.load();
+        let lanes = profiles.lanes.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
-        Ok(lanes.get(lane))
+        Ok(Arc::clone(lanes.get(lane)))
     }
 }
 
-fn unknown(profile: &str) -> ConnectionError {
+pub(super) fn unknown(profile: &str) -> ConnectionError {
     ConnectionError::new(
         ConnectionErrorKind::UnknownProfile,
         format!("`{profile}` is not a profile of this service"),
@@ -224,7 +208,7 @@ impl Drop for Inner {
 impl fmt::Debug for ConnectionService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionService")
-            .field("profiles", &self.inner.profiles.keys())
+            .field("profiles", &self.inner.profiles.load().lanes.keys())
             .field("leases", &self.leases())
             .finish_non_exhaustive()
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::handle::ConnectionService;
-use super::lane::Lane;
 use crate::error::ConnectionError;
+use crate::lane::Lane;
 use crate::monitor::{ConnectionMetrics, ConnectionMonitor, LeaseInfo, watch};
 
 impl ConnectionService {

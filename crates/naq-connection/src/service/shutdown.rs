@@ -13,7 +13,8 @@ use super::handle::ConnectionService;
 pub struct ShutdownReport {
     /// Leases that were still out when the connections were closed.
     pub leases_outstanding: usize,
-    /// Connections that were closed, exclusive ones included.
+    /// Connections that were closed, with exclusive ones and those that had been replaced and still
+    /// had leases.
     pub connections_closed: usize,
     /// Connections whose task was still there at the deadline (a link that stalls). They don't
     /// reconnect any more.
@@ -60,24 +61,24 @@ impl ConnectionService {
     async fn close_all(&self, deadline: Duration) -> ShutdownReport {
         let (inner, start) = (&self.inner, Instant::now());
         let end = start + deadline;
-        inner.slots().for_each(|slot| slot.refuse());
+        // Before the stop, by which slots of removed profiles lose their last owner.
+        let mut slots = inner.reloads.removed();
+        slots.extend(inner.profiles.load().slots().cloned());
+        slots.iter().for_each(|slot| slot.refuse());
         inner.leases.close();
         inner.janitor.refuse();
         let (exclusive, forgotten) = (inner.janitor.slots(), inner.janitor.unconfirmed());
         exclusive.iter().for_each(|slot| slot.refuse());
         // Kept, so that those which the janitor ends meanwhile are counted too.
-        let mut links: Vec<_> = exclusive.iter().filter_map(|s| s.current()).collect();
+        let mut links: Vec<_> = exclusive.iter().flat_map(|slot| slot.links()).collect();
         inner.stop.cancel();
         let patience = start + deadline.mul_f64(0.75);
         let _all_back = timeout_at(patience, inner.leases.until_zero()).await;
         let leases_outstanding = inner.leases.count();
 
-        links.extend(inner.slots().filter_map(|s| s.current()));
+        links.extend(slots.iter().flat_map(|slot| slot.links()));
         let closings = join_all(links.iter().map(|link| link.close(end))).await;
-        inner
-            .slots()
-            .chain(&exclusive)
-            .for_each(|slot| slot.close());
+        slots.iter().chain(&exclusive).for_each(|slot| slot.close());
         inner.tasks.close();
         let _joined = timeout_at(end, inner.tasks.wait()).await;
 

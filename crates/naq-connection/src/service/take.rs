@@ -8,7 +8,7 @@ use tracing::{Instrument, info_span};
 use super::handle::ConnectionService;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::lease::Connection;
-use crate::link::Link;
+use crate::link::Held;
 use crate::monitor::{Activity, Place};
 use crate::slot::Slot;
 
@@ -41,7 +41,7 @@ impl ConnectionService {
 
     fn lease_on(
         &self,
-        link: Arc<Link>,
+        link: Arc<Held>,
         slot: &Arc<Slot>,
         place: Place,
     ) -> Result<Connection, ConnectionError> {
@@ -55,7 +55,7 @@ impl ConnectionService {
     }
 }
 
-async fn wait(slot: &Arc<Slot>) -> Result<Arc<Link>, ConnectionError> {
+async fn wait(slot: &Arc<Slot>) -> Result<Arc<Held>, ConnectionError> {
     let activity = Activity::start(info_span!(
         "acquire",
         profile = slot.meter().profile(),

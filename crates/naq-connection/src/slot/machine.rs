@@ -1,55 +1,56 @@
-//! The life of a profile's shared client, as a pure state machine.
+//! The clients of a profile and lane, one after the other, as a pure state machine.
 //!
 //! ```text
 //!          admit                  dial_succeeded
 //!  Idle ───────────► Dialing ──────────────────► Connected ◄─────────────► Reconnecting
 //!   ▲                 │  │ ▲                         │        observed          │  │
 //!   └─────────────────┘  │ │                         │                          │  │
-//!     dial_abandoned     │ │ admit                   │ ended              ended │  │ exhausted
+//!     dial_abandoned     │ │ admit                   │ ended              ended │  │ given_up
 //!            dial_failed │ │                         ▼                          │  │
 //!                        │ ├─────────────────────  Closed  ◄────────────────────┘  │
 //!                        ▼ │                                                       │
 //!                      Failed ◄────────────────────────────────────────────────────┘
 //!
-//!  refuse: from any state, admit only refuses.    close: any state ──► Closed, for good
+//!             replace                      dial_succeeded               gone
+//!  in place ───────────► in place + dial ─────────────────► in place' + retired ──────► in place'
+//!                              │ dial_failed, dial_abandoned
+//!                              ▼
+//!                           in place
+//!
+//!  refuse: from any state, admit only refuses.  remove: the client in place retires too.
+//!  close: any state ──► Closed, for good, and the retired ones with it
 //! ```
 //!
 //! Dials are numbered, and a client carries the number of the dial that made it, so that late news
-//! of an earlier one is ignored. The epoch is counted from what the client itself reports
-//! (connects so far), so that no flap is missed and none is counted twice.
+//! of an earlier one find their way to it and change nothing else. If the client in place ends
+//! while another is dialled to replace it, that dial is the one that everybody waits for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::answer::{Admission, Replacement};
+use super::life::Life;
 use crate::state::{Failure, Phase, State};
-
-/// Answer to one who wants the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// The client exists: take a lease.
-    Lease,
-    /// A dial is under way: wait for it.
-    Join(u64),
-    /// Start this dial, then wait for it.
-    Dial(u64),
-    /// The last dial failed a moment ago: its error is the answer.
-    HeldOff,
-    /// No leases any more.
-    Refused,
-}
 
 #[derive(Debug)]
 pub(crate) struct Machine {
-    phase: Phase,
-    epoch: u64,
-    /// Epoch before the current client.
-    base: u64,
-    /// The newest dial; also the name of the client that it made.
+    /// Without a client: why there is none.
+    vacant: Phase,
+    /// The client in place.
+    current: Option<(u64, Life)>,
+    /// Clients that give no leases any more, until nothing of them is left.
+    retired: BTreeMap<u64, Life>,
+    /// The newest epoch of any client.
+    epochs: u64,
+    /// The newest dial.
     dial: u64,
+    /// The dial under way that is to replace the client in place.
+    replacing: Option<u64>,
     /// Dials that failed since the last one that succeeded.
     failed_dials: u32,
-    /// Set when a client was given up, until a dial succeeds.
+    /// Set when a client was given up for its attempts, until a dial succeeds.
     exhausted: Option<u32>,
     held_until: Option<Instant>,
     refusing: bool,
@@ -58,10 +59,12 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new() -> Self {
         Self {
-            phase: Phase::Idle,
-            epoch: 0,
-            base: 0,
+            vacant: Phase::Idle,
+            current: None,
+            retired: BTreeMap::new(),
+            epochs: 0,
             dial: 0,
+            replacing: None,
             failed_dials: 0,
             exhausted: None,
             held_until: None,
@@ -70,10 +73,29 @@ impl Machine {
     }
 
     pub(crate) fn state(&self) -> State {
-        State {
-            phase: self.phase,
-            epoch: self.epoch,
+        match &self.current {
+            Some((_, life)) => life.state(),
+            None => State {
+                phase: self.vacant,
+                epoch: self.epochs,
+            },
         }
+    }
+
+    /// The state of one client, until it is [`gone`](Self::gone).
+    pub(crate) fn state_of(&self, client: u64) -> Option<State> {
+        match &self.current {
+            Some((current, life)) if *current == client => Some(life.state()),
+            _ => self.retired.get(&client).map(Life::state),
+        }
+    }
+
+    pub(crate) fn in_place(&self) -> Option<u64> {
+        self.current.as_ref().map(|(client, _)| *client)
+    }
+
+    pub(crate) fn newest_dial(&self) -> u64 {
+        self.dial
     }
 
     pub(crate) fn failed_dials(&self) -> u32 {
@@ -89,28 +111,49 @@ impl Machine {
         if self.refusing {
             return Admission::Refused;
         }
-        match self.phase {
-            Phase::Connected | Phase::Reconnecting { .. } => Admission::Lease,
-            Phase::Dialing => Admission::Join(self.dial),
-            Phase::Idle | Phase::Closed | Phase::Failed { .. } => {
-                if self.held_until.is_some_and(|until| now < until) {
-                    return Admission::HeldOff;
-                }
+        if self.current.is_some() {
+            return Admission::Lease;
+        }
+        if self.vacant == Phase::Dialing {
+            return Admission::Join(self.dial);
+        }
+        if self.held_until.is_some_and(|until| now < until) {
+            return Admission::HeldOff;
+        }
+        self.dial += 1;
+        self.vacant = Phase::Dialing;
+        Admission::Dial(self.dial)
+    }
+
+    /// `wished`: the newest dial when the wish arose.
+    pub(crate) fn replace(&mut self, wished: u64) -> Replacement {
+        let under_way = match &self.current {
+            _ if self.refusing => return Replacement::Nothing,
+            None if self.vacant == Phase::Dialing => Some(self.dial),
+            None => return Replacement::Nothing,
+            Some((client, _)) if *client > wished => return Replacement::Done,
+            Some(_) => self.replacing,
+        };
+        match under_way {
+            Some(dial) if dial > wished => Replacement::Join(dial),
+            Some(dial) => Replacement::Wait(dial),
+            None => {
                 self.dial += 1;
-                self.phase = Phase::Dialing;
-                Admission::Dial(self.dial)
+                self.replacing = Some(self.dial);
+                Replacement::Dial(self.dial)
             }
         }
     }
 
     /// False if nobody waits for this dial any more: its client must be thrown away.
     pub(crate) fn dial_succeeded(&mut self, dial: u64) -> bool {
-        if !self.is_dialing(dial) {
+        if self.replacing == Some(dial) {
+            self.replacing = None;
+            self.retired.extend(self.current.take());
+        } else if !self.is_dialing(dial) {
             return false;
         }
-        self.base = self.epoch;
-        self.epoch += 1;
-        self.phase = Phase::Connected;
+        self.current = Some((dial, Life::new(&mut self.epochs)));
         self.failed_dials = 0;
         self.exhausted = None;
         self.held_until = None;
@@ -125,85 +168,115 @@ impl Machine {
         now: Instant,
         hold: Duration,
     ) -> bool {
+        if self.replacing == Some(dial) {
+            self.replacing = None;
+            return true;
+        }
         if !self.is_dialing(dial) {
             return false;
         }
         self.failed_dials = self.failed_dials.saturating_add(1);
         self.held_until = now.checked_add(hold);
-        self.phase = Phase::Failed {
-            reason: self.given_up().unwrap_or(reason),
+        self.vacant = Phase::Failed {
+            reason: self.given_up_for().unwrap_or(reason),
         };
         true
     }
 
     /// The dial ended without a result: its task was cancelled or its runtime is gone.
     pub(crate) fn dial_abandoned(&mut self, dial: u64) -> bool {
+        if self.replacing == Some(dial) {
+            self.replacing = None;
+            return true;
+        }
         if !self.is_dialing(dial) {
             return false;
         }
-        self.phase = match self.given_up() {
+        self.vacant = match self.given_up_for() {
             Some(reason) => Phase::Failed { reason },
             None => Phase::Idle,
         };
         true
     }
 
-    /// What the client says of itself: how often it connected, whether it is up now, and the
-    /// attempts since it last was.
+    /// News of a client; see [`Life::observed`].
     pub(crate) fn observed(&mut self, client: u64, connects: u64, up: bool, attempts: u32) {
-        if !self.is_alive(client) {
-            return;
-        }
-        self.epoch = self.epoch.max(self.base.saturating_add(connects));
-        self.phase = if up {
-            Phase::Connected
-        } else {
-            Phase::Reconnecting { attempts }
+        let life = match &mut self.current {
+            Some((current, life)) if *current == client => Some(life),
+            _ => self.retired.get_mut(&client),
         };
+        if let Some(life) = life {
+            life.observed(&mut self.epochs, connects, up, attempts);
+        }
     }
 
-    pub(crate) fn exhausted(&mut self, client: u64, attempts: u32) {
-        if self.is_alive(client) {
+    /// A client stopped trying.
+    pub(crate) fn given_up(&mut self, client: u64, reason: Failure) {
+        if let Failure::ReconnectsExhausted { attempts } = reason
+            && self.in_place() == Some(client)
+        {
             self.exhausted = Some(attempts);
-            self.phase = Phase::Failed {
-                reason: Failure::ReconnectsExhausted { attempts },
-            };
         }
+        self.end(client, Phase::Failed { reason });
     }
 
     pub(crate) fn ended(&mut self, client: u64) {
-        if self.is_alive(client) {
-            self.phase = Phase::Closed;
-        }
+        self.end(client, Phase::Closed);
+    }
+
+    /// Nothing is left of a client that is not in place any more.
+    pub(crate) fn gone(&mut self, client: u64) {
+        self.retired.remove(&client);
     }
 
     pub(crate) fn refuse(&mut self) {
         self.refusing = true;
     }
 
-    pub(crate) fn close(&mut self) {
-        self.refusing = true;
-        self.phase = Phase::Closed;
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.refusing
     }
 
-    fn given_up(&self) -> Option<Failure> {
+    /// Refuses, and retires the client in place.
+    pub(crate) fn remove(&mut self) {
+        self.refusing = true;
+        self.vacant = Phase::Closed;
+        self.replacing = None;
+        self.retired.extend(self.current.take());
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.remove();
+        for life in self.retired.values_mut() {
+            life.end(Phase::Closed);
+        }
+    }
+
+    fn end(&mut self, client: u64, phase: Phase) {
+        if self.in_place() == Some(client) {
+            self.retired.extend(self.current.take());
+            self.vacant = match self.replacing.take() {
+                Some(_) => Phase::Dialing,
+                None => phase,
+            };
+        }
+        if let Some(life) = self.retired.get_mut(&client) {
+            life.end(phase);
+        }
+    }
+
+    fn given_up_for(&self) -> Option<Failure> {
         self.exhausted
             .map(|attempts| Failure::ReconnectsExhausted { attempts })
     }
 
     fn is_dialing(&self, dial: u64) -> bool {
-        self.phase == Phase::Dialing && self.dial == dial
-    }
-
-    fn is_alive(&self, client: u64) -> bool {
-        self.dial == client && matches!(self.phase, Phase::Connected | Phase::Reconnecting { .. })
+        self.current.is_none() && self.vacant == Phase::Dialing && self.dial == dial
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const HOLD: Duration = Duration::from_millis(10);
@@ -257,7 +330,7 @@ mod tests {
     #[test]
     fn exhausted_stays_the_reason_until_a_dial_succeeds() {
         let (mut machine, now) = (connected(), Instant::now());
-        machine.exhausted(1, 3);
+        machine.given_up(1, Failure::ReconnectsExhausted { attempts: 3 });
         let failed = Phase::Failed {
             reason: Failure::ReconnectsExhausted { attempts: 3 },
         };
@@ -281,7 +354,7 @@ mod tests {
         machine.admit(Instant::now());
         machine.dial_succeeded(2);
         machine.observed(1, 9, false, 5);
-        machine.exhausted(1, 5);
+        machine.given_up(1, Failure::Auth);
         machine.ended(1);
         assert_eq!(
             machine.state(),
@@ -301,89 +374,56 @@ mod tests {
         assert!(!machine.dial_succeeded(1));
     }
 
-    #[derive(Debug, Clone)]
-    enum Step {
-        Admit,
-        Succeed(u64),
-        Fail(u64),
-        Abandon(u64),
-        Observe(u64, u64, bool),
-        Exhaust(u64),
-        End(u64),
-        Refuse,
-        Close,
-        Wait,
+    #[test]
+    fn a_replacement_leaves_the_old_client_alive_and_takes_its_place() {
+        let mut machine = connected();
+        assert_eq!(machine.replace(1), Replacement::Dial(2));
+        assert_eq!(machine.admit(Instant::now()), Admission::Lease);
+        assert!(machine.dial_succeeded(2));
+        assert_eq!((machine.in_place(), machine.state().epoch), (Some(2), 2));
+        // The old one reconnects: an epoch of its own, which the new one does not share.
+        machine.observed(1, 2, true, 0);
+        assert_eq!(machine.state_of(1).unwrap().epoch, 3);
+        assert_eq!(machine.state().epoch, 2);
+        machine.observed(2, 2, true, 0);
+        assert_eq!(machine.state().epoch, 4);
+        machine.gone(1);
+        assert_eq!(machine.state_of(1), None);
     }
 
-    fn step() -> impl Strategy<Value = Step> {
-        // Names of dials are relative: 0 is the newest, so that most news are in time.
-        let dial = prop_oneof![4 => Just(0_u64), 1 => 0..3_u64];
-        prop_oneof![
-            6 => Just(Step::Admit),
-            4 => dial.clone().prop_map(Step::Succeed),
-            2 => dial.clone().prop_map(Step::Fail),
-            1 => dial.clone().prop_map(Step::Abandon),
-            6 => (dial.clone(), 0..5_u64, any::<bool>()).prop_map(|(d, n, up)| Step::Observe(d, n, up)),
-            2 => dial.clone().prop_map(Step::Exhaust),
-            2 => dial.prop_map(Step::End),
-            1 => Just(Step::Refuse),
-            1 => Just(Step::Close),
-            2 => Just(Step::Wait),
-        ]
+    #[test]
+    fn a_replacement_that_fails_changes_nothing() {
+        let (mut machine, now) = (connected(), Instant::now());
+        assert_eq!(machine.replace(1), Replacement::Dial(2));
+        let before = machine.state();
+        assert!(machine.dial_failed(2, Failure::Dial, now, HOLD));
+        assert_eq!((machine.state(), machine.in_place()), (before, Some(1)));
+        assert_eq!(machine.replace(2), Replacement::Dial(3));
+        assert!(machine.dial_abandoned(3));
+        assert_eq!(machine.admit(now), Admission::Lease);
     }
 
-    proptest! {
-        #[test]
-        fn whatever_happens_there_is_one_dial_at_a_time_and_epochs_only_grow(
-            steps in prop::collection::vec(step(), 1..80)
-        ) {
-            let (mut machine, mut now) = (Machine::new(), Instant::now());
-            let (mut dialing, mut closed, mut refused) = (None, false, false);
-            for step in steps {
-                let before = machine.state();
-                let name = |back: u64| machine.dial.saturating_sub(back);
-                match step {
-                    Step::Admit => match machine.admit(now) {
-                        Admission::Dial(dial) => {
-                            prop_assert!(dialing.is_none() && !refused);
-                            dialing = Some(dial);
-                        }
-                        Admission::Join(dial) => prop_assert_eq!(dialing, Some(dial)),
-                        Admission::Lease => prop_assert!(before.epoch > 0 && !before.is_terminal()),
-                        Admission::HeldOff => prop_assert!(before.is_terminal() || before.phase == Phase::Idle),
-                        Admission::Refused => prop_assert!(refused),
-                    },
-                    Step::Succeed(back) => {
-                        let dial = name(back);
-                        if machine.dial_succeeded(dial) {
-                            prop_assert_eq!(dialing.take(), Some(dial));
-                            prop_assert!(machine.state().epoch > before.epoch);
-                        }
-                    }
-                    Step::Fail(back) => {
-                        let dial = name(back);
-                        if machine.dial_failed(dial, Failure::Dial, now, HOLD) {
-                            prop_assert_eq!(dialing.take(), Some(dial));
-                        }
-                    }
-                    Step::Abandon(back) => {
-                        let dial = name(back);
-                        if machine.dial_abandoned(dial) {
-                            prop_assert_eq!(dialing.take(), Some(dial));
-                        }
-                    }
-                    Step::Observe(back, connects, up) => machine.observed(name(back), connects, up, 1),
-                    Step::Exhaust(back) => machine.exhausted(name(back), 3),
-                    Step::End(back) => machine.ended(name(back)),
-                    Step::Refuse => { machine.refuse(); refused = true; }
-                    Step::Close => { machine.close(); (closed, refused, dialing) = (true, true, None); }
-                    Step::Wait => now += HOLD,
-                }
-                let after = machine.state();
-                prop_assert!(after.epoch >= before.epoch);
-                prop_assert_eq!(dialing.is_some(), after.phase == Phase::Dialing);
-                prop_assert!(!closed || after.phase == Phase::Closed);
-            }
-        }
+    #[test]
+    fn wishes_that_arise_during_a_replacement_get_one_more_and_not_one_each() {
+        let mut machine = connected();
+        assert_eq!(machine.replace(1), Replacement::Dial(2));
+        let wished = machine.newest_dial();
+        assert_eq!(machine.replace(wished), Replacement::Wait(2));
+        assert!(machine.dial_succeeded(2));
+        assert_eq!(machine.replace(wished), Replacement::Dial(3));
+        assert_eq!(machine.replace(wished), Replacement::Join(3));
+        assert!(machine.dial_succeeded(3));
+        assert_eq!(machine.replace(wished), Replacement::Done);
+    }
+
+    #[test]
+    fn when_the_client_ends_first_everybody_waits_for_its_replacement() {
+        let (mut machine, now) = (connected(), Instant::now());
+        assert_eq!(machine.replace(1), Replacement::Dial(2));
+        machine.ended(1);
+        assert_eq!(machine.state_of(1).unwrap().phase, Phase::Closed);
+        assert_eq!(machine.admit(now), Admission::Join(2));
+        assert!(machine.dial_failed(2, Failure::Dial, now, HOLD));
+        assert_eq!(machine.admit(now), Admission::HeldOff);
     }
 }

@@ -41,12 +41,9 @@ impl ConnectionService {
     /// ```
     #[track_caller]
     pub fn streams(&self) -> Streams {
-        Streams {
-            target: Target {
-                service: Some(self.clone()),
-                ..Target::default()
-            },
-        }
+        let mut target = Target::here();
+        target.service = Some(self.clone());
+        Streams { target }
     }
 }
 

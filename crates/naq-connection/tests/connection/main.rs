@@ -4,17 +4,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod attributes;
 mod auth;
 mod breaker;
 mod budget;
 mod checker;
 mod cold_start;
 mod doctor;
+mod due;
+mod events;
 mod exclusive;
+mod failover;
 mod failure;
 mod flush;
 mod health;
 mod kv;
+mod lame_duck;
 mod lanes;
 mod leaks;
 mod leases;
@@ -25,13 +30,19 @@ mod matrix;
 mod memory;
 mod metrics;
 mod models;
+mod provider;
+mod proxy;
 mod publish;
 mod records;
+mod reload;
+mod requests;
 mod retry;
+mod rotate;
 mod scopes;
 mod server;
 mod shutdown;
 mod sockets;
+mod stall;
 mod storm;
 mod streams;
 mod sync;

@@ -40,8 +40,14 @@ impl Log {
         (log, set_default(subscriber))
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    pub(crate) fn lines(&self, with: &str) -> Vec<String> {
+        let text = self.text();
+        let found = text.lines().filter(|line| line.contains(with));
+        found.map(str::to_owned).collect()
     }
 
     pub(crate) fn ours(&self, level: &str) -> Vec<String> {

@@ -21,14 +21,28 @@ impl TestServer {
 
     /// With further text in the server's configuration file.
     pub(crate) async fn start_with(config: &str) -> Self {
+        Self::start_at(None, config).await
+    }
+
+    /// On a port that is known before.
+    pub(crate) async fn start_on(port: u16, config: &str) -> Self {
+        Self::start_at(Some(port), config).await
+    }
+
+    async fn start_at(port: Option<u16>, config: &str) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
         let config = config.to_owned();
-        let start =
-            Server::start_with(move |builder| builder.monitoring(true).extra_config(config));
+        let start = Server::start_with(move |builder| {
+            let builder = builder.monitoring(true).extra_config(config);
+            match port {
+                Some(port) => builder.port(port),
+                None => builder,
+            }
+        });
         let server = Arc::new(runtime.spawn(start).await.unwrap());
         Self {
             server,
@@ -70,6 +84,19 @@ impl TestServer {
     /// Clients that are connected now.
     pub(crate) async fn connections(&self) -> Vec<Value> {
         self.clients("/connz").await
+    }
+
+    /// As [`connections`](Self::connections), with the users that they authenticated as.
+    pub(crate) async fn users(&self) -> Vec<String> {
+        let clients = self.clients("/connz?auth=1").await;
+        let user = |client: &Value| client["authorized_user"].as_str().unwrap().to_owned();
+        clients.iter().map(user).collect()
+    }
+
+    /// Freezes the server: its connections stay open and nothing answers.
+    pub(crate) async fn pause(&self) {
+        self.there(|server| async move { server.pause().await.unwrap() })
+            .await;
     }
 
     /// Open sockets of this machine to the server's port, as the kernel lists them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -70,10 +70,13 @@ impl FaultProxy {
             orders: orders.subscribe(),
             tally: Arc::clone(&tally),
         };
+        // Made here, so that all files that the proxy needs are open when this returns.
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.unwrap_or_else(|e| panic!("no runtime for a fault proxy: {e}"));
         let stop = end.clone();
         let thread = std::thread::Builder::new()
             .name("fault-proxy".to_owned())
-            .spawn(move || run(listener, way, &stop));
+            .spawn(move || run(&runtime, listener, way, &stop));
         let thread = thread.unwrap_or_else(|e| panic!("no thread for a fault proxy: {e}"));
         Self {
             port,
@@ -195,9 +198,7 @@ fn resolve(server: &str) -> SocketAddr {
     }
 }
 
-fn run(listener: TcpListener, way: Way, end: &CancellationToken) {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.unwrap_or_else(|e| panic!("no runtime for a fault proxy: {e}"));
+fn run(runtime: &Runtime, listener: TcpListener, way: Way, end: &CancellationToken) {
     runtime.block_on(async {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => drop(end.run_until_cancelled(serve(listener, way)).await),

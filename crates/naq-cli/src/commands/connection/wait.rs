@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use naq::connection::wait_for_nats_connection;
 use serde_json::json;
 use tokio::time::Instant;
@@ -35,6 +35,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> 
         false => ProgressDrawTarget::hidden(),
     };
     let spinner = ProgressBar::with_draw_target(None, draw);
+    // The first line is empty: Ctrl-C makes the terminal write `^C` there and go on.
+    if let Ok(style) = ProgressStyle::with_template("\n{spinner} {wide_msg}") {
+        spinner.set_style(style);
+    }
     spinner.set_message(format!("waiting for {}", target.shown()));
     spinner.enable_steady_tick(Duration::from_millis(120));
     let started = Instant::now();

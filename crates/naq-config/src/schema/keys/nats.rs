@@ -68,17 +68,31 @@ pub(super) static NATS: &[KeySpec] = &[
     key(
         "nats.ping_interval",
         Form::Time,
-        "Time between two PINGs of an idle connection.",
+        "Longest time between two PINGs of a silent connection.",
         |s, _, i| put(&mut s.nats.ping_interval, i),
     )
     .variables(&["NAQ_PING_INTERVAL"]),
     key(
         "nats.max_outstanding_pings",
         Form::Number,
-        "Unanswered PINGs after which a connection counts as lost.",
+        "A silent connection counts as lost after this many `ping_interval`s; 1 to 3.",
         |s, _, i| put(&mut s.nats.max_outstanding_pings, i),
     )
     .variables(&["NAQ_MAX_OUTSTANDING_PINGS"]),
+    key(
+        "nats.stall_timeout",
+        Form::Time,
+        "Time without an answer after which a connection in use counts as lost; 0 turns it off.",
+        |s, _, i| put(&mut s.nats.stall_timeout, i),
+    )
+    .variables(&["NAQ_STALL_TIMEOUT"]),
+    key(
+        "nats.max_lifetime",
+        Form::Time,
+        "Age at which a connection is replaced by a new one, less up to a tenth by chance.",
+        |s, _, i| put(&mut s.nats.max_lifetime, i),
+    )
+    .variables(&["NAQ_MAX_LIFETIME"]),
     key(
         "nats.max_pending_bytes",
         Form::Size,

@@ -1,0 +1,41 @@
+//! The attributes of a function, from the outermost in.
+
+use proc_macro2::TokenStream;
+use syn::{Attribute, Meta, Result};
+
+use crate::arguments::Arguments;
+use crate::kind::{ALL, Kind};
+
+pub(crate) struct Layer {
+    pub(crate) kind: Kind,
+    pub(crate) arguments: Arguments,
+}
+
+impl Layer {
+    pub(crate) fn parse(kind: Kind, arguments: TokenStream) -> Result<Self> {
+        let arguments = Arguments::parse(kind, arguments)?;
+        Ok(Self { kind, arguments })
+    }
+}
+
+/// Takes ours out of `attributes`. All of a function are expanded at once, for an upper one must
+/// know what the lower ones give.
+pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Vec<Layer>> {
+    let mut layers = Vec::new();
+    for attribute in std::mem::take(attributes) {
+        let last = attribute.path().segments.last();
+        let kind = ALL
+            .into_iter()
+            .find(|kind| last.is_some_and(|last| last.ident == kind.name()));
+        let Some(kind) = kind else {
+            attributes.push(attribute);
+            continue;
+        };
+        let arguments = match attribute.meta {
+            Meta::List(list) => list.tokens,
+            _ => TokenStream::new(),
+        };
+        layers.push(Layer::parse(kind, arguments)?);
+    }
+    Ok(layers)
+}
