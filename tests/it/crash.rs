@@ -271,7 +271,7 @@ async fn a_worker_ends_with_an_error_when_the_connection_is_given_up() {
 }
 
 /// The node that leads the stream of jobs.
-async fn leader_of(jobs: &Jobs, cluster: &TestCluster) -> usize {
+pub(crate) async fn leader_of(jobs: &Jobs, cluster: &TestCluster) -> usize {
     let conn = jobs.connections().connection().await.unwrap();
     let info = conn.request("$JS.API.STREAM.INFO.naq_jobs", "").await;
     let info: serde_json::Value = serde_json::from_slice(&info.unwrap().payload).unwrap();

@@ -6,6 +6,7 @@
 
 mod setup;
 
+mod calendar;
 mod crash;
 mod dead;
 mod enqueue;
@@ -16,5 +17,7 @@ mod queues;
 mod results;
 mod retry;
 mod run;
+mod schedule_faults;
+mod schedules;
 mod stop;
 mod streams;

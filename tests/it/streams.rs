@@ -40,7 +40,13 @@ async fn the_server_reports_what_the_settings_ask() {
     let jobs = config(&bed, "naq_jobs").await;
     assert_eq!(
         jobs["subjects"],
-        json!(["naq.queue.*.*", "naq.schedule.*.*"])
+        json!([
+            "naq.queue.*.*",
+            "naq.schedule.*.*",
+            "naq.recurring.*",
+            "naq.arm.*",
+            "naq.fire.*"
+        ])
     );
     assert_eq!(jobs["retention"], json!("workqueue"));
     assert_eq!(

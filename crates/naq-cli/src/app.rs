@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, result, worker,
+    bench, completion, config, connection, dead, demo, dev, enqueue, result, schedule, worker,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -38,6 +38,9 @@ enum Command {
     Enqueue(enqueue::Args),
     Result(result::Args),
     Dead(dead::Args),
+    Schedule(schedule::Args),
+    /// List the schedules: the same as `naq schedule list`
+    ListScheduled(schedule::ListArgs),
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
@@ -90,6 +93,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
+        Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
+        Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Connection(args) => Box::pin(connection::run(context, args)).await,

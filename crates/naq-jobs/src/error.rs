@@ -42,6 +42,10 @@ pub enum JobsErrorKind {
     Timeout,
     /// Somebody else changed the record first.
     Conflict,
+    /// A schedule has an impossible plan, or is in a state in which this cannot be done.
+    InvalidSchedule,
+    /// There is one of this name already.
+    AlreadyExists,
     /// What is stored is not what this version can read.
     Corrupt,
     /// The server refused for another reason; the message has its code.

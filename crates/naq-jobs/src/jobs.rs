@@ -8,6 +8,7 @@ use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
 use crate::model::Job;
 use crate::results::Results;
+use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams, page};
 use crate::wire::WorkerRecord;
 use crate::worker::Worker;
@@ -119,6 +120,31 @@ impl Jobs {
     /// The outcomes of all jobs.
     pub fn results(&self) -> Results {
         Results::new(self.link.clone())
+    }
+
+    /// Describes a new schedule: a job that is made again and again.
+    ///
+    /// ```no_run
+    /// # const REPORT: naq_jobs::Kind<String, ()> = naq_jobs::Kind::new("report");
+    /// # async fn example(jobs: naq_jobs::Jobs) -> Result<(), naq_jobs::JobsError> {
+    /// let report = REPORT.job(&"sales".to_owned())?;
+    /// let schedule = jobs
+    ///     .schedule(report)
+    ///     .cron("0 9 * * mon-fri")
+    ///     .zone("Europe/Amsterdam")
+    ///     .create("sales-report")
+    ///     .await?;
+    /// println!("first at {:?}", schedule.next());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn schedule<R>(&self, job: Job<R>) -> NewSchedule {
+        NewSchedule::new(self.link.clone(), job)
+    }
+
+    /// The schedules.
+    pub fn schedules(&self) -> Schedules {
+        Schedules::new(self.link.clone())
     }
 
     /// The dead letters.

@@ -11,6 +11,7 @@ mod error;
 mod jobs;
 mod model;
 mod results;
+mod schedule;
 mod server;
 mod wire;
 mod worker;
@@ -20,10 +21,15 @@ pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
-    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, Job, JobId, Kind, KindName, QueueName,
-    RetryPolicy,
+    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
+    KindName, QueueName, RetryPolicy, ScheduleName,
 };
 pub use results::{ResultPage, Results};
+pub use schedule::{
+    CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
+    Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,
+    TimetableError, Zone,
+};
 pub use server::MINIMUM_SERVER;
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,

@@ -42,6 +42,7 @@
 //! | enqueue, wait for a result | [`Jobs`], [`Kind`], [`Job`], [`JobHandle`] |
 //! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
 //! | retry | [`RetryPolicy`] |
+//! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
@@ -50,10 +51,13 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backoff, DeadLetter, DeadLetters, DeadPage, EXIT_FATAL, FailureReason, Job, JobContext,
-    JobError, JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName,
-    MINIMUM_SERVER, Outcome, QueueName, ResultPage, Results, RetryPolicy, RunningJob,
-    RunningWorker, Status, Stock, StopReport, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
+    Backoff, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
+    FailureReason, Firing, Firings, InvalidScheduleName, InvalidZone, Job, JobContext, JobError,
+    JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER,
+    NewSchedule, Outcome, Overlap, QueueName, ResultPage, Results, RetryPolicy, RunningJob,
+    RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
+    ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError, Worker,
+    WorkerInfo, WorkerRecord, WorkerStatus, Zone,
 };
 
 /// Typed settings, put together from files, environment and code.

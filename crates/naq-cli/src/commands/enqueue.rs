@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use naq::{Backoff, Job, JobId, RetryPolicy};
+use naq::{Job, JobId};
 
+use super::job_flags::JobFlags;
 use super::result::FOR_EVER;
 use super::{outcome, payload};
 use crate::context::Context;
@@ -30,33 +31,12 @@ pub(crate) struct Args {
     )]
     payload: String,
 
-    /// The queue [default: `queues.default` of the configuration]
-    #[arg(short, long)]
-    queue: Option<String>,
-
     /// The job's id; enqueuing the same id again has no effect [default: a new one]
     #[arg(long)]
     id: Option<JobId>,
 
-    /// How often it is run again after an error [default: the number of delays]
-    #[arg(short, long, value_name = "N")]
-    retries: Option<u32>,
-
-    /// Wait before a retry; several with commas, one for each [default: 1s]
-    #[arg(long, value_name = "TIME", value_parser = parse, value_delimiter = ',')]
-    retry_delay: Vec<Duration>,
-
-    /// Always the same wait, or twice the wait each time
-    #[arg(long, value_name = "NAME", default_value = "linear")]
-    retry_strategy: Strategy,
-
-    /// Time limit of one attempt [default: `workers.max_job_duration`]
-    #[arg(short, long, value_name = "TIME", value_parser = parse_positive)]
-    timeout: Option<Duration>,
-
-    /// How long the outcome is kept [default: `results.ttl`]
-    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
-    result_ttl: Option<Duration>,
+    #[command(flatten)]
+    options: JobFlags,
 
     /// Run it not before this time has passed
     #[arg(short, long, value_name = "TIME", value_parser = parse, conflicts_with = "at")]
@@ -74,14 +54,6 @@ pub(crate) struct Args {
     /// Print JSON: `{"id": ...}`, or with --wait the whole outcome
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Strategy {
-    /// Always the same wait
-    Linear,
-    /// Twice the wait each time
-    Exponential,
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
@@ -111,19 +83,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
 }
 
 async fn job(args: Args) -> Result<Job, CliError> {
-    let retry = retry_policy(args.retries, args.retry_delay, args.retry_strategy)?;
-    let mut job = Job::from_json(args.kind, payload::read(args.payload).await?)?.retry(retry);
-    if let Some(queue) = args.queue {
-        job = job.queue(queue)?;
-    }
+    let job = Job::from_json(args.kind, payload::read(args.payload).await?)?;
+    let mut job = args.options.apply(job)?;
     if let Some(id) = args.id {
         job = job.id(id);
-    }
-    if let Some(timeout) = args.timeout {
-        job = job.timeout(timeout);
-    }
-    if let Some(ttl) = args.result_ttl {
-        job = job.result_ttl(ttl);
     }
     if let Some(delay) = args.delay {
         job = job.delay(delay);
@@ -134,31 +97,7 @@ async fn job(args: Args) -> Result<Job, CliError> {
     Ok(job)
 }
 
-fn retry_policy(
-    retries: Option<u32>,
-    delays: Vec<Duration>,
-    strategy: Strategy,
-) -> Result<RetryPolicy, CliError> {
-    let several = delays.len() > 1;
-    let retries = match retries {
-        Some(retries) => retries,
-        None => u32::try_from(delays.len()).unwrap_or(u32::MAX),
-    };
-    let first = delays.first().copied().unwrap_or(Duration::from_secs(1));
-    let backoff = match strategy {
-        Strategy::Linear if several => Backoff::Table(delays),
-        Strategy::Linear => Backoff::Fixed(first),
-        Strategy::Exponential if several => {
-            return Err(CliError::usage(
-                "an exponential strategy starts from one --retry-delay",
-            ));
-        }
-        Strategy::Exponential => Backoff::Exponential(first),
-    };
-    Ok(RetryPolicy { retries, backoff })
-}
-
-fn moment(text: &str) -> Result<SystemTime, String> {
+pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
     let moment: jiff::Timestamp = text.trim().parse().map_err(|error: jiff::Error| {
         format!("write it like 2030-01-01T03:00:00Z or 2030-01-01T03:00:00+01:00 ({error})")
     })?;
@@ -178,29 +117,6 @@ fn not_ended(error: CliError, id: &JobId) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const S: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn the_flags_of_retry_make_a_policy() {
-        let policy = |retries, delays: &[Duration], strategy| {
-            retry_policy(retries, delays.to_vec(), strategy).unwrap()
-        };
-        assert_eq!(policy(None, &[], Strategy::Linear).retries, 0);
-        assert_eq!(
-            policy(Some(3), &[2 * S], Strategy::Linear),
-            RetryPolicy::fixed(3, 2 * S)
-        );
-        assert_eq!(
-            policy(Some(3), &[2 * S], Strategy::Exponential),
-            RetryPolicy::exponential(3, 2 * S)
-        );
-        assert_eq!(
-            policy(None, &[S, 2 * S], Strategy::Linear),
-            RetryPolicy::table([S, 2 * S])
-        );
-        assert!(retry_policy(None, vec![S, S], Strategy::Exponential).is_err());
-    }
 
     #[test]
     fn a_moment_has_a_zone() {

@@ -9,7 +9,9 @@ pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod enqueue;
 pub(crate) mod result;
+pub(crate) mod schedule;
 pub(crate) mod worker;
 
+mod job_flags;
 mod outcome;
 mod payload;

@@ -22,6 +22,17 @@ fn every_command_has_help() {
         "dead show",
         "dead retry",
         "dead delete",
+        "schedule",
+        "schedule create",
+        "schedule list",
+        "schedule show",
+        "schedule pause",
+        "schedule resume",
+        "schedule modify",
+        "schedule trigger",
+        "schedule delete",
+        "schedule preview",
+        "list-scheduled",
         "config",
         "config init",
         "config show",
@@ -72,6 +83,16 @@ fn wrong_usage_ends_with_2() {
         "result a --timeout 1s",
         "dead",
         "dead list --limit 0",
+        "schedule",
+        "schedule preview",
+        "schedule preview @reboot",
+        "schedule create a.b mail --every 1s",
+        "schedule create a mail --every 1s --cron @daily",
+        "schedule create a mail --every 1s --repeat 0",
+        "schedule create a mail --every 1s --catch-up most",
+        "schedule list --status unknown",
+        "schedule preview @daily --zone Mars/Olympus",
+        "schedule preview @daily --count 0",
         "demo --workers 1",
         "demo missing",
         "demo -u nats://localhost",
@@ -97,5 +118,49 @@ fn completion_scripts_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let said = run(dir.path(), &["completion", shell]).ended_with(0);
         assert!(said.out.contains("enqueue"), "{shell}");
+    }
+}
+
+#[test]
+fn a_preview_shows_local_times_and_marks_changes_of_the_clocks() {
+    let dir = tempdir().unwrap();
+    let preview = |more: &[&str]| {
+        let line = [
+            "schedule",
+            "preview",
+            "30 2 * * *",
+            "--zone",
+            "Europe/Amsterdam",
+        ];
+        run(dir.path(), &[&line[..], more].concat()).ended_with(0)
+    };
+    let said = preview(&["--from", "2024-03-30T12:00:00Z", "--count", "2"]);
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{said:?}");
+    assert!(
+        lines[1].contains("Sun 2024-03-31 03:00:00 +02:00"),
+        "{said:?}"
+    );
+    assert!(lines[1].contains("2024-03-31 01:00:00"), "{said:?}");
+    assert!(lines[1].contains("made up"), "{said:?}");
+    assert!(!lines[2].contains("made up"), "{said:?}");
+    let autumn = ["--from", "2024-10-26T12:00:00Z", "--dst", "twice", "--json"];
+    let said = preview(&autumn).json();
+    assert_eq!(said["firings"][0]["local"], "2024-10-27T02:30:00+02:00");
+    assert_eq!(said["firings"][1]["local"], "2024-10-27T02:30:00+01:00");
+    assert_eq!(said["firings"][1]["dst"], "second_pass");
+    assert_eq!(said["firings"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn a_wrong_expression_is_told_which_field_and_what_is_allowed() {
+    let dir = tempdir().unwrap();
+    for (cron, what) in [
+        ("0 25 * * *", "the field hour `25`: 25 is not from 0 to 23"),
+        ("0 0 30 2 *", "never fits"),
+        ("0 9 * *", "write five"),
+    ] {
+        let said = run(dir.path(), &["schedule", "preview", cron]).ended_with(2);
+        assert!(said.err.contains(what), "{said:?}");
     }
 }

@@ -16,3 +16,4 @@ mod errors;
 mod help;
 mod jobs;
 mod processes;
+mod schedule;

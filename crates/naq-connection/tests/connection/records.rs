@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use naq_connection::ConnectionService;
 use tokio::time::timeout;
-use tracing::{Dispatch, Level};
 use tracing::subscriber::{DefaultGuard, set_default};
+use tracing::{Dispatch, Level};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::server::TestServer;

@@ -5,9 +5,11 @@ mod job;
 mod kind;
 mod queue_name;
 mod retry;
+mod schedule_name;
 
 pub use id::{InvalidJobId, JobId};
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
 pub use queue_name::{InvalidQueueName, QueueName};
 pub use retry::{Backoff, RetryPolicy};
+pub use schedule_name::{InvalidScheduleName, ScheduleName};

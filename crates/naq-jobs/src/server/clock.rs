@@ -2,8 +2,28 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use naq_connection::Connection;
+use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use super::api::{call, refused};
+use crate::{JobsError, JobsErrorKind};
+
+#[derive(Deserialize)]
+struct Clock {
+    ts: String,
+}
+
+/// The time of the server that leads `stream`. What is due is decided by it alone, so the clocks of workers may be wrong.
+pub(crate) async fn server_now(conn: &Connection, stream: &str) -> Result<SystemTime, JobsError> {
+    let context = "read the server's clock";
+    let clock = call::<Clock>(conn, &format!("STREAM.INFO.{stream}"), &()).await?;
+    let clock = clock.map_err(|e| refused(context, e))?;
+    let now = OffsetDateTime::parse(&clock.ts, &Rfc3339)
+        .map_err(|e| JobsError::new(JobsErrorKind::Corrupt, context).because(e))?;
+    Ok(now.into())
+}
 
 /// Milliseconds since 1970.
 pub(crate) fn unix_ms(time: SystemTime) -> u64 {

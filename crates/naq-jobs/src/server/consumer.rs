@@ -14,6 +14,12 @@ use crate::{JobsError, JobsErrorKind};
 /// Pull requests that may wait at the server: one per worker and queue, at least.
 const MAX_WAITING: i64 = 10_000;
 
+/// A firing that a worker took and did not finish goes to another one after this time.
+const FIRES_ACK_WAIT: Duration = Duration::from_secs(10);
+
+/// Firings that workers may have taken and not finished.
+const FIRES_PENDING: i64 = 10_000;
+
 /// The part of a consumer's configuration that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Consumer {
@@ -79,6 +85,39 @@ pub(crate) async fn ensure_consumer(
             format!("make the consumer of the queue {queue}"),
             error,
         )),
+    }
+}
+
+/// Creates the consumer of the firings of recurring schedules, or updates it; says its lease time.
+pub(crate) async fn ensure_fires_consumer(
+    conn: &Connection,
+    link: &Link,
+) -> Result<Duration, JobsError> {
+    let wanted = Consumer {
+        durable_name: Names::FIRES_CONSUMER.to_owned(),
+        filter_subject: link.names().fires_filter(),
+        ack_policy: "explicit".to_owned(),
+        deliver_policy: "all".to_owned(),
+        ack_wait: u64::try_from(FIRES_ACK_WAIT.as_nanos()).unwrap_or(u64::MAX),
+        max_deliver: -1,
+        max_ack_pending: FIRES_PENDING,
+        max_waiting: MAX_WAITING,
+    };
+    let context = "make the consumer of the schedules";
+    let (stream, name) = (link.names().jobs_stream(), Names::FIRES_CONSUMER);
+    let create = Create {
+        stream_name: &stream,
+        config: &wanted,
+        action: "",
+    };
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    match call::<ConsumerInfo>(conn, &verb, &create).await? {
+        Ok(made) => Ok(lease_time(&made.config)),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            let context = format!("{context}: its stream is gone");
+            Err(JobsError::new(JobsErrorKind::Unavailable, context))
+        }
+        Err(error) => Err(refused(context, error)),
     }
 }
 

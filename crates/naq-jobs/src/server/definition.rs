@@ -46,6 +46,7 @@ fn jobs(names: &Names, settings: &Settings) -> Config {
         allow_rollup: true,
         allow_message_ttl: true,
         allow_message_schedules: true,
+        allow_atomic_publish: true,
         ..Config::default()
     }
 }

@@ -1,6 +1,7 @@
 //! What is kept on the server: the streams and consumers, requests to its API, and reading stored messages.
 
 mod api;
+mod batch;
 mod clock;
 mod consumer;
 mod definition;
@@ -10,8 +11,9 @@ mod persist;
 mod stored;
 mod stream;
 
-pub(crate) use clock::{now_ms, rfc3339};
-pub(crate) use consumer::{ensure_consumer, read_lease_time};
+pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
+pub(crate) use clock::{now_ms, rfc3339, server_now};
+pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;

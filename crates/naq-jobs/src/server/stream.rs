@@ -168,6 +168,7 @@ fn merge(wanted: &Config, found: &Config) -> Config {
         max_consumers: wanted.max_consumers,
         allow_direct: wanted.allow_direct,
         allow_message_ttl: wanted.allow_message_ttl,
+        allow_atomic_publish: wanted.allow_atomic_publish,
         duplicate_window: wanted.duplicate_window,
         ..found.clone()
     }

@@ -23,6 +23,13 @@ pub const WORKER: &str = "Naq-Worker";
 /// Dead letter: the queue it came from.
 pub const QUEUE: &str = "Naq-Queue";
 
+/// Job: the recurring schedule that it comes from.
+pub const SCHEDULE: &str = "Naq-Schedule";
+/// Job: the instant of its schedule that it was made for, seconds since 1970.
+pub const INSTANT: &str = "Naq-Instant";
+/// Firing: the version of the schedule's record that it belongs to.
+pub const TURN: &str = "Naq-Turn";
+
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;
 

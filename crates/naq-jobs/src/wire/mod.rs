@@ -20,6 +20,7 @@ pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
 /// Headers of this project and of the server that are used.
 pub mod headers {
     pub use super::header::{
-        ATTEMPT, DEAD_AT, ERROR, FENCE, KIND, QUEUE, REASON, RETRY, STATUS, WORKER,
+        ATTEMPT, DEAD_AT, ERROR, FENCE, INSTANT, KIND, QUEUE, REASON, RETRY, SCHEDULE, STATUS,
+        TURN, WORKER,
     };
 }

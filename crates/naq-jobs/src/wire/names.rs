@@ -1,6 +1,6 @@
 //! Every stream, subject and consumer name is built here and nowhere else.
 
-use crate::model::{JobId, QueueName};
+use crate::model::{JobId, QueueName, ScheduleName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
 #[derive(Debug, Clone)]
@@ -37,7 +37,13 @@ impl Names {
 
     /// Subjects of [`Self::jobs_stream`], exact, so that a wrong one has no stream.
     pub(crate) fn jobs_subjects(&self) -> Vec<String> {
-        vec![self.all_queues(), self.all_schedules()]
+        vec![
+            self.all_queues(),
+            self.all_schedules(),
+            self.all_recurring(),
+            format!("{}.arm.*", self.prefix),
+            self.fires_filter(),
+        ]
     }
 
     /// Where a job waits.
@@ -60,6 +66,36 @@ impl Names {
         format!("{}.schedule.*.*", self.prefix)
     }
 
+    /// What is known of a recurring schedule.
+    pub(crate) fn recurring(&self, name: &ScheduleName) -> String {
+        format!("{}.recurring.{name}", self.prefix)
+    }
+
+    /// All recurring schedules.
+    pub(crate) fn all_recurring(&self) -> String {
+        format!("{}.recurring.*", self.prefix)
+    }
+
+    /// Where the next firing of a recurring schedule sleeps.
+    pub(crate) fn arm(&self, name: &ScheduleName) -> String {
+        format!("{}.arm.{name}", self.prefix)
+    }
+
+    /// Where a firing of a recurring schedule waits for a worker.
+    pub(crate) fn fire(&self, name: &ScheduleName) -> String {
+        format!("{}.fire.{name}", self.prefix)
+    }
+
+    /// All firings.
+    pub(crate) fn fires_filter(&self) -> String {
+        format!("{}.fire.*", self.prefix)
+    }
+
+    /// The schedule of a subject of [`Self::recurring`] or [`Self::fire`].
+    pub(crate) fn parse_schedule(subject: &str) -> Option<ScheduleName> {
+        ScheduleName::new(subject.rsplit('.').next()?).ok()
+    }
+
     /// All waiting jobs of a queue.
     pub(crate) fn queue_filter(&self, queue: &QueueName) -> String {
         format!("{}.queue.{queue}.*", self.prefix)
@@ -69,6 +105,9 @@ impl Names {
     pub(crate) fn consumer(queue: &QueueName) -> String {
         format!("naq-worker-{queue}")
     }
+
+    /// The durable consumer of all firings, shared by all workers.
+    pub(crate) const FIRES_CONSUMER: &'static str = "naq-schedules";
 
     /// Where the outcome of a job is recorded.
     pub(crate) fn result(&self, id: &JobId) -> String {

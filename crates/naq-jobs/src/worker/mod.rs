@@ -8,6 +8,8 @@
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
+//! Beside it, `fires` takes what recurring schedules fire.
+//!
 //! `docs/design/0001-first-job.md` has the failure table.
 
 mod acks;
@@ -18,6 +20,7 @@ mod conclude;
 mod context;
 mod delivery;
 mod failure;
+mod fires;
 mod holds;
 mod lease;
 mod presence;

@@ -298,12 +298,12 @@ impl PullLoop {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What a message on the inbox means (ADR-13).
-fn classify(message: &Message) -> Event {
+pub(super) fn classify(message: &Message) -> Event {
     let Some(status) = message.status.map(|s| s.as_u16()) else {
         return Event::Job;
     };

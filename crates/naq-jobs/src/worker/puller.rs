@@ -120,6 +120,11 @@ impl Puller {
         !self.missing && now >= self.resume_at
     }
 
+    /// Whether nothing is asked for.
+    pub(super) fn rests(&self) -> bool {
+        self.out == 0
+    }
+
     /// Whether the consumer has to be made again before anything else.
     pub(super) fn is_missing(&self, now: Instant) -> bool {
         self.missing && now >= self.resume_at

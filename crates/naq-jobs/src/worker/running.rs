@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::acks::Acks;
 use super::builder::Plan;
+use super::fires::FireLoop;
 use super::holds::Holds;
 use super::presence::{Presence, worker_id};
 use super::pull_loop::PullLoop;
@@ -80,6 +81,8 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
             .run(),
         );
     }
+    let (link, stopping) = (plan.link.clone(), runner.stopping.clone());
+    loops.spawn(FireLoop::new(link, stopping).run());
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,

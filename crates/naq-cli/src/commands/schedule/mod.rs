@@ -1,0 +1,65 @@
+//! `naq schedule`: recurring work.
+
+mod change;
+mod create;
+mod list;
+mod plan_flags;
+mod preview;
+mod show;
+mod show_firings;
+
+use clap::Subcommand;
+
+pub(crate) use self::list::Args as ListArgs;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::logging::{self, Level};
+
+/// Recurring work: create, list, show, pause, resume, modify, trigger, delete, preview
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Create(create::Args),
+    List(list::Args),
+    Show(show::Args),
+    Pause(change::PauseArgs),
+    Resume(change::ResumeArgs),
+    #[command(visible_alias = "reschedule")]
+    Modify(change::ModifyArgs),
+    Trigger(change::TriggerArgs),
+    #[command(visible_alias = "cancel")]
+    Delete(change::DeleteArgs),
+    Preview(preview::Args),
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
+    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+    if let Action::Preview(args) = &args.action {
+        return preview::run(context, args);
+    }
+    let jobs = context.jobs().await?;
+    let done = match args.action {
+        Action::Create(args) => create::run(context, &jobs, args).await,
+        Action::List(args) => list::run(context, &jobs, args).await,
+        Action::Show(args) => show::run(context, &jobs, args).await,
+        Action::Pause(args) => change::pause(context, &jobs, args).await,
+        Action::Resume(args) => change::resume(context, &jobs, args).await,
+        Action::Modify(args) => change::modify(context, &jobs, args).await,
+        Action::Trigger(args) => change::trigger(context, &jobs, args).await,
+        Action::Delete(args) => change::delete(context, &jobs, args).await,
+        Action::Preview(_) => Ok(()),
+    };
+    jobs.shutdown().await;
+    done
+}
+
+/// `naq list-scheduled`, the old name of `naq schedule list`.
+pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<(), CliError> {
+    let action = Action::List(args);
+    Box::pin(run(context, Args { action })).await
+}

@@ -1,0 +1,26 @@
+//! Recurring work: when it is due, what the server keeps of it, and what happens when it fires.
+//!
+//! No process of its own, no leader and no poll: a schedule is a record and one message that the server holds back until
+//! the next instant. Any worker handles what fires. See `docs/design/0004-schedules.md`.
+
+mod advance;
+mod builder;
+mod calendar;
+mod fire;
+mod info;
+mod plan;
+mod policy;
+mod record;
+mod schedules;
+mod store;
+
+pub use builder::NewSchedule;
+pub use calendar::{
+    Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, Timetable, TimetableError, Zone,
+};
+pub(crate) use fire::{Fired, fire};
+pub use info::{Schedule, ScheduleRule};
+pub use plan::ScheduleChange;
+pub use policy::{CatchUp, Overlap};
+pub use record::ScheduleState;
+pub use schedules::{SchedulePage, Schedules};
