@@ -95,7 +95,6 @@
 
 mod breaker;
 mod change;
-mod client_error;
 mod dial;
 pub mod doctor;
 mod error;
@@ -116,8 +115,6 @@ mod state;
 mod streams;
 mod sync;
 
-pub use async_nats::jetstream::kv::{Config as BucketConfig, Operation as KvOperation};
-pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
 pub use change::Change;
 pub use dial::Credentials;
@@ -130,8 +127,8 @@ pub use health::{
     wait_for_nats_connection,
 };
 pub use kv::{
-    KeyList, KvEntry, KvStore, KvValue, KvWatch, NatsKvStore, PutReport, nats_kv_store,
-    with_kv_store,
+    BucketConfig, KeyList, KvEntry, KvOperation, KvStore, KvValue, KvWatch, NatsKvStore, PutReport,
+    nats_kv_store, with_kv_store,
 };
 pub use lane::Lane;
 pub use lease::{Connection, JetStream, Subscription, read_acknowledgement};
@@ -156,4 +153,4 @@ pub use service::{
     ReloadReport, ShutdownReport, StartMode,
 };
 pub use state::{Failure, Phase, State};
-pub use streams::{Ensured, Streams};
+pub use streams::{Ensured, StreamConfig, Streams};

@@ -14,6 +14,7 @@ mod value;
 mod watch;
 mod write;
 
+pub use async_nats::jetstream::kv::{Config as BucketConfig, Operation as KvOperation};
 pub use many::PutReport;
 pub use read::KeyList;
 pub use scope::{NatsKvStore, nats_kv_store, with_kv_store};

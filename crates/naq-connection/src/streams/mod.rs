@@ -8,6 +8,7 @@ mod compare;
 mod ensure;
 mod service;
 
+pub use async_nats::jetstream::stream::Config as StreamConfig;
 pub use ensure::Ensured;
 pub use service::Streams;
 

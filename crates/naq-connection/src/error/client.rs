@@ -12,7 +12,7 @@ use async_nats::jetstream::context::{
 };
 use async_nats::jetstream::stream::ConsumerErrorKind;
 
-use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use super::{ConnectionError, ConnectionErrorKind, Operation};
 
 /// `Api` where the server refused, with its codes; `NoResponders`, `Deadline`; `Client` for all else.
 impl<K> From<Error<K>> for ConnectionError
