@@ -100,6 +100,7 @@ pub mod doctor;
 mod error;
 mod events;
 mod exclusive;
+mod gauge;
 mod health;
 mod kv;
 mod lane;

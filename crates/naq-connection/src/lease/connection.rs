@@ -10,7 +10,7 @@ use async_nats::{Client, ServerInfo};
 use tokio::sync::watch;
 
 use super::flush::CLEAN;
-use super::gauge::Token;
+use crate::gauge::Token;
 use crate::link::Held;
 use crate::monitor::{Key, Place};
 use crate::slot::Slot;
@@ -56,6 +56,11 @@ impl Connection {
         }
     }
 
+    /// Counts it as one that nobody had to wait for.
+    pub(crate) fn acquired_at_once(&self) {
+        self.link.meter().acquired_at_once();
+    }
+
     pub(crate) fn link(&self) -> Arc<Held> {
         Arc::clone(&self.link)
     }
@@ -67,7 +72,8 @@ impl Connection {
 
     pub(super) fn clone_at(&self, place: Place) -> Self {
         let (link, slot) = (Arc::clone(&self.link), Arc::clone(&self.slot));
-        Self::new(link, slot, self.token.clone(), place)
+        let token = slot.leases().double(&self.token);
+        Self::new(link, slot, token, place)
     }
 
     /// The client itself, for what this type does not offer.
@@ -121,6 +127,7 @@ impl Clone for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.link.meter().leave(self.key);
+        self.slot.leases().leave(&self.token);
     }
 }
 

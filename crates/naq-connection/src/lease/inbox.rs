@@ -1,5 +1,7 @@
 //! Messages that name a reply address: for protocols with several replies to one message.
 
+use std::pin::pin;
+
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::subject::ToSubject;
 use async_nats::{HeaderMap, Message, StatusCode};
@@ -41,7 +43,7 @@ impl Connection {
             (self.request_timeout(), &self.link.client, payload.into());
         let subject = subject.to_subject();
         let size = size(&subject, &headers, &payload);
-        let accepted = async {
+        let accepted = pin!(async {
             if headers.is_empty() {
                 client.publish_with_reply(subject, reply, payload).await
             } else {
@@ -49,7 +51,7 @@ impl Connection {
                     .publish_with_reply_and_headers(subject, reply, headers, payload)
                     .await
             }
-        };
+        });
         hand_over(&self.link, size, accepted, deadline).await
     }
 }

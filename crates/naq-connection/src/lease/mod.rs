@@ -1,12 +1,11 @@
 //! What a caller holds: a counted lease on the shared client, and what can be done with it.
 //!
-//! `connection` is the lease itself, the others its verbs; `gauge` counts. Leaving a scope is a
-//! synchronous decrement and the same on success, error, panic and cancellation.
+//! `connection` is the lease itself, the others its verbs. Leaving a scope is a synchronous decrement
+//! and the same on success, error, panic and cancellation.
 
 mod acked;
 mod connection;
 mod flush;
-mod gauge;
 mod inbox;
 mod jetstream;
 mod publish;
@@ -18,5 +17,3 @@ pub use connection::Connection;
 pub use inbox::read_acknowledgement;
 pub use jetstream::JetStream;
 pub use subscribe::Subscription;
-
-pub(crate) use gauge::Gauge;

@@ -1,6 +1,6 @@
 //! Plain publishes: at most once.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -63,13 +63,13 @@ impl Connection {
         let epoch = self.link.epoch_of_next()?;
         let (client, subject, payload) = (&self.link.client, subject.to_subject(), payload.into());
         let size = size(&subject, &headers, &payload);
-        let accepted = async {
+        let accepted = pin!(async {
             if headers.is_empty() {
                 client.publish(subject, payload).await
             } else {
                 client.publish_with_headers(subject, headers, payload).await
             }
-        };
+        });
         hand_over(&self.link, size, accepted, deadline).await?;
         self.link.count_publish();
         self.mark_unconfirmed(epoch);
@@ -81,21 +81,29 @@ impl Connection {
 pub(super) async fn hand_over(
     link: &Link,
     size: usize,
-    accepted: impl Future<Output = Result<(), PublishError>>,
+    mut accepted: Pin<&mut impl Future<Output = Result<(), PublishError>>>,
     deadline: Duration,
 ) -> Result<(), ConnectionError> {
-    let mut accepted = pin!(async {
-        let room = link.room(size).await?;
-        let outcome = room.carry(accepted).await;
-        outcome.map_err(|error| refused(link, error))
-    });
-    // Most often all goes through at once; then no clock is read.
-    if let Poll::Ready(outcome) = poll!(accepted.as_mut()) {
-        link.meter().published_at_once();
-        return outcome;
+    // Most often all goes through at once; then no clock is read, and nothing large is moved.
+    let mut queued = false;
+    if let Some(room) = link.room_now(size) {
+        let first = poll!(accepted.as_mut());
+        room.used();
+        queued = true;
+        if let Poll::Ready(outcome) = first {
+            link.meter().published_at_once();
+            return outcome.map_err(|error| refused(link, error));
+        }
     }
     let start = Instant::now();
-    let outcome = timeout(deadline, accepted).await;
+    let later = async {
+        let outcome = match queued {
+            true => accepted.await,
+            false => link.room(size).await?.carry(accepted).await,
+        };
+        outcome.map_err(|error| refused(link, error))
+    };
+    let outcome = timeout(deadline, later).await;
     link.meter().published(start.elapsed());
     outcome.unwrap_or_else(|_elapsed| Err(late(deadline)))
 }

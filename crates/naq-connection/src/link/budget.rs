@@ -50,10 +50,10 @@ impl Budget {
     /// Waits for room, first come, first served. A message that is larger than the whole budget
     /// goes alone. Fails when the client has ended; dropping the future is safe.
     pub(crate) async fn room(&self, client: &Client, size: usize) -> Result<Room<'_>, FlushError> {
-        let size = u32::try_from(size).unwrap_or(u32::MAX).min(self.limit);
-        if let Ok(permit) = self.free.try_acquire_many(size) {
-            return Ok(self.of(permit));
+        if let Some(room) = self.room_now(size) {
+            return Ok(room);
         }
+        let size = self.counted(size);
         let mut permit = pin!(self.free.acquire_many(size));
         loop {
             tokio::select! {
@@ -63,6 +63,16 @@ impl Budget {
                 flushed = self.flush(client) => flushed?,
             }
         }
+    }
+
+    /// Room, if there is some and nobody waits for it.
+    pub(crate) fn room_now(&self, size: usize) -> Option<Room<'_>> {
+        let permit = self.free.try_acquire_many(self.counted(size)).ok()?;
+        Some(self.of(permit))
+    }
+
+    fn counted(&self, size: usize) -> u32 {
+        u32::try_from(size).unwrap_or(u32::MAX).min(self.limit)
     }
 
     fn of<'a>(&'a self, permit: SemaphorePermit<'a>) -> Room<'a> {
@@ -95,14 +105,19 @@ impl Budget {
 }
 
 impl Room<'_> {
-    /// Runs `send`, whose first poll puts the message into the client's queue, or in line for it.
-    /// What is queued after that comes behind the message, a flush too.
-    pub(crate) async fn carry<T>(self, send: impl Future<Output = T>) -> T {
-        let mut send = pin!(send);
-        let first = poll!(send.as_mut());
+    /// The message is in the client's queue, or in line for it. What is queued after that comes behind
+    /// it, a flush too.
+    pub(crate) fn used(self) {
         let size = self.permit.num_permits() as u64;
         self.permit.forget();
         self.budget.queued.add(size);
+    }
+
+    /// Runs `send`, whose first poll puts the message into the client's queue, or in line for it.
+    pub(crate) async fn carry<T>(self, send: impl Future<Output = T>) -> T {
+        let mut send = pin!(send);
+        let first = poll!(send.as_mut());
+        self.used();
         match first {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => send.await,

@@ -143,6 +143,11 @@ impl Link {
         room.map_err(|_ended| self.closed())
     }
 
+    /// Room for a message of this size, if nobody has to wait for it.
+    pub(crate) fn room_now(&self, size: usize) -> Option<Room<'_>> {
+        self.budget.room_now(size)
+    }
+
     /// Counts a message that the client has accepted.
     pub(crate) fn count_publish(&self) {
         self.published.increment();
@@ -157,9 +162,9 @@ impl Link {
 
     /// The epoch, once the connection is up.
     pub(crate) async fn connected_epoch(&self) -> Result<u64, ConnectionError> {
-        let state = self.state();
-        if state.is_connected() {
-            return Ok(state.epoch);
+        let up_in = self.up_in.load(Ordering::Acquire);
+        if up_in > 0 {
+            return Ok(up_in);
         }
         let state = self
             .until(|state| state.is_connected() || state.is_terminal())

@@ -11,7 +11,7 @@ pub(super) const STRIPES: usize = 8;
 pub(super) struct Padded<T>(pub(super) T);
 
 /// The stripe of this thread.
-pub(super) fn stripe() -> usize {
+pub(crate) fn stripe() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;

@@ -127,6 +127,6 @@ impl Source for OfProfile {
         slot: Arc<Slot>,
         at: Place,
     ) -> BoxFuture<'_, Result<Connection, ConnectionError>> {
-        async move { self.service.take(&slot, at).await }.boxed()
+        async move { self.service.take(slot, at).await }.boxed()
     }
 }

@@ -19,8 +19,9 @@ use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{Announcer, Events};
 use crate::exclusive::Janitor;
+use crate::gauge::Gauge;
 use crate::lane::Lane;
-use crate::lease::{Connection, Gauge};
+use crate::lease::Connection;
 use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::monitor::{ConnectionMonitor, Place};
 use crate::slot::{Context, Slot};
@@ -86,7 +87,7 @@ impl ConnectionService {
             inner: Arc::new(Inner {
                 profiles: ArcSwap::from_pointee(Profiles::new(profiles.collect())),
                 reloads: Reloads::new(providers),
-                leases: Arc::default(),
+                leases: context.leases,
                 monitor,
                 janitor: Arc::new(Janitor::new(max_exclusive, context.tasks.clone())),
                 limiters: Limiters::default(),
@@ -116,7 +117,7 @@ impl ConnectionService {
         async move {
             let slot = self.inner.profiles.load().default_slot();
             let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
-            self.take(&slot, place).await
+            self.take(slot, place).await
         }
     }
 
@@ -181,7 +182,7 @@ impl ConnectionService {
         lane: Lane,
         place: Place,
     ) -> Result<Connection, ConnectionError> {
-        self.take(&self.slot(profile, lane)?, place).await
+        self.take(self.slot(profile, lane)?, place).await
     }
 
     pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Arc<Slot>, ConnectionError> {

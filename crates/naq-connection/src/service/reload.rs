@@ -159,6 +159,7 @@ impl ConnectionService {
             tasks: self.inner.tasks.clone(),
             stop: self.inner.stop.clone(),
             events: self.inner.events.clone(),
+            leases: Arc::clone(&self.inner.leases),
         }
     }
 }

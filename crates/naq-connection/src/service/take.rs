@@ -9,24 +9,24 @@ use super::handle::ConnectionService;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::lease::Connection;
 use crate::link::Held;
-use crate::monitor::{Activity, Place};
+use crate::monitor::{Activity, Place, stripe};
 use crate::slot::Slot;
 
 impl ConnectionService {
     /// `place`: where in the caller's source.
     pub(super) async fn take(
         &self,
-        slot: &Arc<Slot>,
+        slot: Arc<Slot>,
         place: Place,
     ) -> Result<Connection, ConnectionError> {
         if let Some(link) = slot.current() {
-            let lease = self.lease_on(link, slot, place)?;
-            slot.meter().acquired_at_once();
+            let lease = lease_on(link, slot, place)?;
+            lease.acquired_at_once();
             return Ok(lease);
         }
         let attempt = slot.meter().acquiring();
-        let waited = wait(slot).await;
-        match waited.and_then(|link| self.lease_on(link, slot, place)) {
+        let waited = wait(&slot).await;
+        match waited.and_then(|link| lease_on(link, slot, place)) {
             Ok(lease) => {
                 let took = attempt.elapsed();
                 attempt.succeeded(took);
@@ -38,21 +38,16 @@ impl ConnectionService {
             }
         }
     }
+}
 
-    fn lease_on(
-        &self,
-        link: Arc<Held>,
-        slot: &Arc<Slot>,
-        place: Place,
-    ) -> Result<Connection, ConnectionError> {
-        let token = self.inner.leases.enter().ok_or_else(|| {
-            ConnectionError::new(
-                ConnectionErrorKind::ShuttingDown,
-                "the service gives no new leases",
-            )
-        })?;
-        Ok(Connection::new(link, Arc::clone(slot), token, place))
-    }
+fn lease_on(link: Arc<Held>, slot: Arc<Slot>, place: Place) -> Result<Connection, ConnectionError> {
+    let token = slot.leases().enter(stripe()).ok_or_else(|| {
+        ConnectionError::new(
+            ConnectionErrorKind::ShuttingDown,
+            "the service gives no new leases",
+        )
+    })?;
+    Ok(Connection::new(link, slot, token, place))
 }
 
 async fn wait(slot: &Arc<Slot>) -> Result<Arc<Held>, ConnectionError> {

@@ -170,13 +170,9 @@ impl Slot {
             held.publish_state(state);
         }
         self.show(state);
-        let mut before = None;
-        self.view.send_modify(|view| {
-            view.settled = view.settled.max(dial);
-            if held.is_some() {
-                before = std::mem::replace(&mut view.link, held);
-            }
-        });
+        let before = held.and_then(|held| self.current.swap(Some(held)));
+        self.settled
+            .send_modify(|settled| *settled = dial.max(*settled));
         drop(inner);
         if let Some(before) = before {
             before.retire();

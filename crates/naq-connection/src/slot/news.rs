@@ -108,7 +108,7 @@ impl Slot {
         let mut left = None;
         if place != inner.machine.in_place() {
             // Before anybody learns of it: who then asks for a lease must not get this one.
-            self.view.send_modify(|view| left = view.link.take());
+            left = self.current.swap(None);
         }
         let mut changes = Vec::new();
         let Inner {

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use super::machine::Machine;
 use crate::dial::{Newest, Plan};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::Announcer;
+use crate::gauge::Gauge;
 use crate::lane::Lane;
 use crate::link::{Held, Link};
 use crate::monitor::Meter;
@@ -28,7 +29,10 @@ pub(crate) struct Slot {
     pub(super) lane: Option<Lane>,
     pub(super) plan: Result<Newest, ConnectionError>,
     pub(super) inner: Mutex<Inner>,
-    pub(super) view: watch::Sender<View>,
+    /// The client that leases are on: the hot way takes no lock. Changed only under `inner`.
+    pub(super) current: ArcSwapOption<Held>,
+    /// The newest dial that has ended.
+    pub(super) settled: watch::Sender<u64>,
     pub(super) states: watch::Sender<State>,
     pub(super) context: Context,
 }
@@ -39,6 +43,7 @@ pub(crate) struct Context {
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     pub(crate) events: Announcer,
+    pub(crate) leases: Arc<Gauge>,
 }
 
 pub(super) struct Inner {
@@ -55,13 +60,6 @@ pub(super) struct Client {
     pub(super) link: Arc<Link>,
     /// When it was last connected or lost.
     pub(super) since: Instant,
-}
-
-/// What those who want the client look at.
-pub(super) struct View {
-    pub(super) link: Option<Arc<Held>>,
-    /// The newest dial that has ended.
-    pub(super) settled: u64,
 }
 
 impl Slot {
@@ -83,12 +81,15 @@ impl Slot {
                 clients: Vec::new(),
                 dialling_since: Instant::now(),
             }),
-            view: watch::Sender::new(View {
-                link: None,
-                settled: 0,
-            }),
+            current: ArcSwapOption::empty(),
+            settled: watch::Sender::new(0),
             context,
         })
+    }
+
+    /// The leases of the whole service.
+    pub(crate) fn leases(&self) -> &Gauge {
+        &self.context.leases
     }
 
     /// Where what happens here is counted.
@@ -135,14 +136,14 @@ impl Slot {
     }
 
     pub(super) async fn until_settled(&self, dial: u64) {
-        let mut view = self.view.subscribe();
+        let mut settled = self.settled.subscribe();
         // The sender lives in `self`, so waiting cannot fail. What it returns holds a lock and must
-        // not live on: `inner` is locked before the view, never after it.
-        drop(view.wait_for(|view| view.settled >= dial).await);
+        // not live on: `inner` is locked before it, never after it.
+        drop(settled.wait_for(|settled| *settled >= dial).await);
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Held>> {
-        self.view.borrow().link.clone()
+        self.current.load_full()
     }
 
     /// The client in place and those that are retired and not yet gone.

@@ -44,7 +44,10 @@ async fn what_is_put_is_read_again_as_text_and_as_bytes_and_the_connection_goes_
     assert_eq!(service.leases(), 0);
     assert_eq!(server.total_connects().await, 1);
     shutdown_global(SOON).await.unwrap();
-    assert_eq!(server.connections().await.len(), 0);
+    until("the server has noticed", async || {
+        server.connections().await.is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -59,3 +59,6 @@ impl Future for Notified<'_> {
         Poll::Pending
     }
 }
+
+/// Two, so that what is counted in several places is tried, and the number of orders stays small.
+pub(crate) const PLACES: usize = 2;

@@ -169,7 +169,7 @@ fn eventually_panics_with_the_last_seen_value_and_the_place() {
     }));
     let text = panic.unwrap_err().downcast::<String>().unwrap();
     assert!(
-        text.contains("testing.rs") && text.contains("last seen:"),
+        text.contains("testing/main.rs") && text.contains("last seen:"),
         "{text}"
     );
 }

@@ -92,6 +92,7 @@ pub(super) static NATS: &[KeySpec] = &[
         "Age at which a connection is replaced by a new one, less up to a tenth by chance.",
         |s, _, i| put(&mut s.nats.max_lifetime, i),
     )
+    .optional()
     .variables(&["NAQ_MAX_LIFETIME"]),
     key(
         "nats.max_pending_bytes",

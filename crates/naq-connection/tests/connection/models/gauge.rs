@@ -8,7 +8,7 @@ use shuttle::{check_dfs, check_random, future, thread};
 
 use super::RANDOM;
 
-#[path = "../../../src/lease/gauge.rs"]
+#[path = "../../../src/gauge.rs"]
 mod source;
 
 use source::Gauge;
@@ -23,19 +23,21 @@ struct House {
 
 impl House {
     /// Takes a lease, goes on with a double of it if told to, and gives it back.
-    fn visit(&self, doubles: bool) {
-        let Some(mut token) = self.gauge.enter() else {
+    fn visit(&self, place: usize, doubles: bool) {
+        let Some(mut token) = self.gauge.enter(place) else {
             return;
         };
         self.inside.fetch_add(1, Ordering::SeqCst);
         self.stay();
         if doubles {
             // The first goes back before the double does.
-            token = token.clone();
+            let double = self.gauge.double(&token);
+            self.gauge.leave(&token);
+            token = double;
             self.stay();
         }
         self.inside.fetch_sub(1, Ordering::SeqCst);
-        drop(token);
+        self.gauge.leave(&token);
     }
 
     fn stay(&self) {
@@ -55,15 +57,16 @@ fn visitors_and_a_closer(doubles: &[bool]) {
     let house = Arc::new(House::default());
     let visitors: Vec<_> = doubles
         .iter()
-        .map(|doubles| {
+        .enumerate()
+        .map(|(place, doubles)| {
             let (house, doubles) = (Arc::clone(&house), *doubles);
-            thread::spawn(move || house.visit(doubles))
+            thread::spawn(move || house.visit(place, doubles))
         })
         .collect();
     house.close();
     visitors.into_iter().for_each(|v| v.join().unwrap());
     assert_eq!(house.gauge.count(), 0);
-    assert!(house.gauge.enter().is_none());
+    assert!(house.gauge.enter(0).is_none());
     assert_eq!(house.gauge.count(), 0);
 }
 
