@@ -112,6 +112,7 @@ mod retry;
 pub mod scope;
 mod service;
 mod slot;
+mod spread;
 mod state;
 mod streams;
 mod sync;

@@ -14,6 +14,7 @@ use crate::lease::Connection;
 use crate::link::Held;
 use crate::monitor::Place;
 use crate::slot::Slot;
+use crate::spread::Share;
 
 /// How the end of an exclusive connection went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +43,7 @@ pub(crate) struct Stay(Option<Inner>);
 
 struct Inner {
     slot: Arc<Slot>,
-    link: Option<Arc<Held>>,
+    link: Option<Share<Held>>,
     runtime: Handle,
     patience: Duration,
     registered: Registered,
@@ -133,7 +134,7 @@ impl Inner {
     }
 }
 
-async fn close(link: Option<Arc<Held>>, deadline: Instant) -> CloseReport {
+async fn close(link: Option<Share<Held>>, deadline: Instant) -> CloseReport {
     let Some(link) = link else {
         return CloseReport::default();
     };

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use crate::gauge::Token;
 use crate::link::Held;
 use crate::monitor::{Key, Place};
 use crate::slot::Slot;
+use crate::spread::Share;
 use crate::state::State;
 
 /// A lease on a profile's shared connection.
@@ -33,10 +33,10 @@ use crate::state::State;
 /// Dropping a call's future before it is done is safe; a message that was handed to the client by
 /// then is sent all the same.
 pub struct Connection {
-    pub(super) link: Arc<Held>,
+    pub(super) link: Share<Held>,
     /// The oldest epoch with unconfirmed messages of this lease.
     pub(super) unconfirmed_since: AtomicU64,
-    slot: Arc<Slot>,
+    slot: Share<Slot>,
     token: Token,
     place: Place,
     key: Key,
@@ -44,7 +44,7 @@ pub struct Connection {
 
 impl Connection {
     /// `place`: where in the caller's source it is taken.
-    pub(crate) fn new(link: Arc<Held>, slot: Arc<Slot>, token: Token, place: Place) -> Self {
+    pub(crate) fn new(link: Share<Held>, slot: Share<Slot>, token: Token, place: Place) -> Self {
         let key = link.meter().enter(place);
         Self {
             link,
@@ -61,8 +61,8 @@ impl Connection {
         self.link.meter().acquired_at_once();
     }
 
-    pub(crate) fn link(&self) -> Arc<Held> {
-        Arc::clone(&self.link)
+    pub(crate) fn link(&self) -> Share<Held> {
+        self.link.clone()
     }
 
     /// A clone that counts as taken where this one was.
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     pub(super) fn clone_at(&self, place: Place) -> Self {
-        let (link, slot) = (Arc::clone(&self.link), Arc::clone(&self.slot));
+        let (link, slot) = (self.link.clone(), self.slot.clone());
         let token = slot.leases().double(&self.token);
         Self::new(link, slot, token, place)
     }

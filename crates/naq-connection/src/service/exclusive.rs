@@ -15,6 +15,7 @@ use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::monitor::Place;
 use crate::slot::Slot;
+use crate::spread::Share;
 
 /// The name of their lane in metrics and records.
 const LANE: &str = "exclusive";
@@ -127,6 +128,6 @@ impl Source for OfProfile {
         slot: Arc<Slot>,
         at: Place,
     ) -> BoxFuture<'_, Result<Connection, ConnectionError>> {
-        async move { self.service.take(slot, at).await }.boxed()
+        async move { self.service.take(Share::alone(slot), at).await }.boxed()
     }
 }

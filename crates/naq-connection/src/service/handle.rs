@@ -25,6 +25,7 @@ use crate::lease::Connection;
 use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::monitor::{ConnectionMonitor, Place};
 use crate::slot::{Context, Slot};
+use crate::spread::Share;
 use crate::state::State;
 
 /// The profile that [`ConnectionService::connection`] uses.
@@ -185,11 +186,11 @@ impl ConnectionService {
         self.take(self.slot(profile, lane)?, place).await
     }
 
-    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Arc<Slot>, ConnectionError> {
+    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Share<Slot>, ConnectionError> {
         let profiles = self.inner.profiles.load();
         let lanes = profiles.lanes.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
-        Ok(Arc::clone(lanes.get(lane)))
+        Ok(lanes.get(lane).share())
     }
 }
 

@@ -9,32 +9,33 @@ use crate::error::ConnectionError;
 use crate::lane::Lane;
 use crate::monitor::ConnectionMonitor;
 use crate::slot::{Context, Slot};
+use crate::spread::{Share, Spread};
 
 #[derive(Default)]
 pub(super) struct Profiles {
     pub(super) lanes: HashMap<String, Lanes>,
     /// Apart from the map: the way to it is the hot one.
-    default: Option<Arc<Slot>>,
+    default: Option<Spread<Slot>>,
 }
 
 /// The connections of a profile.
 #[derive(Clone)]
 pub(super) struct Lanes {
-    pub(super) control: Arc<Slot>,
-    pub(super) bulk: Arc<Slot>,
+    pub(super) control: Spread<Slot>,
+    pub(super) bulk: Spread<Slot>,
 }
 
 impl Profiles {
     pub(super) fn new(lanes: HashMap<String, Lanes>) -> Self {
         let default = lanes.get(DEFAULT_PROFILE);
         Self {
-            default: default.map(|lanes| Arc::clone(&lanes.control)),
+            default: default.map(|lanes| lanes.control.clone()),
             lanes,
         }
     }
 
-    pub(super) fn default_slot(&self) -> Option<Arc<Slot>> {
-        self.default.clone()
+    pub(super) fn default_slot(&self) -> Option<Share<Slot>> {
+        self.default.as_ref().map(Spread::share)
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
@@ -51,7 +52,7 @@ impl Lanes {
     ) -> Self {
         let slot = |lane: Lane, plan| {
             let meter = monitor.meter(profile, lane.name());
-            Slot::new(meter, Some(lane), plan, context.clone())
+            Spread::new(&Slot::new(meter, Some(lane), plan, context.clone()))
         };
         let bulk = plan.as_ref().map(Plan::bulk).map_err(Clone::clone);
         Self {
@@ -60,7 +61,7 @@ impl Lanes {
         }
     }
 
-    pub(super) fn get(&self, lane: Lane) -> &Arc<Slot> {
+    pub(super) fn get(&self, lane: Lane) -> &Spread<Slot> {
         match lane {
             Lane::Control => &self.control,
             Lane::Bulk => &self.bulk,
@@ -68,6 +69,6 @@ impl Lanes {
     }
 
     pub(super) fn both(&self) -> [&Arc<Slot>; 2] {
-        [&self.control, &self.bulk]
+        [self.control.arc(), self.bulk.arc()]
     }
 }

@@ -1,7 +1,5 @@
 //! Taking a lease: at once when the connection is there, otherwise in a span of its own.
 
-use std::sync::Arc;
-
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
@@ -11,12 +9,13 @@ use crate::lease::Connection;
 use crate::link::Held;
 use crate::monitor::{Activity, Place, stripe};
 use crate::slot::Slot;
+use crate::spread::Share;
 
 impl ConnectionService {
     /// `place`: where in the caller's source.
     pub(super) async fn take(
         &self,
-        slot: Arc<Slot>,
+        slot: Share<Slot>,
         place: Place,
     ) -> Result<Connection, ConnectionError> {
         if let Some(link) = slot.current() {
@@ -40,7 +39,11 @@ impl ConnectionService {
     }
 }
 
-fn lease_on(link: Arc<Held>, slot: Arc<Slot>, place: Place) -> Result<Connection, ConnectionError> {
+fn lease_on(
+    link: Share<Held>,
+    slot: Share<Slot>,
+    place: Place,
+) -> Result<Connection, ConnectionError> {
     let token = slot.leases().enter(stripe()).ok_or_else(|| {
         ConnectionError::new(
             ConnectionErrorKind::ShuttingDown,
@@ -50,7 +53,7 @@ fn lease_on(link: Arc<Held>, slot: Arc<Slot>, place: Place) -> Result<Connection
     Ok(Connection::new(link, slot, token, place))
 }
 
-async fn wait(slot: &Arc<Slot>) -> Result<Arc<Held>, ConnectionError> {
+async fn wait(slot: &Share<Slot>) -> Result<Share<Held>, ConnectionError> {
     let activity = Activity::start(info_span!(
         "acquire",
         profile = slot.meter().profile(),
@@ -60,7 +63,7 @@ async fn wait(slot: &Arc<Slot>) -> Result<Arc<Held>, ConnectionError> {
         duration = Empty,
     ));
     let span = activity.span().clone();
-    let outcome = slot.acquire().instrument(span.clone()).await;
+    let outcome = slot.arc().acquire().instrument(span.clone()).await;
     match &outcome {
         Ok(link) => {
             span.record("epoch", link.state().epoch);

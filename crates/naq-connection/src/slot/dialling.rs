@@ -10,6 +10,7 @@ use crate::dial::{Backoff, Dialling, Plan, dial};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{EventKind, ReplaceReason};
 use crate::link::{Held, Link};
+use crate::spread::{Share, Spread};
 use crate::state::Failure;
 
 impl Slot {
@@ -18,7 +19,7 @@ impl Slot {
         self: &Arc<Self>,
         number: u64,
         plan: Arc<Plan>,
-        replaces: Option<(ReplaceReason, Arc<Held>)>,
+        replaces: Option<(ReplaceReason, Share<Held>)>,
         runtime: &Handle,
     ) {
         let unsettled = Unsettled {
@@ -170,6 +171,7 @@ impl Slot {
             held.publish_state(state);
         }
         self.show(state);
+        let held = held.map(|held| Arc::new(Spread::new(&held)));
         let before = held.and_then(|held| self.current.swap(Some(held)));
         self.settled
             .send_modify(|settled| *settled = dial.max(*settled));

@@ -21,6 +21,7 @@ use crate::gauge::Gauge;
 use crate::lane::Lane;
 use crate::link::{Held, Link};
 use crate::monitor::Meter;
+use crate::spread::{Share, Spread};
 use crate::state::State;
 
 pub(crate) struct Slot {
@@ -30,7 +31,7 @@ pub(crate) struct Slot {
     pub(super) plan: Result<Newest, ConnectionError>,
     pub(super) inner: Mutex<Inner>,
     /// The client that leases are on: the hot way takes no lock. Changed only under `inner`.
-    pub(super) current: ArcSwapOption<Held>,
+    pub(super) current: ArcSwapOption<Spread<Held>>,
     /// The newest dial that has ended.
     pub(super) settled: watch::Sender<u64>,
     pub(super) states: watch::Sender<State>,
@@ -114,7 +115,7 @@ impl Slot {
     /// The client, dialled if need be. Callers that come during a dial share it and its outcome.
     ///
     /// Dropping the future only stops the waiting.
-    pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Arc<Held>, ConnectionError> {
+    pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Share<Held>, ConnectionError> {
         if let Some(link) = self.current() {
             return Ok(link);
         }
@@ -142,8 +143,9 @@ impl Slot {
         drop(settled.wait_for(|settled| *settled >= dial).await);
     }
 
-    pub(crate) fn current(&self) -> Option<Arc<Held>> {
-        self.current.load_full()
+    pub(crate) fn current(&self) -> Option<Share<Held>> {
+        let current = self.current.load();
+        current.as_deref().map(Spread::share)
     }
 
     /// The client in place and those that are retired and not yet gone.
