@@ -94,13 +94,11 @@
 //! * What nobody holds any more stops: no task reconnects for ever on its own.
 
 mod breaker;
-mod change;
 mod dial;
 pub mod doctor;
 mod error;
 mod events;
 mod exclusive;
-mod gauge;
 mod health;
 mod kv;
 mod lane;
@@ -111,16 +109,15 @@ mod monitor;
 mod retry;
 pub mod scope;
 mod service;
+mod sharing;
 mod slot;
-mod spread;
 mod state;
 mod streams;
 mod sync;
 
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
-pub use change::Change;
 pub use dial::Credentials;
-pub use error::{ConnectionError, ConnectionErrorKind, Operation};
+pub use error::{Change, ConnectionError, ConnectionErrorKind, Operation};
 pub use events::{Event, EventKind, Events, Missed, ReplaceReason};
 pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
 pub use health::{

@@ -1,6 +1,6 @@
 //! The primitives under what threads share without a lock.
 //!
-//! The model checks (`tests/connection/models`) compile `gauge.rs` and `breaker/word.rs` with
+//! The model checks (`tests/connection/models`) compile `sharing/gauge.rs` and `breaker/word.rs` with
 //! others in their place, which try every order of steps.
 
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::change::Change;
+use crate::error::Change;
 
 /// What a [`ConnectionError`](crate::ConnectionError) is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,12 +3,14 @@
 //!
 //! Errors of the caller's own code are never wrapped here.
 //!
-//! `kind` is what can go wrong, `connection_error` the error, `client` how errors of the NATS client
-//! turn into it.
+//! `kind` is what can go wrong, `connection_error` the error, `change` a difference that it may name,
+//! `client` how errors of the NATS client turn into it.
 
+mod change;
 mod client;
 mod connection_error;
 mod kind;
 
+pub use change::Change;
 pub use connection_error::ConnectionError;
 pub use kind::{ConnectionErrorKind, Operation};

@@ -13,8 +13,8 @@ use crate::error::ConnectionError;
 use crate::lease::Connection;
 use crate::link::Held;
 use crate::monitor::Place;
+use crate::sharing::Share;
 use crate::slot::Slot;
-use crate::spread::Share;
 
 /// How the end of an exclusive connection went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,11 +9,11 @@ use async_nats::{Client, ServerInfo};
 use tokio::sync::watch;
 
 use super::flush::CLEAN;
-use crate::gauge::Token;
 use crate::link::Held;
 use crate::monitor::{Key, Place};
+use crate::sharing::Share;
+use crate::sharing::Token;
 use crate::slot::Slot;
-use crate::spread::Share;
 use crate::state::State;
 
 /// A lease on a profile's shared connection.

@@ -5,6 +5,7 @@
 //! exactly as its buckets.
 
 use std::array;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,27 +15,19 @@ const SUB: u64 = 1 << SUB_BITS;
 const LONGEST: u64 = (1 << 41) - 1;
 const BUCKETS: usize = bucket(LONGEST) + 1;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Histogram {
-    buckets: Box<[AtomicU64; BUCKETS]>,
+    /// Five kilobytes, made with the first record: most services use a few of their histograms.
+    buckets: OnceLock<Box<[AtomicU64; BUCKETS]>>,
     sum: AtomicU64,
     max: AtomicU64,
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self {
-            buckets: Box::new(array::from_fn(|_| AtomicU64::new(0))),
-            sum: AtomicU64::new(0),
-            max: AtomicU64::new(0),
-        }
-    }
 }
 
 impl Histogram {
     pub(super) fn record(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.buckets[bucket(nanos.min(LONGEST))].fetch_add(1, Ordering::Relaxed);
+        let buckets = self.buckets.get_or_init(empty);
+        buckets[bucket(nanos.min(LONGEST))].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(nanos, Ordering::Relaxed);
         if self.max.load(Ordering::Relaxed) < nanos {
             self.max.fetch_max(nanos, Ordering::Relaxed);
@@ -42,22 +35,26 @@ impl Histogram {
     }
 
     pub(super) fn reset(&self) {
-        for cell in self.buckets.iter().chain([&self.sum, &self.max]) {
+        let buckets = self.buckets.get().into_iter().flat_map(|b| b.iter());
+        for cell in buckets.chain([&self.sum, &self.max]) {
             cell.store(0, Ordering::Relaxed);
         }
     }
 
     pub(super) fn counts(&self) -> Counts {
         Counts {
-            buckets: self
-                .buckets
-                .iter()
-                .map(|b| b.load(Ordering::Relaxed))
-                .collect(),
+            buckets: match self.buckets.get() {
+                Some(buckets) => buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect(),
+                None => vec![0; BUCKETS],
+            },
             sum: self.sum.load(Ordering::Relaxed),
             max: self.max.load(Ordering::Relaxed),
         }
     }
+}
+
+fn empty() -> Box<[AtomicU64; BUCKETS]> {
+    Box::new(array::from_fn(|_| AtomicU64::new(0)))
 }
 
 /// What a histogram held at one moment.

@@ -14,8 +14,8 @@ use crate::exclusive::{Exclusive, ExclusivePool, Source, Stay};
 use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::monitor::Place;
+use crate::sharing::Share;
 use crate::slot::Slot;
-use crate::spread::Share;
 
 /// The name of their lane in metrics and records.
 const LANE: &str = "exclusive";

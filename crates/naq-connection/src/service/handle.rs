@@ -19,13 +19,13 @@ use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{Announcer, Events};
 use crate::exclusive::Janitor;
-use crate::gauge::Gauge;
 use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::monitor::{ConnectionMonitor, Place};
+use crate::sharing::Gauge;
+use crate::sharing::Share;
 use crate::slot::{Context, Slot};
-use crate::spread::Share;
 use crate::state::State;
 
 /// The profile that [`ConnectionService::connection`] uses.

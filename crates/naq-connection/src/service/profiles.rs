@@ -8,8 +8,8 @@ use crate::dial::Plan;
 use crate::error::ConnectionError;
 use crate::lane::Lane;
 use crate::monitor::ConnectionMonitor;
+use crate::sharing::{Share, Spread};
 use crate::slot::{Context, Slot};
-use crate::spread::{Share, Spread};
 
 #[derive(Default)]
 pub(super) struct Profiles {

@@ -8,8 +8,8 @@ use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::lease::Connection;
 use crate::link::Held;
 use crate::monitor::{Activity, Place, stripe};
+use crate::sharing::Share;
 use crate::slot::Slot;
-use crate::spread::Share;
 
 impl ConnectionService {
     /// `place`: where in the caller's source.

@@ -10,7 +10,7 @@ use crate::dial::{Backoff, Dialling, Plan, dial};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{EventKind, ReplaceReason};
 use crate::link::{Held, Link};
-use crate::spread::{Share, Spread};
+use crate::sharing::{Share, Spread};
 use crate::state::Failure;
 
 impl Slot {

@@ -17,11 +17,11 @@ use super::machine::Machine;
 use crate::dial::{Newest, Plan};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::Announcer;
-use crate::gauge::Gauge;
 use crate::lane::Lane;
 use crate::link::{Held, Link};
 use crate::monitor::Meter;
-use crate::spread::{Share, Spread};
+use crate::sharing::Gauge;
+use crate::sharing::{Share, Spread};
 use crate::state::State;
 
 pub(crate) struct Slot {

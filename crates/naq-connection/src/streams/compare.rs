@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use async_nats::jetstream::stream::Config;
 use serde_json::{Map, Value, json};
 
-use crate::change::Change;
+use crate::error::Change;
 
 type Fields = Map<String, Value>;
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::api::{call, is_code, stream_info};
 use super::compare::compare;
-use crate::change::Change;
+use crate::error::Change;
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::lease::Connection;
 

@@ -8,7 +8,7 @@ use shuttle::{check_dfs, check_random, future, thread};
 
 use super::RANDOM;
 
-#[path = "../../../src/gauge.rs"]
+#[path = "../../../src/sharing/gauge.rs"]
 mod source;
 
 use source::Gauge;
