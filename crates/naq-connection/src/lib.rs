@@ -147,6 +147,8 @@ pub use scope::{
     monitored, nats_connection, nats_jetstream, shutdown_global, with_jetstream,
     with_nats_connection,
 };
+#[cfg(feature = "watch")]
+pub use service::Following;
 pub use service::{
     Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ProfileReload,
     ReloadReport, ShutdownReport, StartMode,

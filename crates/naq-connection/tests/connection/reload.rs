@@ -179,3 +179,56 @@ async fn a_move_to_another_server_under_load_fails_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_service_follows_its_file_and_a_bad_one_changes_nothing() {
+    let (server, service) = setup().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("naq.yaml");
+    let write = |name: &str| {
+        let text = format!("nats: {{servers: ['{}'], {name}}}\n", server.url());
+        let new = dir.path().join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, &file).unwrap();
+    };
+    let is_called = async |name: &str| names(&server).await == [name];
+    write("client_name: first");
+    drop(service.connection().await.unwrap());
+    assert_eq!(names(&server).await, ["naq-client"]);
+
+    let loader = naq_config::Loader::new().file(&file);
+    let following = service
+        .follow(loader, |settings| {
+            vec![(DEFAULT_PROFILE.to_owned(), settings.nats.clone())]
+        })
+        .unwrap();
+    until("the file is taken", async || is_called("first").await).await;
+    write("client_name: second");
+    until("a change is taken", async || is_called("second").await).await;
+    // One that can't be read, and one by which nobody answers.
+    write("client_name: [");
+    write("connection_timeout: nonsense");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    std::fs::write(
+        &file,
+        format!(
+            "nats: {{servers: ['nats://{}'], connection_timeout: 0.2}}\n",
+            port.local_addr().unwrap()
+        ),
+    )
+    .unwrap();
+    write("client_name: third");
+    until("a good one is taken again", async || {
+        is_called("third").await
+    })
+    .await;
+    service
+        .connection()
+        .await
+        .unwrap()
+        .flush_confirmed()
+        .await
+        .unwrap();
+    drop(following);
+    assert_eq!(service.shutdown(SOON).await.connections_closed, 1);
+}
