@@ -116,7 +116,6 @@ mod streams;
 mod sync;
 
 pub use breaker::{BreakerError, CircuitBreaker, CircuitBreakerBuilder, CircuitState};
-pub use dial::Credentials;
 pub use error::{Change, ConnectionError, ConnectionErrorKind, Operation};
 pub use events::{Event, EventKind, Events, Missed, ReplaceReason};
 pub use exclusive::{CloseReport, Exclusive, ExclusivePool, Pooled};
@@ -150,8 +149,8 @@ pub use scope::{
 #[cfg(feature = "watch")]
 pub use service::Following;
 pub use service::{
-    Acquire, ConnectionService, ConnectionServiceBuilder, DEFAULT_PROFILE, ProfileReload,
-    ReloadReport, ShutdownReport, StartMode,
+    Acquire, ConnectionService, ConnectionServiceBuilder, Credentials, DEFAULT_PROFILE,
+    ProfileReload, ReloadReport, ShutdownReport, StartMode,
 };
 pub use state::{Failure, Phase, State};
 pub use streams::{Ensured, StreamConfig, Streams};

@@ -17,6 +17,7 @@ mod rotate;
 mod shutdown;
 mod take;
 
+pub use crate::dial::Credentials;
 pub use acquire::Acquire;
 pub use builder::{ConnectionServiceBuilder, StartMode};
 #[cfg(feature = "watch")]
