@@ -96,7 +96,7 @@ fn limits(account: &Value) -> Finding {
                 fullest = fullest.max(percent);
                 shown.push(format!("{name} {used} of {limit} ({percent}%)"));
             }
-            None => shown.push(format!("{name} {used} without limit")),
+            None => shown.push(format!("{name} {used} (no limit)")),
         }
     }
     let found = shown.join(", ");

@@ -1,13 +1,15 @@
 //! Confirmed flush: every message of this lease so far has been read by the server, or an error.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::Connection;
+use super::deadline::end;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
-use crate::link::lost;
+use crate::link::{Patience, SILENCE, lost};
 
 /// No message of the lease waits for a confirmation.
 pub(super) const CLEAN: u64 = u64::MAX;
@@ -34,14 +36,24 @@ impl Connection {
     /// As [`flush_confirmed`](Self::flush_confirmed).
     pub async fn flush_confirmed_within(&self, deadline: Duration) -> Result<(), ConnectionError> {
         let start = Instant::now();
-        match timeout(deadline, self.flush()).await {
-            Ok(outcome) => outcome.inspect(|()| self.link.meter().flushed(start.elapsed())),
-            Err(_elapsed) => Err(ConnectionError::new(
-                ConnectionErrorKind::Deadline {
-                    operation: Operation::Flush,
-                },
-                format!("the server confirmed nothing for {deadline:?}"),
-            )),
+        let end = end(start, deadline);
+        let patience = Patience::default();
+        let mut flush = pin!(self.flush(&patience));
+        // One timer for both: the time for the quick answer, then the deadline.
+        let mut timer = pin!(sleep_until(end.min(start + SILENCE)));
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut flush => {
+                    return outcome.inspect(|()| self.link.meter().flushed(start.elapsed()));
+                }
+                () = &mut timer => {}
+            }
+            if timer.deadline() >= end {
+                return Err(late(deadline));
+            }
+            patience.end();
+            timer.as_mut().reset(end);
         }
     }
 
@@ -53,7 +65,7 @@ impl Connection {
         }
     }
 
-    async fn flush(&self) -> Result<(), ConnectionError> {
+    async fn flush(&self, patience: &Patience) -> Result<(), ConnectionError> {
         let epoch = self.link.connected_epoch().await?;
         // Taken before the probe: what is published meanwhile sets it anew.
         let mark = Mark::take(&self.unconfirmed_since);
@@ -61,7 +73,7 @@ impl Connection {
             let epoch = mark.settle();
             return Err(lost(epoch));
         }
-        let outcome = self.link.confirm_in(epoch).await;
+        let outcome = self.link.confirm_in(epoch, patience).await;
         // A loss is told once. Anything else that failed leaves the question open.
         let told = |error: &ConnectionError| {
             matches!(error.kind(), ConnectionErrorKind::ConnectionLost { .. })
@@ -71,6 +83,15 @@ impl Connection {
         }
         outcome
     }
+}
+
+fn late(deadline: Duration) -> ConnectionError {
+    ConnectionError::new(
+        ConnectionErrorKind::Deadline {
+            operation: Operation::Flush,
+        },
+        format!("the server confirmed nothing for {deadline:?}"),
+    )
 }
 
 /// Puts the mark back unless the question was settled, also when the flush is cancelled.

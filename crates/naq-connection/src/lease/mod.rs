@@ -5,6 +5,7 @@
 
 mod acked;
 mod connection;
+mod deadline;
 mod flush;
 mod inbox;
 mod jetstream;

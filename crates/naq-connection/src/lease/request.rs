@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::Connection;
+use super::deadline::end;
 use super::publish::late;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 use crate::link::{Link, size};
@@ -59,19 +60,23 @@ impl Connection {
         deadline: Duration,
     ) -> Result<Message, ConnectionError> {
         let start = Instant::now();
-        let until = start + deadline;
-        let epoch = timeout_at(until, self.link.connected_epoch())
-            .await
-            .map_err(|_elapsed| {
-                ConnectionError::new(
-                    ConnectionErrorKind::NotConnected,
-                    format!("no connection for {deadline:?}"),
-                )
-            })??;
+        let until = end(start, deadline);
+        let epoch = match self.link.up_now() {
+            Some(epoch) => epoch,
+            None => {
+                let up = timeout_at(until, self.link.connected_epoch()).await;
+                up.map_err(|_elapsed| absent(deadline))??
+            }
+        };
         let (subject, payload) = (subject.to_subject(), payload.into());
         let size = size(&subject, &headers, &payload);
-        let room = timeout_at(until, self.link.room(size)).await;
-        let room = room.map_err(|_elapsed| late(deadline))??;
+        let room = match self.link.room_now(size) {
+            Some(room) => room,
+            None => {
+                let room = timeout_at(until, self.link.room(size)).await;
+                room.map_err(|_elapsed| late(deadline))??
+            }
+        };
         // No timeout of the client's own: it would not cover the way into the client.
         let mut request = Request::new().payload(payload).timeout(None);
         if !headers.is_empty() {
@@ -101,6 +106,13 @@ impl Connection {
             ))
         })
     }
+}
+
+fn absent(deadline: Duration) -> ConnectionError {
+    ConnectionError::new(
+        ConnectionErrorKind::NotConnected,
+        format!("no connection for {deadline:?}"),
+    )
 }
 
 fn failed(link: &Link, error: RequestError) -> ConnectionError {

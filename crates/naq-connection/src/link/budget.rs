@@ -97,8 +97,14 @@ impl Budget {
 
     /// The first `queued` bytes have left.
     pub(crate) fn sent(&self, queued: u64) {
+        if self.returned.load(Ordering::Acquire) >= queued {
+            return;
+        }
         let returned = self.returned.fetch_max(queued, Ordering::AcqRel);
         let back = queued.saturating_sub(returned);
+        if back == 0 {
+            return;
+        }
         self.free
             .add_permits(usize::try_from(back).unwrap_or(usize::MAX));
     }

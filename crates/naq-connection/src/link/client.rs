@@ -128,13 +128,18 @@ impl Link {
     /// The epoch in which a message goes out that is queued now: the next one while the connection is
     /// down. An error if the client has ended.
     pub(crate) fn epoch_of_next(&self) -> Result<u64, ConnectionError> {
-        let up_in = self.up_in.load(Ordering::Acquire);
-        if up_in > 0 {
-            return Ok(up_in);
+        if let Some(epoch) = self.up_now() {
+            return Ok(epoch);
         }
         let state = self.state();
         self.refuse_ended(state)?;
         Ok(state.epoch + u64::from(!state.is_connected()))
+    }
+
+    /// The epoch, if the connection is up.
+    pub(crate) fn up_now(&self) -> Option<u64> {
+        let up_in = self.up_in.load(Ordering::Acquire);
+        (up_in > 0).then_some(up_in)
     }
 
     /// Waits until a message of this size may be queued, without limit: the caller has the deadline.
@@ -162,9 +167,8 @@ impl Link {
 
     /// The epoch, once the connection is up.
     pub(crate) async fn connected_epoch(&self) -> Result<u64, ConnectionError> {
-        let up_in = self.up_in.load(Ordering::Acquire);
-        if up_in > 0 {
-            return Ok(up_in);
+        if let Some(epoch) = self.up_now() {
+            return Ok(epoch);
         }
         let state = self
             .until(|state| state.is_connected() || state.is_terminal())

@@ -22,3 +22,4 @@ pub(crate) use budget::size;
 pub(crate) use client::{Link, lost};
 pub(crate) use feed::{EndGuard, Feed, Report, Signal};
 pub(crate) use held::Held;
+pub(crate) use probe::{Patience, SILENCE};

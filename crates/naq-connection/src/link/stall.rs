@@ -91,7 +91,7 @@ impl Link {
                 || self.written() != went
                 || is_late(deadline, limit);
         }
-        let answered = timeout_at(deadline, self.probe()).await;
+        let answered = timeout_at(deadline, self.ask()).await;
         answered.is_ok() || self.counts().in_bytes != came || is_late(deadline, limit)
     }
 
