@@ -28,7 +28,7 @@ use crate::kind::Kind;
 
 /// Gives the function a lease: its first parameter is a `&Connection`.
 ///
-/// Options: `config = "profile"`, `crate = path`. See the [crate](crate).
+/// Options: `config = "profile"`, `crate = path`. See the [crate].
 #[proc_macro_attribute]
 pub fn with_nats_connection(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Connection, arguments.into(), item.into()).into()
@@ -36,7 +36,7 @@ pub fn with_nats_connection(arguments: TokenStream, item: TokenStream) -> TokenS
 
 /// Gives the function JetStream: its first parameter is a `&JetStream`.
 ///
-/// Options: `config = "profile"`, `crate = path`. See the [crate](crate).
+/// Options: `config = "profile"`, `crate = path`. See the [crate].
 #[proc_macro_attribute]
 pub fn with_jetstream_context(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::JetStream, arguments.into(), item.into()).into()
@@ -45,7 +45,7 @@ pub fn with_jetstream_context(arguments: TokenStream, item: TokenStream) -> Toke
 /// Gives the function a bucket: its first parameter is a `&KvStore`.
 ///
 /// The name comes first: `#[with_kv_store("status")]`, or a constant. Options: `config = "profile"`,
-/// `crate = path`. See the [crate](crate).
+/// `crate = path`. See the [crate].
 #[proc_macro_attribute]
 pub fn with_kv_store(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::KvStore, arguments.into(), item.into()).into()
@@ -53,7 +53,7 @@ pub fn with_kv_store(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Watches each call, under the name of the function.
 ///
-/// Options: `crate = path`. See the [crate](crate).
+/// Options: `crate = path`. See the [crate].
 #[proc_macro_attribute]
 pub fn with_connection_monitoring(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Monitoring, arguments.into(), item.into()).into()
@@ -67,7 +67,7 @@ pub fn with_connection_monitoring(arguments: TokenStream, item: TokenStream) -> 
 /// instead of the error's own `Retryable`), `crate = path`.
 ///
 /// Each attempt has its own clones of what is passed by value; references are passed again. See the
-/// [crate](crate).
+/// [crate].
 #[proc_macro_attribute]
 pub fn retry_on_connection_failure(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Retry, arguments.into(), item.into()).into()
