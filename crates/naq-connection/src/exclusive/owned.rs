@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::stay::{CloseReport, Source, Stay};
 use crate::error::{ConnectionError, ConnectionErrorKind};
-use crate::lease::Connection;
+use crate::lease::{Connection, end};
 use crate::monitor::Place;
 
 /// A connection with a client of its own; see
@@ -36,7 +36,7 @@ impl Exclusive {
     ///
     /// Cancel safe: dropped half-way, the service goes on with it in the background.
     pub async fn close(self, deadline: Duration) -> CloseReport {
-        self.stay.end(Instant::now() + deadline).await
+        self.stay.end(end(Instant::now(), deadline)).await
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::owned::gone;
 use super::stay::{CloseReport, Source, Stay};
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
-use crate::lease::Connection;
+use crate::lease::{Connection, end};
 use crate::monitor::Place;
 
 /// At most so many exclusive connections, each lent to one user at a time; see
@@ -98,9 +98,9 @@ impl ExclusivePool {
     /// Lends no more, waits until all are back, and closes them, by `deadline`. One that comes back later is
     /// closed in the background. The reports are of those that were closed here.
     pub async fn close(&self, deadline: Duration) -> Vec<CloseReport> {
-        let (inner, end) = (&self.inner, Instant::now() + deadline);
+        let (inner, start) = (&self.inner, Instant::now());
         // All turns together: those in line before get theirs first.
-        let patience = Instant::now() + deadline.mul_f64(0.75);
+        let (end, patience) = (end(start, deadline), end(start, deadline / 4 * 3));
         drop(timeout_at(patience, inner.turns.acquire_many(inner.size)).await);
         inner.turns.close();
         let idle = inner.lock().take().unwrap_or_default();

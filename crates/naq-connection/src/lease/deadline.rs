@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// Longer than any program runs: `Duration::MAX` is a fair way to say "no limit".
 const LONG: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
-pub(super) fn end(start: Instant, limit: Duration) -> Instant {
+pub(crate) fn end(start: Instant, limit: Duration) -> Instant {
     start.checked_add(limit).unwrap_or_else(|| start + LONG)
 }
 

@@ -14,6 +14,8 @@ mod read;
 mod request;
 mod subscribe;
 
+pub(crate) use deadline::end;
+
 pub use connection::Connection;
 pub use inbox::read_acknowledgement;
 pub use jetstream::JetStream;

@@ -80,9 +80,9 @@ impl Awaited<'_> {
 
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
-        if let Some(link) = self.0
-            && link.abandoned.fetch_add(1, Ordering::Relaxed) + 1 == CROWDED
-        {
+        let Some(link) = self.0 else { return };
+        link.meter().request_abandoned();
+        if link.abandoned.fetch_add(1, Ordering::Relaxed) + 1 == CROWDED {
             link.crowded.notify_one();
         }
     }

@@ -121,6 +121,10 @@ impl Meter {
         self.dials_failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn request_abandoned(&self) {
+        self.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn published_at_once(&self) {
         self.published_at_once.increment();
     }

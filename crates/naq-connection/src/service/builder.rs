@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::handle::ConnectionService;
 use crate::dial::{Backoff, Credentials, Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
+use crate::lease::end;
 
 /// What `start` does about servers that do not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl ConnectionServiceBuilder {
                 try_join_all(profiles.map(|name| service.connection_for(name))).await?;
             }
             StartMode::WaitUntil(limit) => {
-                let deadline = Instant::now() + limit;
+                let deadline = end(Instant::now(), limit);
                 try_join_all(profiles.map(|name| service.wait_for(name, deadline))).await?;
             }
             StartMode::Lazy => {}

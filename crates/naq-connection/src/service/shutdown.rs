@@ -6,6 +6,7 @@ use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::handle::ConnectionService;
+use crate::lease::end;
 
 /// How a shutdown went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl ConnectionService {
 
     async fn close_all(&self, deadline: Duration) -> ShutdownReport {
         let (inner, start) = (&self.inner, Instant::now());
-        let end = start + deadline;
+        let (patience, end) = (end(start, deadline / 4 * 3), end(start, deadline));
         // Before the stop, by which slots of removed profiles lose their last owner.
         let mut slots = inner.reloads.removed();
         slots.extend(inner.profiles.load().slots().cloned());
@@ -72,7 +73,6 @@ impl ConnectionService {
         // Kept, so that those which the janitor ends meanwhile are counted too.
         let mut links: Vec<_> = exclusive.iter().flat_map(|slot| slot.links()).collect();
         inner.stop.cancel();
-        let patience = start + deadline.mul_f64(0.75);
         let _all_back = timeout_at(patience, inner.leases.until_zero()).await;
         let leases_outstanding = inner.leases.count();
 

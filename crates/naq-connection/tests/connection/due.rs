@@ -69,4 +69,5 @@ async fn a_client_that_has_collected_abandoned_requests_is_replaced() {
         replaced(&mut events).await,
         ReplaceReason::AbandonedRequests
     );
+    assert_eq!(service.metrics().abandoned_requests, 50_000);
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use naq_connection::{ConnectionErrorKind, Phase};
+use naq_connection::{ConnectionErrorKind, ConnectionService, DEFAULT_PROFILE, Phase, StartMode};
 use naq_testing::Direction;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
-use crate::{SOON, behind_a_proxy, setup, until};
+use crate::server::TestServer;
+use crate::{SOON, behind_a_proxy, settings, setup, until};
 
 #[tokio::test]
 async fn a_backlog_of_20_mb_arrives_whole() {
@@ -154,7 +155,7 @@ async fn a_dead_server_is_not_waited_for_when_all_is_confirmed() {
 async fn a_dial_under_way_ends_with_the_service() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
-    let service = naq_connection::ConnectionService::new(crate::settings(&url));
+    let service = ConnectionService::new(settings(&url));
     let shutdown = async {
         let _dialled = listener.accept().await.unwrap();
         service.shutdown(SOON).await
@@ -166,4 +167,23 @@ async fn a_dial_under_way_ends_with_the_service() {
         ConnectionErrorKind::ShuttingDown
     );
     assert_eq!(report.connections_closed, 0);
+}
+
+#[tokio::test]
+async fn a_limit_that_no_clock_can_hold_means_none() {
+    let server = TestServer::start().await;
+    let service = ConnectionService::builder()
+        .profile(DEFAULT_PROFILE, settings(&server.url()))
+        .start(StartMode::WaitUntil(Duration::MAX))
+        .await
+        .unwrap();
+    let connection = service.connection().await.unwrap();
+    connection
+        .flush_confirmed_within(Duration::MAX)
+        .await
+        .unwrap();
+    drop(connection);
+    let own = service.exclusive(DEFAULT_PROFILE).await;
+    assert!(own.unwrap().close(Duration::MAX).await.closed);
+    assert_eq!(service.shutdown(Duration::MAX).await.connections_left, 0);
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::token::is_token;
+
 /// Longest id that is accepted, in bytes.
 const MAX_LEN: usize = 64;
 
@@ -30,12 +32,7 @@ impl JobId {
     /// [`InvalidJobId`] if it is empty, too long, or has other characters.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidJobId> {
         let text = text.into();
-        let fits = !text.is_empty()
-            && text.len() <= MAX_LEN
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if fits {
+        if is_token(&text, MAX_LEN) {
             Ok(Self(text))
         } else {
             Err(InvalidJobId(text.chars().take(80).collect()))

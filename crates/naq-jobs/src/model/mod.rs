@@ -6,6 +6,7 @@ mod kind;
 mod queue_name;
 mod retry;
 mod schedule_name;
+mod token;
 
 pub use id::{InvalidJobId, JobId};
 pub use job::Job;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::token::is_token;
+
 /// Longest name, in bytes: `<name>-<instant>` must be a job id.
 const MAX_LEN: usize = 40;
 
@@ -22,11 +24,7 @@ impl ScheduleName {
     /// [`InvalidScheduleName`] if it is empty, too long, or has other characters.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidScheduleName> {
         let text = text.into();
-        let fits = (1..=MAX_LEN).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if fits {
+        if is_token(&text, MAX_LEN) {
             Ok(Self(text))
         } else {
             Err(InvalidScheduleName(text.chars().take(80).collect()))
