@@ -1,9 +1,12 @@
 //! The entry point: [`Jobs`].
 
+use std::time::Duration;
+
 use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
+use crate::backlog::Backlog;
 use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
 use crate::model::Job;
@@ -40,6 +43,8 @@ const MAX_WORKERS: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct Jobs {
     link: Link,
+    /// How long `enqueue` waits for the end of the job.
+    inline: Option<Duration>,
 }
 
 /// A live worker, as it shows itself.
@@ -83,7 +88,15 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
-        Ok(Self { link })
+        Ok(Self { link, inline: None })
+    }
+
+    /// A handle whose [`Self::enqueue`] returns only when the job has ended, however it did: for tests and scripts. Some worker
+    /// has to run meanwhile. A job that is due later is not waited for.
+    #[must_use]
+    pub fn inline(mut self, within: Duration) -> Self {
+        self.inline = Some(within);
+        self
     }
 
     /// Enqueues a job; when this returns, the server has stored it. An answer that was lost is asked for again with
@@ -91,13 +104,19 @@ impl Jobs {
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
-    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id).
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id);
+    /// [`crate::JobsErrorKind::Timeout`] of an [inline](Self::inline) handle if the job has not ended.
     ///
     /// # Cancel safety
     /// If the future is dropped, the job may or may not have been enqueued.
     pub async fn enqueue<R>(&self, job: Job<R>) -> Result<JobHandle<R>, JobsError> {
+        let within = self.inline.filter(|_| job.due.is_none());
         let id = enqueue(&self.link, job).await?;
-        Ok(JobHandle::new(id, self.results()))
+        let handle = JobHandle::new(id, self.results());
+        if let Some(within) = within {
+            handle.outcome(within).await?;
+        }
+        Ok(handle)
     }
 
     /// Enqueues many jobs over one connection, without waiting for one before sending the next. One answer per job,
@@ -145,6 +164,11 @@ impl Jobs {
     /// The schedules.
     pub fn schedules(&self) -> Schedules {
         Schedules::new(self.link.clone())
+    }
+
+    /// The jobs that have not ended.
+    pub fn backlog(&self) -> Backlog {
+        Backlog::new(self.link.clone())
     }
 
     /// The dead letters.
