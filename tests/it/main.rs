@@ -10,6 +10,7 @@ mod calendar;
 mod crash;
 mod dead;
 mod enqueue;
+mod failpoints;
 mod foreign;
 mod presence;
 mod process;

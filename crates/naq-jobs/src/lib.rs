@@ -9,6 +9,7 @@ mod backlog;
 mod dead;
 mod enqueue;
 mod error;
+mod failpoint;
 mod jobs;
 mod model;
 mod results;

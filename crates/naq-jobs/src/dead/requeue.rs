@@ -3,9 +3,9 @@
 //! The new run may replace the failed outcome, and only that: its sequence travels as the fence. The message id names
 //! the dead letter, so a requeue that is tried again enqueues once.
 
-use crate::JobsError;
 use crate::server::{Link, delete_sequence, last_of};
 use crate::wire::{headers, passed_on};
+use crate::{JobsError, failpoint};
 
 use super::DeadLetter;
 
@@ -29,6 +29,7 @@ pub(super) async fn requeue(link: &Link, letter: &DeadLetter) -> Result<(), Jobs
     )
     .await
     .map_err(|e| JobsError::connection(context, e))?;
+    failpoint::reach("requeue-stored");
     delete_sequence(&conn, &names.dead_stream(), letter.sequence)
         .await
         .map(drop)

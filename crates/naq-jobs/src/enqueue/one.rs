@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::model::{Job, JobId, QueueName};
 use crate::server::{Link, persist, rfc3339};
 use crate::wire::{MAX_HEADER_TEXT, encode};
-use crate::{JobsError, JobsErrorKind};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Bytes that a job must leave free below `max_payload`, so that its dead letter fits with its reason.
 const RESERVE: usize = 3 * MAX_HEADER_TEXT;
@@ -49,6 +49,7 @@ pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<JobId, JobsErr
     let job = &job;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
+    failpoint::reach("job-enqueued");
     Ok(job.id.clone())
 }
 

@@ -19,9 +19,9 @@ use super::settle::Settler;
 use super::shared_slots::Slot;
 use super::tally::{Left, Tally};
 use super::verdict::{AttemptEnd, Verdict, decide};
-use crate::JobsError;
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
+use crate::{JobsError, failpoint};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 const SETTLE_MORE: Duration = Duration::from_secs(30);
@@ -50,6 +50,7 @@ impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
+        failpoint::reach("job-delivered");
         let started = Instant::now();
         let (left, is_recorded) = match self.process(&mut job, &hold).await {
             Ok(ended) => ended,
@@ -200,6 +201,7 @@ impl Runner {
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
+            failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
                 AttemptEnd::LeaseLost

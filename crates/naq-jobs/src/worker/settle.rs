@@ -11,7 +11,7 @@ use super::holds::Hold;
 use crate::results::parse;
 use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339};
 use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, dead_headers, headers, passed_on};
-use crate::{JobsError, JobsErrorKind};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// The server's codes for "wrong last sequence".
 const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
@@ -77,7 +77,10 @@ impl Settler<'_> {
                 })
                 .await?;
             match sent {
-                Ok(()) => return Ok(Recorded::Ours),
+                Ok(()) => {
+                    failpoint::reach("outcome-stored");
+                    return Ok(Recorded::Ours);
+                }
                 // The failed outcome that this run was to replace has expired: now none may exist.
                 Err(0) if fence != 0 => fence = 0,
                 Err(_) => return Box::pin(self.recorded_by(outcome.nonce)).await,
@@ -151,6 +154,7 @@ impl Settler<'_> {
                 })
                 .await?;
             if done {
+                failpoint::reach("dead-letter-stored");
                 return Ok(());
             }
         }
@@ -194,8 +198,9 @@ impl Settler<'_> {
                 .await
                 .map_err(|e| JobsError::connection("schedule a retry", e))
         })
-        .await
-        .map(drop)
+        .await?;
+        failpoint::reach("retry-stored");
+        Ok(())
     }
 
     /// Acknowledges the job by itself, for one that goes back as a new message; see [`super::acks`] for the others.
