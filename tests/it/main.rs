@@ -21,3 +21,4 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod unique;

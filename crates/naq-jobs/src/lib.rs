@@ -22,7 +22,7 @@ pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, QueueName, RetryPolicy, ScheduleName,
+    KindName, Landing, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use results::{ResultPage, Results};
 pub use schedule::{

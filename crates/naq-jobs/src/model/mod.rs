@@ -7,6 +7,7 @@ mod queue_name;
 mod retry;
 mod schedule_name;
 mod token;
+mod unique;
 
 pub use id::{InvalidJobId, JobId};
 pub use job::Job;
@@ -14,3 +15,5 @@ pub use kind::{InvalidKind, Kind, KindName};
 pub use queue_name::{InvalidQueueName, QueueName};
 pub use retry::{Backoff, RetryPolicy};
 pub use schedule_name::{InvalidScheduleName, ScheduleName};
+pub(crate) use unique::Policy;
+pub use unique::{Landing, Unique};

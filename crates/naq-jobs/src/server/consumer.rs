@@ -24,7 +24,9 @@ const FIRES_PENDING: i64 = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Consumer {
     durable_name: String,
-    filter_subject: String,
+    /// Empty if an older version made it: that had one in another field.
+    #[serde(default)]
+    filter_subjects: Vec<String>,
     ack_policy: String,
     deliver_policy: String,
     /// Nanoseconds.
@@ -45,6 +47,13 @@ struct Create<'a> {
 #[derive(Deserialize)]
 struct ConsumerInfo {
     config: Consumer,
+    delivered: Option<Delivered>,
+}
+
+/// How far a consumer has come.
+#[derive(Deserialize)]
+struct Delivered {
+    stream_seq: u64,
 }
 
 /// Creates the consumer of `queue`, or updates it to the settings; says its name and lease time.
@@ -57,7 +66,7 @@ pub(crate) async fn ensure_consumer(
 ) -> Result<(String, Duration), JobsError> {
     let wanted = definition(link, queue);
     let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
-    let found = find(conn, link, queue).await?;
+    let found = find(conn, link, queue).await?.map(|found| found.config);
     if found.as_ref() == Some(&wanted) {
         return Ok((name, lease_time(&wanted)));
     }
@@ -69,7 +78,7 @@ pub(crate) async fn ensure_consumer(
         config: &wanted,
         action: "",
     };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
         Ok(made) => {
             if found.is_some() {
@@ -95,7 +104,7 @@ pub(crate) async fn ensure_fires_consumer(
 ) -> Result<Duration, JobsError> {
     let wanted = Consumer {
         durable_name: Names::FIRES_CONSUMER.to_owned(),
-        filter_subject: link.names().fires_filter(),
+        filter_subjects: vec![link.names().fires_filter()],
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
         ack_wait: u64::try_from(FIRES_ACK_WAIT.as_nanos()).unwrap_or(u64::MAX),
@@ -110,7 +119,7 @@ pub(crate) async fn ensure_fires_consumer(
         config: &wanted,
         action: "",
     };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
         Ok(made) => Ok(lease_time(&made.config)),
         Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
@@ -137,7 +146,18 @@ pub(crate) async fn read_lease_time(
     queue: &QueueName,
 ) -> Result<Option<Duration>, JobsError> {
     let found = find(conn, link, queue).await?;
-    Ok(found.map(|found| lease_time(&found)))
+    Ok(found.map(|found| lease_time(&found.config)))
+}
+
+/// The newest job of the queue that any worker has got; 0 if none.
+pub(crate) async fn delivered_up_to(
+    conn: &Connection,
+    link: &Link,
+    queue: &QueueName,
+) -> Result<u64, JobsError> {
+    let found = find(conn, link, queue).await?;
+    let delivered = found.and_then(|found| found.delivered);
+    Ok(delivered.map_or(0, |delivered| delivered.stream_seq))
 }
 
 /// The consumer of the queue, if there is one.
@@ -145,10 +165,10 @@ async fn find(
     conn: &Connection,
     link: &Link,
     queue: &QueueName,
-) -> Result<Option<Consumer>, JobsError> {
+) -> Result<Option<ConsumerInfo>, JobsError> {
     let (stream, name) = (link.names().jobs_stream(), Names::consumer(queue));
     match call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await? {
-        Ok(found) => Ok(Some(found.config)),
+        Ok(found) => Ok(Some(found)),
         Err(error) => match error.err_code {
             ApiError::CONSUMER_NOT_FOUND | ApiError::STREAM_NOT_FOUND => Ok(None),
             _ => Err(refused(
@@ -164,7 +184,7 @@ fn definition(link: &Link, queue: &QueueName) -> Consumer {
     let ack_wait = queues.ack_wait_of(queue.as_str());
     Consumer {
         durable_name: Names::consumer(queue),
-        filter_subject: link.names().queue_filter(queue),
+        filter_subjects: link.names().queue_filters(queue),
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
         ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),

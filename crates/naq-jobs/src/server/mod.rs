@@ -6,6 +6,7 @@ mod clock;
 mod consumer;
 mod definition;
 mod feature;
+mod fence;
 mod link;
 mod persist;
 mod stored;
@@ -13,8 +14,11 @@ mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{now_ms, rfc3339, server_now};
-pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
+pub(crate) use consumer::{
+    delivered_up_to, ensure_consumer, ensure_fires_consumer, read_lease_time,
+};
 pub use feature::MINIMUM_SERVER;
+pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
 pub(crate) use stored::{Stored, count, last_at_leader, last_of, page};

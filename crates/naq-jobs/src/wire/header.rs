@@ -23,6 +23,8 @@ pub const WORKER: &str = "Naq-Worker";
 /// Dead letter: the queue it came from.
 pub const QUEUE: &str = "Naq-Queue";
 
+/// Job: the text of its key, if it is a unique one.
+pub const UNIQUE: &str = "Naq-Unique";
 /// Job: the recurring schedule that it comes from.
 pub const SCHEDULE: &str = "Naq-Schedule";
 /// Job: the instant of its schedule that it was made for, seconds since 1970.
@@ -83,8 +85,7 @@ pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     headers.insert(name, line.trim());
 }
 
-/// The headers that travel with a job through retries and the dead letters: the user's own, and trace context. Those
-/// of the server and those of this project belong to one message only.
+/// The user's own headers, trace context among them, which travel with a job through retries and the dead letters.
 pub(crate) fn passed_on(headers: Option<&HeaderMap>) -> HeaderMap {
     let mut kept = HeaderMap::new();
     for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
@@ -94,6 +95,20 @@ pub(crate) fn passed_on(headers: Option<&HeaderMap>) -> HeaderMap {
         }
         for value in values {
             kept.append(name.clone(), value.clone());
+        }
+    }
+    kept
+}
+
+/// Headers of ours that belong to the job and not to one message of it.
+const OF_THE_JOB: [&str; 1] = [UNIQUE];
+
+/// What a message that takes the place of another one carries on: the user's headers, and ours that belong to the job.
+pub(crate) fn carried(headers: Option<&HeaderMap>) -> HeaderMap {
+    let mut kept = passed_on(headers);
+    for name in OF_THE_JOB {
+        if let Some(value) = headers.and_then(|headers| headers.get(name)) {
+            kept.insert(name, value.clone());
         }
     }
     kept
@@ -125,6 +140,11 @@ mod tests {
         let kept = passed_on(Some(&headers));
         assert_eq!(text(Some(&kept), "traceparent"), Some("00-1-2-01"));
         assert_eq!(kept.len(), 1);
+        headers.insert(UNIQUE, "invoice-17");
+        assert_eq!(passed_on(Some(&headers)).len(), 1);
+        let carried = carried(Some(&headers));
+        assert_eq!(text(Some(&carried), UNIQUE), Some("invoice-17"));
+        assert_eq!(carried.len(), 2);
         assert_eq!(
             Delivery::read(Some(&headers)),
             Delivery {

@@ -1,5 +1,6 @@
 //! Every stream, subject and consumer name is built here and nowhere else.
 
+use super::unique::{KeyHash, Place, UniqueSubject};
 use crate::model::{JobId, QueueName, ScheduleName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
@@ -40,6 +41,7 @@ impl Names {
         vec![
             self.all_queues(),
             self.all_schedules(),
+            self.all_unique("*"),
             self.all_recurring(),
             format!("{}.arm.*", self.prefix),
             self.fires_filter(),
@@ -64,6 +66,46 @@ impl Names {
     /// All jobs that are due later.
     pub(crate) fn all_schedules(&self) -> String {
         format!("{}.schedule.*.*", self.prefix)
+    }
+
+    /// Where a unique job lies.
+    pub(crate) fn unique(&self, subject: &UniqueSubject) -> String {
+        let UniqueSubject {
+            queue,
+            place,
+            key,
+            id,
+        } = subject;
+        format!("{}.unique.{queue}.{place}.{key}.{id}", self.prefix)
+    }
+
+    /// All that a key can be. Always this text: servers of a cluster compare by it what they have not stored yet.
+    pub(crate) fn unique_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.*.{key}.*", self.prefix)
+    }
+
+    /// The marker of a window.
+    pub(crate) fn window_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.{}.{key}.*", self.prefix, Place::Window)
+    }
+
+    /// The unique jobs of all queues at a place, or at all (`*`).
+    pub(crate) fn all_unique(&self, place: impl std::fmt::Display) -> String {
+        format!("{}.unique.*.{place}.*.*", self.prefix)
+    }
+
+    /// Where a job that was delivered under `subject` sleeps, and where it goes from there.
+    pub(crate) fn sleep(&self, subject: &str, queue: &QueueName, id: &JobId) -> (String, String) {
+        match UniqueSubject::read(subject) {
+            Some(unique) => {
+                let later = UniqueSubject {
+                    place: Place::Later,
+                    ..unique
+                };
+                (self.unique(&later), subject.to_owned())
+            }
+            None => (self.schedule(queue, id), self.job(queue, id)),
+        }
     }
 
     /// What is known of a recurring schedule.
@@ -97,8 +139,9 @@ impl Names {
     }
 
     /// All waiting jobs of a queue.
-    pub(crate) fn queue_filter(&self, queue: &QueueName) -> String {
-        format!("{}.queue.{queue}.*", self.prefix)
+    pub(crate) fn queue_filters(&self, queue: &QueueName) -> Vec<String> {
+        let unique = format!("{}.unique.{queue}.{}.*.*", self.prefix, Place::Normal);
+        vec![format!("{}.queue.{queue}.*", self.prefix), unique]
     }
 
     /// The durable consumer that all workers of a queue share.
@@ -159,6 +202,9 @@ impl Names {
 
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
+        if let Some(unique) = UniqueSubject::read(subject) {
+            return Some((unique.queue, unique.id));
+        }
         let mut parts = subject.rsplitn(3, '.');
         let id = JobId::new(parts.next()?).ok()?;
         let queue = QueueName::new(parts.next()?).ok()?;

@@ -4,17 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use naq_connection::{Connection, ConnectionError, ConnectionErrorKind};
+use naq_connection::{Connection, ConnectionErrorKind};
 
 use super::delivery::Delivered;
 use super::holds::Hold;
 use crate::results::parse;
-use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339};
-use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, dead_headers, headers, passed_on};
+use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339, wrong_sequence};
+use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, carried, dead_headers, headers};
 use crate::{JobsError, JobsErrorKind};
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
 
 /// Longest life of an outcome, in seconds: ten years. The server refuses what does not fit its clock.
 const MAX_TTL: u64 = 10 * 365 * 24 * 3600;
@@ -172,12 +169,11 @@ impl Settler<'_> {
                     "schedule a retry after the year 9999",
                 )
             })?;
-        let mut fields = passed_on(job.message.headers.as_ref());
+        let mut fields = carried(job.message.headers.as_ref());
         fields.insert("Nats-Schedule", format!("@at {due}"));
-        fields.insert(
-            "Nats-Schedule-Target",
-            self.link.names().job(&job.queue, &job.id),
-        );
+        let names = self.link.names();
+        let (subject, target) = &names.sleep(&job.message.subject, &job.queue, &job.id);
+        fields.insert("Nats-Schedule-Target", target.as_str());
         // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
         fields.insert(
             "Nats-Msg-Id",
@@ -188,7 +184,7 @@ impl Settler<'_> {
         if job.fence > 0 {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
-        let (fields, subject) = (&fields, &self.link.names().schedule(&job.queue, &job.id));
+        let fields = &fields;
         self.persist(move |conn| async move {
             conn.publish_acked(subject.clone(), fields.clone(), job.message.payload.clone())
                 .await
@@ -255,23 +251,4 @@ fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
     fields.insert("Nats-TTL", format!("{ttl}s"));
     fields.insert(headers::STATUS, outcome.status.as_str());
     fields
-}
-
-/// If this is the refusal of the fence: the sequence that is there instead.
-fn wrong_sequence(error: &ConnectionError) -> Option<u64> {
-    let ConnectionErrorKind::Api {
-        err_code,
-        description,
-        ..
-    } = error.kind()
-    else {
-        return None;
-    };
-    WRONG_SEQUENCE.contains(err_code).then(|| {
-        description
-            .rsplit(' ')
-            .next()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0)
-    })
 }
