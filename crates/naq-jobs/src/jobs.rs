@@ -4,6 +4,7 @@ use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
+use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
 use crate::model::Job;
@@ -145,6 +146,11 @@ impl Jobs {
     /// The schedules.
     pub fn schedules(&self) -> Schedules {
         Schedules::new(self.link.clone())
+    }
+
+    /// Pause, resume, quiet, scale and limit.
+    pub fn controls(&self) -> Controls {
+        Controls::new(self.link.clone())
     }
 
     /// The dead letters.

@@ -5,24 +5,29 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod control;
 mod dead;
 mod enqueue;
 mod error;
 mod jobs;
 mod model;
+mod parked;
 mod results;
 mod schedule;
 mod server;
 mod wire;
 mod worker;
 
+pub use control::{
+    Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
+};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, QueueName, RetryPolicy, ScheduleName,
+    KindName, Priority, QueueName, RetryPolicy, ScheduleName,
 };
 pub use results::{ResultPage, Results};
 pub use schedule::{

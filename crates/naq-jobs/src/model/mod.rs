@@ -3,6 +3,7 @@
 mod id;
 mod job;
 mod kind;
+mod priority;
 mod queue_name;
 mod retry;
 mod schedule_name;
@@ -11,6 +12,7 @@ mod token;
 pub use id::{InvalidJobId, JobId};
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
+pub use priority::Priority;
 pub use queue_name::{InvalidQueueName, QueueName};
 pub use retry::{Backoff, RetryPolicy};
 pub use schedule_name::{InvalidScheduleName, ScheduleName};
