@@ -12,6 +12,7 @@ mod crash;
 mod dead;
 mod enqueue;
 mod foreign;
+mod parked;
 mod presence;
 mod process;
 mod queues;

@@ -85,7 +85,7 @@ pub(super) async fn change_worker(
 }
 
 /// Tells the workers, and waits until the server knows.
-pub(super) async fn push(link: &Link, subject: String, news: News) -> Result<(), JobsError> {
+pub(crate) async fn push(link: &Link, subject: String, news: News) -> Result<(), JobsError> {
     let context = "tell the workers";
     let failed = |e| JobsError::connection(context, e);
     let body = serde_json::to_vec(&news)

@@ -14,8 +14,15 @@ pub(crate) enum News {
     Kind(Pushed<KindSetting>),
     /// What is set for the worker of the subject.
     Worker(Pushed<WorkerSetting>),
-    /// A job of an unknown kind was parked in the queue of the subject; its `<why>`.
-    Parked(String),
+    /// A job of an unknown kind was parked in the queue of the subject.
+    Parked(ParkedJob),
+}
+
+/// A job that was parked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct ParkedJob {
+    pub(crate) kind: String,
+    pub(crate) id: String,
 }
 
 /// A setting on its way.

@@ -10,8 +10,9 @@ mod rate;
 mod setting;
 mod store;
 
+pub(crate) use change::push;
 pub use controls::Controls;
-pub(crate) use hear::{News, hear};
+pub(crate) use hear::{News, ParkedJob, hear};
 pub(crate) use pause::{apply_pause, terms};
 pub use rate::{InvalidRate, Rate};
 pub use setting::{KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};

@@ -5,5 +5,5 @@
 mod release;
 mod why;
 
-pub(crate) use release::release;
+pub(crate) use release::{release, release_subject};
 pub(crate) use why::Why;

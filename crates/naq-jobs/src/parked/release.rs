@@ -23,11 +23,21 @@ pub(crate) async fn release(
     why: &Why,
     most: u64,
 ) -> Result<u64, JobsError> {
-    let stream = link.names().jobs_stream();
     let filter = link.names().parked_filter(queue, why.as_str());
+    release_subject(conn, link, &filter, most).await
+}
+
+/// As [`release`], for the jobs on a subject of their own or a filter.
+pub(crate) async fn release_subject(
+    conn: &Connection,
+    link: &Link,
+    filter: &str,
+    most: u64,
+) -> Result<u64, JobsError> {
+    let stream = link.names().jobs_stream();
     let (mut released, mut from) = (0, 0);
     while released < most {
-        let Some(found) = next_at_leader(conn, &stream, &filter, from).await? else {
+        let Some(found) = next_at_leader(conn, &stream, filter, from).await? else {
             break;
         };
         from = found.sequence + 1;

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::runner::Runner;
 use super::steering::Source;
-use crate::control::{KindSetting, News, Versioned, hear, kinds, read_worker};
-use crate::model::QueueName;
-use crate::parked::{Why, release};
-use crate::server::page;
-use crate::{JobsError, JobsErrorKind};
+use crate::JobsError;
+use crate::control::{KindSetting, News, ParkedJob, Versioned, hear, kinds, read_worker};
+use crate::model::{JobId, QueueName};
+use crate::parked::{Why, release, release_subject};
+use crate::server::{Link, page};
 
 /// Wait after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -127,6 +127,10 @@ impl ControlLoop {
                     }
                     continue;
                 }
+                hints = self.runner.steering.hints() => {
+                    self.release_hinted(&ear.conn, hints).await;
+                    continue;
+                }
                 message = ear.own.next() => message,
                 message = ear.kinds.next() => message,
             };
@@ -141,6 +145,19 @@ impl ControlLoop {
         }
     }
 
+    /// Releases single jobs that others did not know.
+    async fn release_hinted(&self, conn: &Connection, hints: Vec<(QueueName, ParkedJob)>) {
+        let Runner { link, steering, .. } = &*self.runner;
+        for (queue, job) in hints
+            .iter()
+            .filter(|(_, job)| !steering.is_paused(&job.kind))
+        {
+            if let Err(error) = release_job(conn, link, queue, job).await {
+                tracing::debug!(id = job.id, %error, "a parked job is left to come back by itself");
+            }
+        }
+    }
+
     async fn on_kind(&self, conn: &Connection, setting: Versioned<KindSetting>) {
         let kind = setting.value.kind.clone();
         self.runner.steering.set_kind(setting, Source::Push);
@@ -149,6 +166,22 @@ impl ControlLoop {
             tracing::debug!(kind, %error, "parked jobs are left to come back by themselves");
         }
     }
+}
+
+/// Releases one parked job, if it is still there.
+async fn release_job(
+    conn: &Connection,
+    link: &Link,
+    queue: &QueueName,
+    job: &ParkedJob,
+) -> Result<(), JobsError> {
+    let Ok(id) = JobId::new(job.id.as_str()) else {
+        return Ok(());
+    };
+    let subject = link
+        .names()
+        .parked(queue, Why::kind(&job.kind).as_str(), &id);
+    release_subject(conn, link, &subject, 1).await.map(drop)
 }
 
 impl Runner {

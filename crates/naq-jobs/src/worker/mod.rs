@@ -13,6 +13,7 @@
 //! `docs/design/0001-first-job.md` has the failure table.
 
 mod acks;
+mod admit;
 mod attempt;
 mod builder;
 mod command;

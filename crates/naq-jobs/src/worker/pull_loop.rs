@@ -204,7 +204,11 @@ impl PullLoop {
                     .steering
                     .set_queue(&self.queue, setting, Source::Push);
             }
-            Some(News::Parked(_)) => {}
+            Some(News::Parked(job)) => {
+                if self.runner.registry.get(&job.kind).is_some() {
+                    self.runner.steering.hint(&self.queue, job);
+                }
+            }
             _ => self.read_lease_time(conn, puller).await,
         }
     }

@@ -121,6 +121,12 @@ impl Runner {
         let body = job.message.payload.clone();
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
+        if let Ok(envelope) = &decoded
+            && self.is_in_question(job, envelope)
+            && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
+        {
+            return Ok((left, true));
+        }
         let prepared = decoded
             .map_err(|error| undecodable(&error))
             .and_then(|envelope| {

@@ -28,6 +28,21 @@ pub(super) enum Recorded {
     Other(Status),
 }
 
+/// A job that is put aside.
+#[derive(Debug)]
+pub(super) struct Sleep {
+    /// Where it lies.
+    pub(super) subject: String,
+    pub(super) delay: Duration,
+    /// Recognised if it is put aside twice.
+    pub(super) message_id: String,
+    pub(super) retries_done: u32,
+    /// Attempts that were made before it comes back.
+    pub(super) attempts: u32,
+    /// Headers besides those that travel with the job.
+    pub(super) headers: HeaderMap,
+}
+
 /// Settles one delivered job; every step is tried again until `deadline`.
 #[derive(Debug)]
 pub(super) struct Settler<'a> {
@@ -163,39 +178,62 @@ impl Settler<'_> {
     /// Lets the server enqueue the job again after `delay`, as retry `number`.
     pub(super) async fn schedule(&self, number: u32, delay: Duration) -> Result<(), JobsError> {
         let job = self.job;
+        self.sleep(Sleep {
+            subject: self.link.names().schedule(&job.queue, &job.id),
+            delay,
+            // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
+            message_id: format!("{}:{}:{number}", job.id, job.sequence),
+            retries_done: number,
+            attempts: job.attempt(),
+            headers: HeaderMap::new(),
+        })
+        .await
+    }
+
+    /// Stores the job where no consumer reads it, until the server brings it back to where it came from.
+    pub(super) async fn sleep(&self, sleep: Sleep) -> Result<(), JobsError> {
+        let job = self.job;
         let due = SystemTime::now()
-            .checked_add(delay)
+            .checked_add(sleep.delay)
             .and_then(rfc3339)
             .ok_or_else(|| {
                 JobsError::new(
                     JobsErrorKind::Configuration,
-                    "schedule a retry after the year 9999",
+                    "schedule a job after the year 9999",
                 )
             })?;
         let mut fields = passed_on(job.message.headers.as_ref());
+        for (name, values) in sleep.headers.iter() {
+            for value in values {
+                fields.append(name.clone(), value.clone());
+            }
+        }
         fields.insert("Nats-Schedule", format!("@at {due}"));
-        fields.insert(
-            "Nats-Schedule-Target",
-            self.link.names().job(&job.queue, &job.id),
-        );
-        // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
-        fields.insert(
-            "Nats-Msg-Id",
-            format!("{}:{}:{number}", job.id, job.sequence),
-        );
-        fields.insert(headers::RETRY, number.to_string());
-        fields.insert(headers::ATTEMPT, job.attempt().to_string());
+        fields.insert("Nats-Schedule-Target", self.origin());
+        fields.insert("Nats-Msg-Id", sleep.message_id);
+        fields.insert(headers::RETRY, sleep.retries_done.to_string());
+        fields.insert(headers::ATTEMPT, sleep.attempts.to_string());
         if job.fence > 0 {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
-        let (fields, subject) = (&fields, &self.link.names().schedule(&job.queue, &job.id));
+        let (fields, subject) = (&fields, &sleep.subject);
         self.persist(move |conn| async move {
             conn.publish_acked(subject.clone(), fields.clone(), job.message.payload.clone())
                 .await
-                .map_err(|e| JobsError::connection("schedule a retry", e))
+                .map_err(|e| JobsError::connection("put a job aside", e))
         })
         .await
         .map(drop)
+    }
+
+    /// The subject that the job came from; one with an impossible subject gets that of its stand-in.
+    fn origin(&self) -> String {
+        let job = self.job;
+        if job.has_valid_id {
+            job.message.subject.to_string()
+        } else {
+            self.link.names().job(&job.queue, &job.id)
+        }
     }
 
     /// Acknowledges the job by itself, for one that goes back as a new message; see [`super::acks`] for the others.

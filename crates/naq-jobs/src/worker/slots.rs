@@ -159,6 +159,12 @@ impl Slots {
         self.hungry = self.hungry - u32::from(before.is_hungry) + u32::from(state.is_hungry);
     }
 
+    /// Whether fewer jobs run than may.
+    pub(super) fn has_room(&self) -> bool {
+        let running: u32 = self.lanes.iter().map(|lane| lane.running).sum();
+        running < self.capacity
+    }
+
     /// Jobs that run.
     #[cfg(test)]
     fn running(&self) -> u32 {

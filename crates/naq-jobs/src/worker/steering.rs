@@ -3,17 +3,20 @@
 //! A setting that is read at a new connection is taken as it is; a push only if it is newer than what is known, since it
 //! may be late or doubled.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::permits::Permits;
 use super::shared_slots::SharedSlots;
-use crate::control::{KindSetting, QueueSetting, Versioned, WorkerSetting};
+use crate::control::{KindSetting, ParkedJob, QueueSetting, Versioned, WorkerSetting};
 use crate::model::QueueName;
 use crate::server::Link;
+
+/// Parked jobs that are remembered for their release; those beyond come back by themselves.
+const MAX_HINTS: usize = 1000;
 
 /// Steers one worker.
 #[derive(Debug)]
@@ -26,6 +29,9 @@ pub(super) struct Steering {
     slots: SharedSlots,
     pub(super) permits: Permits,
     steered: watch::Sender<Steered>,
+    /// Parked jobs of kinds that run here, by their queues.
+    hints: Mutex<HashSet<(QueueName, ParkedJob)>>,
+    hinted: Notify,
     /// A kind is paused, or a queue has limits that are looked at for each job.
     has_rules: AtomicBool,
 }
@@ -74,6 +80,8 @@ impl Steering {
                 has_to_stop: false,
                 capacity: planned,
             }),
+            hints: Mutex::default(),
+            hinted: Notify::new(),
             has_rules: AtomicBool::new(false),
         };
         steering.apply();
@@ -98,8 +106,19 @@ impl Steering {
 
     /// Hears of the setting of a kind.
     pub(super) fn set_kind(&self, setting: Versioned<KindSetting>, source: Source) {
+        let kind = setting.value.kind.clone();
+        self.set_kind_of(kind, setting, source);
+    }
+
+    /// As [`Self::set_kind`], also if nothing is set for the kind.
+    pub(super) fn set_kind_of(
+        &self,
+        kind: String,
+        setting: Versioned<KindSetting>,
+        source: Source,
+    ) {
         let mut board = self.lock();
-        let known = board.kinds.entry(setting.value.kind.clone()).or_default();
+        let known = board.kinds.entry(kind).or_default();
         let is_news = take(known, setting, source);
         drop(board);
         if is_news {
@@ -117,6 +136,27 @@ impl Steering {
         if is_news {
             self.apply();
         }
+    }
+
+    /// Hears of a job that was parked because somebody else did not know its kind.
+    ///
+    /// A worker without a free slot leaves it alone: it would only go back to who does not know it.
+    pub(super) fn hint(&self, queue: &QueueName, job: ParkedJob) {
+        if self.now().is_quiet || !self.slots.with(|slots| slots.has_room()) {
+            return;
+        }
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        if hints.len() < MAX_HINTS {
+            hints.insert((queue.clone(), job));
+            self.hinted.notify_one();
+        }
+    }
+
+    /// The jobs of which it has heard since the last call, as soon as there are any.
+    pub(super) async fn hints(&self) -> Vec<(QueueName, ParkedJob)> {
+        self.hinted.notified().await;
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        hints.drain().collect()
     }
 
     /// Whether anything was ever set for this worker.
