@@ -7,11 +7,13 @@
 mod setup;
 
 mod calendar;
+mod control;
 mod crash;
 mod dead;
 mod enqueue;
 mod failpoints;
 mod foreign;
+mod parked;
 mod presence;
 mod process;
 mod queues;
@@ -23,3 +25,4 @@ mod schedules;
 mod stop;
 mod streams;
 mod testing;
+mod unique;

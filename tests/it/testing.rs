@@ -78,13 +78,13 @@ async fn time_that_the_test_moves_shows_each_retry_of_a_long_back_off() {
 #[tokio::test]
 async fn inline_jobs_have_ended_when_enqueue_returns() {
     let jobs = TestJobs::start().await;
-    let worker = jobs.worker().handle(ECHO, echo);
+    let refuse = async |_: JobContext, _: u32| Err::<(), _>(JobError::message("refused"));
+    let worker = jobs.worker().handle(ECHO, echo).handle(NEXT, refuse);
     let (inline, worker) = jobs.inline(worker).await;
     let job = inline.enqueue(ECHO.job(&json!("now")).unwrap()).await;
     let found = jobs.results().find(job.unwrap().id()).await.unwrap();
     assert_eq!(found.unwrap().into_result::<Value>().unwrap(), "now");
-    let bad = naq_jobs::Job::from_payload("nobody-knows-it", &1).unwrap();
-    let bad = inline.enqueue(bad).await.unwrap();
+    let bad = inline.enqueue(NEXT.job(&1).unwrap()).await.unwrap();
     let found = jobs.results().find(bad.id()).await.unwrap();
     assert_eq!(found.unwrap().status, Status::Failed);
     let late = ECHO.job(&json!("late")).unwrap().delay(HOUR);

@@ -7,13 +7,14 @@ use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
 use crate::backlog::Backlog;
+use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
 use crate::model::Job;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams, page};
-use crate::wire::WorkerRecord;
+use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
 
 /// Workers that are listed at the most.
@@ -100,7 +101,8 @@ impl Jobs {
     }
 
     /// Enqueues a job; when this returns, the server has stored it. An answer that was lost is asked for again with
-    /// the same id, which cannot enqueue twice.
+    /// the same id, which cannot enqueue twice. A unique job whose key is taken is not enqueued: the handle is that of the
+    /// job that is there ([`JobHandle::is_existing`]).
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
@@ -111,8 +113,8 @@ impl Jobs {
     /// If the future is dropped, the job may or may not have been enqueued.
     pub async fn enqueue<R>(&self, job: Job<R>) -> Result<JobHandle<R>, JobsError> {
         let within = self.inline.filter(|_| job.due.is_none());
-        let id = enqueue(&self.link, job).await?;
-        let handle = JobHandle::new(id, self.results());
+        let landed = enqueue(&self.link, job).await?;
+        let handle = JobHandle::new(landed, self.results());
         if let Some(within) = within {
             handle.outcome(within).await?;
         }
@@ -125,9 +127,10 @@ impl Jobs {
         &self,
         jobs: impl IntoIterator<Item = Job<R>>,
     ) -> Vec<Result<JobHandle<R>, JobsError>> {
-        let ids = enqueue_many(&self.link, jobs).await;
-        ids.into_iter()
-            .map(|id| Ok(JobHandle::new(id?, self.results())))
+        let landed = enqueue_many(&self.link, jobs).await;
+        landed
+            .into_iter()
+            .map(|landed| Ok(JobHandle::new(landed?, self.results())))
             .collect()
     }
 
@@ -171,6 +174,11 @@ impl Jobs {
         Backlog::new(self.link.clone())
     }
 
+    /// Pause, resume, quiet, scale and limit.
+    pub fn controls(&self) -> Controls {
+        Controls::new(self.link.clone())
+    }
+
     /// The dead letters.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.link.clone())
@@ -204,8 +212,10 @@ impl Jobs {
         let names = self.link.names();
         let jobs = names.jobs_stream();
         Ok(Stock {
-            waiting: count(&conn, &jobs, &names.all_queues()).await?,
-            scheduled: count(&conn, &jobs, &names.all_schedules()).await?,
+            waiting: count(&conn, &jobs, &names.all_queues()).await?
+                + count(&conn, &jobs, &names.all_unique(Place::Normal)).await?,
+            scheduled: count(&conn, &jobs, &names.all_schedules()).await?
+                + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
             dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
         })

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +16,7 @@ use super::holds::{Hold, Holds};
 use super::registry::{Handle, Registry};
 use super::settle::Settler;
 use super::shared_slots::Slot;
+use super::steering::Steering;
 use super::tally::{Left, Tally};
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::server::{Link, now_ms};
@@ -36,8 +36,9 @@ pub(super) struct Runner {
     pub(super) registry: Registry,
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
-    /// The hard limit of running handlers; the slots keep it from ever being waited for, a reconnect apart.
-    pub(super) permits: Semaphore,
+    /// What is set at run time, and with it the hard limit of running handlers; the slots keep that from ever being
+    /// waited for, a reconnect apart.
+    pub(super) steering: Steering,
     pub(super) acks: Acks,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
@@ -83,13 +84,13 @@ impl Runner {
 
     /// How the job left, and whether that is written down somewhere.
     async fn process(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
-        let _permit = match self.permits.try_acquire() {
+        let _permit = match self.steering.permits.try_acquire() {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
                 biased;
                 () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
                 () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
-                permit = self.permits.acquire() => match permit {
+                permit = self.steering.permits.acquire() => match permit {
                     Ok(permit) => permit,
                     Err(_closed) => return Ok((Left::Abandoned, false)),
                 },
@@ -121,6 +122,12 @@ impl Runner {
         let body = job.message.payload.clone();
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
+        if let Ok(envelope) = &decoded
+            && self.is_in_question(job, envelope)
+            && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
+        {
+            return Ok((left, true));
+        }
         let prepared = decoded
             .map_err(|error| undecodable(&error))
             .and_then(|envelope| {
