@@ -43,6 +43,7 @@ async fn the_server_reports_what_the_settings_ask() {
         json!([
             "naq.queue.*.*",
             "naq.schedule.*.*",
+            "naq.unique.*.*.*.*",
             "naq.recurring.*",
             "naq.arm.*",
             "naq.fire.*"

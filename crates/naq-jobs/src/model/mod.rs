@@ -10,6 +10,7 @@ mod token;
 mod unique;
 
 pub use id::{InvalidJobId, JobId};
+pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
 pub use queue_name::{InvalidQueueName, QueueName};

@@ -47,13 +47,6 @@ struct Create<'a> {
 #[derive(Deserialize)]
 struct ConsumerInfo {
     config: Consumer,
-    delivered: Option<Delivered>,
-}
-
-/// How far a consumer has come.
-#[derive(Deserialize)]
-struct Delivered {
-    stream_seq: u64,
 }
 
 /// Creates the consumer of `queue`, or updates it to the settings; says its name and lease time.
@@ -66,7 +59,7 @@ pub(crate) async fn ensure_consumer(
 ) -> Result<(String, Duration), JobsError> {
     let wanted = definition(link, queue);
     let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
-    let found = find(conn, link, queue).await?.map(|found| found.config);
+    let found = find(conn, link, queue).await?;
     if found.as_ref() == Some(&wanted) {
         return Ok((name, lease_time(&wanted)));
     }
@@ -146,18 +139,7 @@ pub(crate) async fn read_lease_time(
     queue: &QueueName,
 ) -> Result<Option<Duration>, JobsError> {
     let found = find(conn, link, queue).await?;
-    Ok(found.map(|found| lease_time(&found.config)))
-}
-
-/// The newest job of the queue that any worker has got; 0 if none.
-pub(crate) async fn delivered_up_to(
-    conn: &Connection,
-    link: &Link,
-    queue: &QueueName,
-) -> Result<u64, JobsError> {
-    let found = find(conn, link, queue).await?;
-    let delivered = found.and_then(|found| found.delivered);
-    Ok(delivered.map_or(0, |delivered| delivered.stream_seq))
+    Ok(found.map(|found| lease_time(&found)))
 }
 
 /// The consumer of the queue, if there is one.
@@ -165,10 +147,10 @@ async fn find(
     conn: &Connection,
     link: &Link,
     queue: &QueueName,
-) -> Result<Option<ConsumerInfo>, JobsError> {
+) -> Result<Option<Consumer>, JobsError> {
     let (stream, name) = (link.names().jobs_stream(), Names::consumer(queue));
     match call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await? {
-        Ok(found) => Ok(Some(found)),
+        Ok(found) => Ok(Some(found.config)),
         Err(error) => match error.err_code {
             ApiError::CONSUMER_NOT_FOUND | ApiError::STREAM_NOT_FOUND => Ok(None),
             _ => Err(refused(

@@ -5,6 +5,7 @@ mod batch;
 mod clock;
 mod consumer;
 mod definition;
+mod delivered;
 mod feature;
 mod fence;
 mod link;
@@ -14,9 +15,8 @@ mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{now_ms, rfc3339, server_now};
-pub(crate) use consumer::{
-    delivered_up_to, ensure_consumer, ensure_fires_consumer, read_lease_time,
-};
+pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
+pub(crate) use delivered::delivered_up_to;
 pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;

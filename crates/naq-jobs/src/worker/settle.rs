@@ -181,7 +181,7 @@ impl Settler<'_> {
         );
         fields.insert(headers::RETRY, number.to_string());
         fields.insert(headers::ATTEMPT, job.attempt().to_string());
-        if job.fence > 0 {
+        if job.is_requeued {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
         let fields = &fields;

@@ -43,10 +43,6 @@ impl UniquePlan {
         })
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        self.policy
-    }
-
     /// The subject of the job's own message.
     pub(crate) fn own_subject(&self, link: &Link, is_due: bool) -> String {
         let place = if is_due { Place::Normal } else { Place::Later };
