@@ -6,6 +6,7 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
 mod crash;
 mod dead;

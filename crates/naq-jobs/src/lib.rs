@@ -17,7 +17,7 @@ mod wire;
 mod worker;
 
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
-pub use enqueue::JobHandle;
+pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{

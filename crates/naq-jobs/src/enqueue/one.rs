@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
 use crate::model::{Due, Job, JobId, Landing, Policy, QueueName};
-use crate::server::{Link, persist, rfc3339};
+use crate::server::{Link, Write, persist, rfc3339};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind};
 
@@ -61,6 +61,31 @@ impl Prepared {
             headers.insert("Nats-Schedule-Target", due.target.as_str());
         }
         headers
+    }
+
+    /// The messages of the job: its own, and the marker of a window. A unique job is stored only if `expected` is the
+    /// newest of its key.
+    pub(super) fn writes(&self, link: &Link, expected: u64) -> Vec<Write> {
+        let mut headers = self.headers();
+        let mut marker = None;
+        if let Some(plan) = &self.unique {
+            plan.guard(link, expected, &mut headers);
+            marker = plan.marker(link);
+        }
+        let own = Write {
+            subject: self.subject.clone(),
+            headers,
+            body: self.body.clone(),
+        };
+        std::iter::once(own).chain(marker).collect()
+    }
+
+    /// Where it waits when it is due.
+    pub(super) fn target(&self) -> &str {
+        match &self.due {
+            Some(due) => &due.target,
+            None => &self.subject,
+        }
     }
 
     /// The sender's own.

@@ -49,8 +49,14 @@ impl UniquePlan {
         self.at(link, place)
     }
 
+    /// All that the key can be.
+    pub(crate) fn filter(&self, link: &Link) -> String {
+        let UniqueSubject { queue, key, .. } = &self.subject;
+        link.names().unique_filter(queue, key)
+    }
+
     /// The headers of a message that may be stored only if `expected` is still the newest of the key.
-    pub(super) fn guard(&self, link: &Link, expected: u64, fields: &mut HeaderMap) {
+    pub(crate) fn guard(&self, link: &Link, expected: u64, fields: &mut HeaderMap) {
         let UniqueSubject { queue, key, .. } = &self.subject;
         expect(link, queue, key, expected, fields);
         fields.insert(headers::UNIQUE, self.text.as_str());
@@ -87,7 +93,7 @@ impl UniquePlan {
     }
 
     /// The marker of the window that the policy asks for.
-    pub(super) fn marker(&self, link: &Link) -> Option<Write> {
+    pub(crate) fn marker(&self, link: &Link) -> Option<Write> {
         let (Policy::Within(window) | Policy::Throttle(window)) = self.policy else {
             return None;
         };
