@@ -6,6 +6,7 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
 mod control;
 mod crash;
@@ -13,6 +14,7 @@ mod dead;
 mod enqueue;
 mod failpoints;
 mod foreign;
+mod moments;
 mod parked;
 mod presence;
 mod process;

@@ -44,6 +44,7 @@ async fn the_server_reports_what_the_settings_ask() {
             "naq.queue.*.*",
             "naq.schedule.*.*",
             "naq.unique.*.*.*.*",
+            "naq.bulk.*",
             "naq.recurring.*",
             "naq.arm.*",
             "naq.fire.*",

@@ -9,7 +9,7 @@ use crate::JobsError;
 use crate::backlog::Backlog;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
-use crate::enqueue::{JobHandle, enqueue, enqueue_many};
+use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
 use crate::model::Job;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
@@ -132,6 +132,33 @@ impl Jobs {
             .into_iter()
             .map(|landed| Ok(JobHandle::new(landed?, self.results())))
             .collect()
+    }
+
+    /// Enqueues up to 1,000 jobs together: all of them, or none. One atomic batch of the server, which also costs its disk
+    /// less than as many jobs one by one. A unique job counts as two if it has a window, and needs a free key here,
+    /// whatever its policy.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::AlreadyExists`] if the id of one is known or its key is taken (the message names it);
+    /// [`crate::JobsErrorKind::TooLarge`] if they are too many, or one is too large; otherwise as [`Self::enqueue`].
+    /// In each case none was enqueued, except after [`crate::JobsErrorKind::OutcomeUnknown`].
+    pub async fn enqueue_all<R>(
+        &self,
+        jobs: impl IntoIterator<Item = Job<R>>,
+    ) -> Result<Vec<JobHandle<R>>, JobsError> {
+        let landed = Box::pin(enqueue_all(&self.link, jobs)).await?;
+        let handle = |landed| JobHandle::new(landed, self.results());
+        Ok(landed.into_iter().map(handle).collect())
+    }
+
+    /// Opens a bulk: any number of jobs under one name, in chunks that are stored whole, together with the place behind
+    /// them. A program that was killed opens the same name and goes on exactly there. The place is kept as long as
+    /// outcomes are (`results.ttl`). A name is 1 to 40 of `A-Z a-z 0-9 _ -`.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidName`]; [`crate::JobsErrorKind::Connection`] (a retry helps).
+    pub async fn bulk(&self, name: &str) -> Result<Bulk, JobsError> {
+        Bulk::open(self.link.clone(), name).await
     }
 
     /// Describes a worker.

@@ -25,7 +25,7 @@ pub use control::{
     Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
 };
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
-pub use enqueue::JobHandle;
+pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{

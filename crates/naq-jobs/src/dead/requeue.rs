@@ -22,9 +22,8 @@ pub(super) async fn requeue(link: &Link, letter: &DeadLetter) -> Result<(), Jobs
         "Nats-Msg-Id",
         format!("{}:requeue:{}", letter.id, letter.sequence),
     );
-    if let Some(outcome) = outcome {
-        fields.insert(headers::FENCE, outcome.sequence.to_string());
-    }
+    let fence = outcome.map_or(0, |outcome| outcome.sequence);
+    fields.insert(headers::FENCE, fence.to_string());
     let subject = returning(link, &letter.queue, &letter.id, &mut fields);
     let key = text(Some(&fields), headers::UNIQUE)
         .unwrap_or_default()

@@ -2,14 +2,14 @@
 
 use std::time::SystemTime;
 
-use async_nats::HeaderMap;
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
-use crate::model::{Job, JobId, Landing, Policy, QueueName};
-use crate::server::{Link, persist, rfc3339};
+use crate::model::{Due, Job, JobId, Landing, Policy, QueueName};
+use crate::server::{Link, Write, persist, rfc3339};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -25,6 +25,7 @@ pub(super) struct Prepared {
     /// When it is due, and where it goes then.
     due: Option<Later>,
     pub(super) unique: Option<Box<UniquePlan>>,
+    headers: HeaderMap,
 }
 
 #[derive(Debug)]
@@ -62,9 +63,44 @@ impl Prepared {
         headers
     }
 
+    /// The messages of the job: its own, and the marker of a window. A unique job is stored only if `expected` is the
+    /// newest of its key.
+    pub(super) fn writes(&self, link: &Link, expected: u64) -> Vec<Write> {
+        let mut headers = self.headers();
+        let mut marker = None;
+        if let Some(plan) = &self.unique {
+            plan.guard(link, expected, &mut headers);
+            marker = plan.marker(link);
+        }
+        let own = Write {
+            subject: self.subject.clone(),
+            headers,
+            body: self.body.clone(),
+        };
+        std::iter::once(own).chain(marker).collect()
+    }
+
+    /// Where it waits when it is due.
+    pub(super) fn target(&self) -> &str {
+        match &self.due {
+            Some(due) => &due.target,
+            None => &self.subject,
+        }
+    }
+
     /// The sender's own.
     pub(super) fn own_headers(&self) -> HeaderMap {
-        HeaderMap::new()
+        self.headers.clone()
+    }
+
+    /// Bytes of the sender's headers, as they are on the wire.
+    fn headers_size(&self) -> usize {
+        let of = |(name, values): (&HeaderName, &Vec<HeaderValue>)| {
+            let name: &str = name.as_ref();
+            let each = |value: &HeaderValue| name.len() + value.as_str().len() + 4;
+            values.iter().map(each).sum::<usize>()
+        };
+        self.headers.iter().map(of).sum()
     }
 
     /// When it is due, if it is later.
@@ -101,6 +137,9 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
         })?,
     };
+    if let Some(Policy::Debounce(wait)) = job.unique.as_ref().map(|unique| unique.policy) {
+        job.due = Some(Due::In(wait));
+    }
     let body = encode(&job, now)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
     let unique = match job.unique.take() {
@@ -111,10 +150,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             unique,
         )?)),
     };
-    let due = match unique.as_ref().map(|plan| plan.policy()) {
-        Some(Policy::Debounce(wait)) => Some(now.checked_add(wait).unwrap_or(now)),
-        _ => job.due.map(|due| due.instant(now)).filter(|due| *due > now),
-    };
+    let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
     let place = |is_due| match &unique {
         Some(plan) => plan.own_subject(link, is_due),
         None if is_due => link.names().job(&queue, &id),
@@ -139,6 +175,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         body: body.into(),
         due,
         unique,
+        headers: job.headers,
     })
 }
 
@@ -159,14 +196,15 @@ async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
 /// Refuses a job whose dead letter would not fit.
 pub(super) fn check_size(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
     let limit = conn.max_payload().saturating_sub(RESERVE);
-    if job.body.len() > limit {
+    let size = job.body.len() + job.headers_size();
+    if size > limit {
         return Err(JobsError::new(
             JobsErrorKind::TooLarge,
             format!(
                 "enqueue a job of {} bytes: the server takes {} (max_payload), of which {RESERVE} are \
                  kept for the headers of a dead letter. Store the data elsewhere and send its address, \
                  or raise max_payload",
-                job.body.len(),
+                size,
                 conn.max_payload()
             ),
         ));

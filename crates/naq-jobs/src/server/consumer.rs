@@ -62,15 +62,8 @@ struct Made<'a> {
 #[derive(Deserialize)]
 struct ConsumerInfo {
     config: Consumer,
-    delivered: Option<Delivered>,
     #[serde(default)]
     paused: bool,
-}
-
-/// How far a consumer has come.
-#[derive(Deserialize)]
-struct Delivered {
-    stream_seq: u64,
 }
 
 /// The jobs of one priority in a queue.
@@ -223,17 +216,6 @@ pub(crate) async fn has_consumer(
     level: Level<'_>,
 ) -> Result<bool, JobsError> {
     Ok(find(conn, link, level).await?.is_some())
-}
-
-/// The newest job of `level` that any worker has got; 0 if none.
-pub(crate) async fn delivered_up_to(
-    conn: &Connection,
-    link: &Link,
-    level: Level<'_>,
-) -> Result<u64, JobsError> {
-    let found = find(conn, link, level).await?;
-    let delivered = found.and_then(|found| found.delivered);
-    Ok(delivered.map_or(0, |delivered| delivered.stream_seq))
 }
 
 /// The consumer of `level` as the server has it now; `None` if it has none.

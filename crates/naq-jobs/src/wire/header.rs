@@ -4,7 +4,8 @@ use async_nats::HeaderMap;
 
 /// Retries that were scheduled before this message; absent means 0.
 pub const RETRY: &str = "Naq-Retry";
-/// Sequence of the outcome that this run may replace; absent means 0: none may exist.
+/// Sequence of the outcome that this run may replace, 0 if it has gone; absent: none may exist. A message that has it
+/// comes from the dead letters.
 pub const FENCE: &str = "Naq-Fence";
 /// Outcome: `completed`, `failed` or `cancelled`.
 pub const STATUS: &str = "Naq-Status";
@@ -58,6 +59,8 @@ pub(crate) struct Delivery {
     pub(crate) attempts_before: u32,
     /// See [`FENCE`].
     pub(crate) fence: u64,
+    /// Whether there is a [`FENCE`] at all.
+    pub(crate) is_requeued: bool,
 }
 
 impl Delivery {
@@ -74,6 +77,7 @@ impl Delivery {
             fence: text(headers, FENCE)
                 .and_then(|t| t.parse().ok())
                 .unwrap_or(0),
+            is_requeued: text(headers, FENCE).is_some(),
         }
     }
 }

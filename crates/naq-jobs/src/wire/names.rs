@@ -42,6 +42,7 @@ impl Names {
             self.all_queues(),
             self.all_schedules(),
             self.all_unique("*"),
+            format!("{}.bulk.*", self.prefix),
             self.all_recurring(),
             format!("{}.arm.*", self.prefix),
             self.fires_filter(),
@@ -106,6 +107,11 @@ impl Names {
             }),
             None => self.schedule(queue, id),
         }
+    }
+
+    /// How far the bulk `name` has come.
+    pub(crate) fn bulk(&self, name: &str) -> String {
+        format!("{}.bulk.{name}", self.prefix)
     }
 
     /// What is known of a recurring schedule.

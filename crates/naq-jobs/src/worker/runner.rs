@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use super::settle::Settler;
 use super::shared_slots::Slot;
 use super::steering::Steering;
 use super::tally::{Left, Tally};
+use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
@@ -199,12 +200,19 @@ impl Runner {
         hold: &Hold,
     ) -> Verdict {
         let workers = &self.link.settings().workers;
-        let limits = Limits {
-            timeout: envelope.timeout.unwrap_or(workers.max_job_duration),
+        let usual = envelope.timeout.unwrap_or(workers.max_job_duration);
+        let mut times = TimeLimits::of(job, envelope);
+        let mut limits = Limits {
+            timeout: usual,
             lost: hold.lost(),
             abort: &self.abort,
         };
         loop {
+            let now = SystemTime::now();
+            if let Some(refusal) = times.refusal(now) {
+                return refusal;
+            }
+            limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
@@ -215,7 +223,11 @@ impl Runner {
             } else {
                 end
             };
-            let delay = match decide(end, &envelope.retry, job.retries_done) {
+            let now = SystemTime::now();
+            let end = times.ended(end, now);
+            let last = times.keep(&end);
+            let verdict = decide(end, &envelope.retry, job.retries_done);
+            let delay = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => delay,
                 verdict => return verdict,
             };

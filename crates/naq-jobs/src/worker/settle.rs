@@ -214,7 +214,7 @@ impl Settler<'_> {
         fields.insert("Nats-Msg-Id", sleep.message_id);
         fields.insert(headers::RETRY, sleep.retries_done.to_string());
         fields.insert(headers::ATTEMPT, sleep.attempts.to_string());
-        if job.fence > 0 {
+        if job.is_requeued {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
         let (fields, subject) = (&fields, &sleep.subject);

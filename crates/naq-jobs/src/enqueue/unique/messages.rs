@@ -43,18 +43,20 @@ impl UniquePlan {
         })
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        self.policy
-    }
-
     /// The subject of the job's own message.
     pub(crate) fn own_subject(&self, link: &Link, is_due: bool) -> String {
         let place = if is_due { Place::Normal } else { Place::Later };
         self.at(link, place)
     }
 
+    /// All that the key can be.
+    pub(crate) fn filter(&self, link: &Link) -> String {
+        let UniqueSubject { queue, key, .. } = &self.subject;
+        link.names().unique_filter(queue, key)
+    }
+
     /// The headers of a message that may be stored only if `expected` is still the newest of the key.
-    pub(super) fn guard(&self, link: &Link, expected: u64, fields: &mut HeaderMap) {
+    pub(crate) fn guard(&self, link: &Link, expected: u64, fields: &mut HeaderMap) {
         let UniqueSubject { queue, key, .. } = &self.subject;
         expect(link, queue, key, expected, fields);
         fields.insert(headers::UNIQUE, self.text.as_str());
@@ -91,7 +93,7 @@ impl UniquePlan {
     }
 
     /// The marker of the window that the policy asks for.
-    pub(super) fn marker(&self, link: &Link) -> Option<Write> {
+    pub(crate) fn marker(&self, link: &Link) -> Option<Write> {
         let (Policy::Within(window) | Policy::Throttle(window)) = self.policy else {
             return None;
         };
