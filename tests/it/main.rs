@@ -12,6 +12,7 @@ mod crash;
 mod dead;
 mod enqueue;
 mod foreign;
+mod limits;
 mod parked;
 mod presence;
 mod process;

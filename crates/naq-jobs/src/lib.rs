@@ -18,9 +18,7 @@ mod server;
 mod wire;
 mod worker;
 
-pub use control::{
-    Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
-};
+pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
@@ -29,6 +27,7 @@ pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
     KindName, Priority, QueueName, RetryPolicy, ScheduleName,
 };
+pub use naq_config::settings::{InvalidRate, Rate};
 pub use results::{ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::model::{Job, JobId, QueueName};
 use crate::server::{Link, persist, rfc3339};
+use crate::wire::headers::LIMIT_KEY;
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind};
 
@@ -23,6 +24,7 @@ pub(super) struct Prepared {
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<(String, String)>,
+    limit_key: Option<String>,
 }
 
 impl Prepared {
@@ -30,6 +32,9 @@ impl Prepared {
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Msg-Id", self.id.as_str());
+        if let Some(key) = &self.limit_key {
+            headers.insert(LIMIT_KEY, key.as_str());
+        }
         if let Some((at, target)) = &self.due {
             headers.insert("Nats-Schedule", format!("@at {at}"));
             headers.insert("Nats-Schedule-Target", target.as_str());
@@ -64,7 +69,7 @@ pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError
     };
     let body = encode(&job, now)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
-    let target = link.names().job(&queue, &id);
+    let target = link.names().job_at(&queue, &id, job.priority);
     let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
     let (subject, due) = match due {
         None => (target, None),
@@ -83,6 +88,7 @@ pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError
         subject,
         body: body.into(),
         due,
+        limit_key: job.limit_key,
     })
 }
 

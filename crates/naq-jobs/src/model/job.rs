@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, QueueName, RetryPolicy};
+use super::{JobId, KindName, Priority, QueueName, RetryPolicy};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -21,6 +21,8 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
+    pub(crate) priority: Priority,
+    pub(crate) limit_key: Option<String>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -67,6 +69,8 @@ impl Job {
             result_ttl: None,
             keeps_result: true,
             due: None,
+            priority: Priority::default(),
+            limit_key: None,
             returns: PhantomData,
         })
     }
@@ -85,6 +89,8 @@ impl<R> Job<R> {
             result_ttl: self.result_ttl,
             keeps_result: self.keeps_result,
             due: self.due,
+            priority: self.priority,
+            limit_key: self.limit_key,
             returns: PhantomData,
         }
     }
@@ -143,6 +149,29 @@ impl<R> Job<R> {
     pub fn discard_result(mut self) -> Self {
         self.keeps_result = false;
         self
+    }
+
+    /// Which jobs of the queue go first.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Counts the job together with others of this key (a tenant, an account, a host) for the limits of the queue that are
+    /// per key; without such limits it means nothing.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidName`] unless it is 1 to 256 bytes without control characters.
+    pub fn limit_key(mut self, key: impl Into<String>) -> Result<Self, JobsError> {
+        let key = key.into();
+        if !(1..=256).contains(&key.len()) || key.chars().any(char::is_control) || key.trim() != key
+        {
+            let text = "name a limit key: it has 1 to 256 bytes, without control characters and outer spaces";
+            return Err(JobsError::new(JobsErrorKind::InvalidName, text));
+        }
+        self.limit_key = Some(key);
+        Ok(self)
     }
 
     /// Runs the job not before `delay` from now. The server's schedule fires 1 to 261 ms late, never early.

@@ -4,10 +4,12 @@
 //!   kind unknown ──── for less than `queues.unknown_kind_after` ──► PARKED, comes back soon ──► (again)
 //!                └─── for longer ─────────────────────────────────► dead letter
 //!   kind paused ──────────────────────────────────────────────────► PARKED until it is resumed
+//!   beyond a rate ────────────────────────────────────────────────► sleeps until its own instant
+//!   no place free for its limit key ──────────────────────────────► PARKED until one is
 //!   everything else ──────────────────────────────────────────────► RUNS
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 
@@ -65,7 +67,7 @@ impl Runner {
         if self.steering.is_paused(kind) {
             return self.park_paused(job, kind, hold).await;
         }
-        Ok(None)
+        self.admit_by_limits(job, hold).await
     }
 
     /// Lets a job wait for a worker that knows its kind.
@@ -138,7 +140,7 @@ impl Runner {
         more.insert(headers::PARKED_AT, waits.since_ms.to_string());
         let sleep = Sleep {
             subject: self.link.names().parked(&job.queue, why.as_str(), &job.id),
-            delay,
+            due: SystemTime::now().checked_add(delay),
             message_id: format!("{}:{}:parked", job.id, job.sequence),
             retries_done: job.retries_done,
             attempts: job.attempt().saturating_sub(1),
