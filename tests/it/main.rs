@@ -14,6 +14,7 @@ mod dead;
 mod enqueue;
 mod failpoints;
 mod foreign;
+mod limits;
 mod moments;
 mod parked;
 mod presence;

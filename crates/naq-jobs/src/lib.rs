@@ -21,9 +21,7 @@ mod wire;
 mod worker;
 
 pub use backlog::{Backlog, BacklogPage, PendingJob};
-pub use control::{
-    Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
-};
+pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
@@ -32,6 +30,7 @@ pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
     KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
+pub use naq_config::settings::{InvalidRate, Rate};
 pub use results::{ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,

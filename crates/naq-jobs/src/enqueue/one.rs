@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::unique::{self, UniquePlan};
 use crate::model::{Due, Job, JobId, Landing, Policy, QueueName};
 use crate::server::{Link, Write, persist, rfc3339};
+use crate::wire::headers::LIMIT_KEY;
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -140,6 +141,9 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
     if let Some(Policy::Debounce(wait)) = job.unique.as_ref().map(|unique| unique.policy) {
         job.due = Some(Due::In(wait));
     }
+    if let Some(key) = job.limit_key.take() {
+        job.headers.insert(LIMIT_KEY, key);
+    }
     let body = encode(&job, now)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
     let unique = match job.unique.take() {
@@ -153,7 +157,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
     let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
     let place = |is_due| match &unique {
         Some(plan) => plan.own_subject(link, is_due),
-        None if is_due => link.names().job(&queue, &id),
+        None if is_due => link.names().job_at(&queue, &id, job.priority),
         None => link.names().schedule(&queue, &id),
     };
     let target = place(true);

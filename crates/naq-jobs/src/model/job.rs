@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, QueueName, RetryPolicy, Unique};
+use super::{JobId, KindName, Priority, QueueName, RetryPolicy, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -26,6 +26,8 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) expires: Option<Due>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) headers: HeaderMap,
+    pub(crate) priority: Priority,
+    pub(crate) limit_key: Option<String>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -76,6 +78,8 @@ impl Job {
             expires: None,
             deadline: None,
             headers: HeaderMap::new(),
+            priority: Priority::default(),
+            limit_key: None,
             returns: PhantomData,
         })
     }
@@ -98,6 +102,8 @@ impl<R> Job<R> {
             expires: self.expires,
             deadline: self.deadline,
             headers: self.headers,
+            priority: self.priority,
+            limit_key: self.limit_key,
             returns: PhantomData,
         }
     }
@@ -229,6 +235,29 @@ impl<R> Job<R> {
             return Err(JobsError::new(JobsErrorKind::InvalidName, context));
         }
         self.header("traceparent", text)
+    }
+
+    /// Which jobs of the queue go first.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Counts the job together with others of this key (a tenant, an account, a host) for the limits of the queue that are
+    /// per key; without such limits it means nothing.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidName`] unless it is 1 to 256 bytes without control characters.
+    pub fn limit_key(mut self, key: impl Into<String>) -> Result<Self, JobsError> {
+        let key = key.into();
+        if !(1..=256).contains(&key.len()) || key.chars().any(char::is_control) || key.trim() != key
+        {
+            let text = "name a limit key: it has 1 to 256 bytes, without control characters and outer spaces";
+            return Err(JobsError::new(JobsErrorKind::InvalidName, text));
+        }
+        self.limit_key = Some(key);
+        Ok(self)
     }
 
     /// Runs the job not before `delay` from now. The server's schedule fires 1 to 261 ms late, never early.

@@ -192,6 +192,35 @@ impl Names {
         format!("{}.parked.{queue}.{why}.*", self.prefix)
     }
 
+    /// Who holds a limited place, and how far a rate is booked.
+    pub(crate) fn limits_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
+    /// Subjects of [`Self::limits_stream`].
+    pub(crate) fn limits_subjects(&self) -> Vec<String> {
+        vec![
+            format!("{}.slot.*.*.*", self.prefix),
+            format!("{}.bucket.*.*", self.prefix),
+        ]
+    }
+
+    /// One of the places that jobs of a limit key have.
+    pub(crate) fn place(&self, queue: &QueueName, key: &str, number: u32) -> String {
+        format!("{}.slot.{queue}.{}.{number}", self.prefix, token(key))
+    }
+
+    /// All places of a limit key.
+    pub(crate) fn places(&self, queue: &QueueName, key: &str) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
+    }
+
+    /// How far a rate is booked: that of a limit key, or of the queue.
+    pub(crate) fn bucket(&self, queue: &QueueName, key: Option<&str>) -> String {
+        let key = key.map_or_else(|| "all".to_owned(), token);
+        format!("{}.bucket.{queue}.{key}", self.prefix)
+    }
+
     /// What is set at run time.
     pub(crate) fn settings_stream(&self) -> String {
         format!("{}_settings", self.prefix)

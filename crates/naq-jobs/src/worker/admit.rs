@@ -4,10 +4,12 @@
 //!   kind unknown ──── for less than `queues.unknown_kind_after` ──► PARKED, comes back soon ──► (again)
 //!                └─── for longer ─────────────────────────────────► dead letter
 //!   kind paused ──────────────────────────────────────────────────► PARKED until it is resumed
+//!   beyond a rate ────────────────────────────────────────────────► sleeps until its own instant
+//!   no place free for its limit key ──────────────────────────────► PARKED until one is
 //!   everything else ──────────────────────────────────────────────► RUNS
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 
@@ -25,6 +27,10 @@ use crate::wire::{Envelope, headers, text};
 
 /// How soon a job of an unknown kind comes back by itself: the first time, and at the most.
 const UNKNOWN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// Longest wait of a unique job that may not run now. It stays in the tree of its key, to go on holding it, so nobody
+/// releases it.
+const UNIQUE_WAIT: Duration = Duration::from_secs(10);
 
 /// How often others are told at once of a job of an unknown kind; later it only comes back by itself. With two workers each
 /// try meets the right one in half of the cases.
@@ -65,7 +71,7 @@ impl Runner {
         if self.steering.is_paused(kind) {
             return self.park_paused(job, kind, hold).await;
         }
-        Ok(None)
+        self.admit_by_limits(job, hold).await
     }
 
     /// Lets a job wait for a worker that knows its kind.
@@ -136,15 +142,22 @@ impl Runner {
             format!("{} {}", waits.times + 1, why.as_str()),
         );
         more.insert(headers::PARKED_AT, waits.since_ms.to_string());
+        let settler = self.settler(job, hold);
+        let parked = self.link.names().parked(&job.queue, why.as_str(), &job.id);
+        let (subject, delay) = if settler.is_unique() {
+            (settler.asleep(), delay.min(UNIQUE_WAIT))
+        } else {
+            (parked, delay)
+        };
         let sleep = Sleep {
-            subject: self.link.names().parked(&job.queue, why.as_str(), &job.id),
-            delay,
+            subject,
+            due: SystemTime::now().checked_add(delay),
             message_id: format!("{}:{}:parked", job.id, job.sequence),
             retries_done: job.retries_done,
             attempts: job.attempt().saturating_sub(1),
             headers: more,
         };
-        self.settler(job, hold).sleep(sleep).await
+        settler.sleep(sleep).await
     }
 }
 

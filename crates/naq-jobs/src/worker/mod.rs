@@ -25,6 +25,8 @@ mod failure;
 mod fires;
 mod holds;
 mod lease;
+mod limit;
+mod limits;
 mod permits;
 mod presence;
 mod pull_loop;

@@ -20,6 +20,7 @@ use super::builder::Plan;
 use super::control_loop::ControlLoop;
 use super::fires::FireLoop;
 use super::holds::Holds;
+use super::limits::Buckets;
 use super::presence::{Presence, worker_id};
 use super::pull_loop::PullLoop;
 use super::runner::Runner;
@@ -65,6 +66,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
         steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
+        buckets: Buckets::default(),
         acks: Acks::new(),
         stopping: CancellationToken::new(),
         abort: CancellationToken::new(),

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use super::limit::QueueLimits;
 use super::permits::Permits;
 use super::shared_slots::SharedSlots;
 use crate::control::{KindSetting, ParkedJob, QueueSetting, Versioned, WorkerSetting};
@@ -220,7 +221,7 @@ impl Steering {
             || self
                 .queues
                 .iter()
-                .any(|queue| self.has_limits(&board, queue));
+                .any(|queue| self.limits_on(&board, queue).is_any());
         self.has_rules.store(has_rules, Ordering::Release);
         let now = Steered {
             is_quiet: board.worker.value.quiet.is_some(),
@@ -242,8 +243,25 @@ impl Steering {
             .filter(|cap| *cap > 0)
     }
 
-    fn has_limits(&self, _board: &Board, _queue: &QueueName) -> bool {
-        false
+    /// The limits of a queue that are looked at for each of its jobs.
+    pub(super) fn limits(&self, queue: &QueueName) -> QueueLimits {
+        self.limits_on(&self.lock(), queue)
+    }
+
+    fn limits_on(&self, board: &Board, queue: &QueueName) -> QueueLimits {
+        let configured = self.link.settings().queues.configs.get(queue.as_str());
+        let set = board.queues.get(queue).map(|queue| &queue.value);
+        let per_key = set.and_then(|set| set.max_running_per_key);
+        let per_key = per_key.or(configured.and_then(|c| c.max_running_per_key));
+        QueueLimits {
+            per_key: per_key.filter(|limit| *limit > 0),
+            rate: set
+                .and_then(|set| set.rate)
+                .or(configured.and_then(|c| c.rate)),
+            rate_per_key: set
+                .and_then(|set| set.rate_per_key)
+                .or(configured.and_then(|c| c.rate_per_key)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
