@@ -15,6 +15,7 @@ mod foreign;
 mod limits;
 mod parked;
 mod presence;
+mod priority;
 mod process;
 mod queues;
 mod results;

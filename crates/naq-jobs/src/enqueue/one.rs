@@ -7,7 +7,8 @@ use bytes::Bytes;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
-use crate::model::{Job, JobId, QueueName};
+use crate::control::use_level;
+use crate::model::{Job, JobId, Priority, QueueName};
 use crate::server::{Link, persist, rfc3339};
 use crate::wire::headers::LIMIT_KEY;
 use crate::wire::{MAX_HEADER_TEXT, encode};
@@ -25,9 +26,19 @@ pub(super) struct Prepared {
     /// When it is due, and where it goes then.
     due: Option<(String, String)>,
     limit_key: Option<String>,
+    /// Whether its priority has to be seen to.
+    level: Option<Box<(QueueName, Priority)>>,
 }
 
 impl Prepared {
+    /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
+    pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
+        match &self.level {
+            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Made anew for each sending, which is cheaper than a copy.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -50,6 +61,7 @@ pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<JobId, JobsEr
 
 /// Sends a prepared job until it is confirmed, at most for three request timeouts.
 pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<JobId, JobsError> {
+    job.use_level(link).await?;
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let job = &job;
     let publish = move |conn| async move { publish(&conn, job).await };
@@ -83,12 +95,15 @@ pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError
             (link.names().schedule(&queue, &id), Some((at, target)))
         }
     };
+    let has_level = job.priority != Priority::Normal;
+    let level = has_level.then(|| Box::new((queue, job.priority)));
     Ok(Prepared {
         id,
         subject,
         body: body.into(),
         due,
         limit_key: job.limit_key,
+        level,
     })
 }
 
