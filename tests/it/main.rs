@@ -6,13 +6,16 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
 mod control;
 mod crash;
 mod dead;
 mod enqueue;
+mod failpoints;
 mod foreign;
 mod limits;
+mod moments;
 mod parked;
 mod presence;
 mod priority;
@@ -25,3 +28,5 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod testing;
+mod unique;

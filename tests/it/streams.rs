@@ -43,6 +43,8 @@ async fn the_server_reports_what_the_settings_ask() {
         json!([
             "naq.queue.*.*",
             "naq.schedule.*.*",
+            "naq.unique.*.*.*.*",
+            "naq.bulk.*",
             "naq.recurring.*",
             "naq.arm.*",
             "naq.fire.*",

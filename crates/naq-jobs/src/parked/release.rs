@@ -10,7 +10,7 @@ use super::Why;
 use crate::JobsError;
 use crate::model::QueueName;
 use crate::server::{Link, Stored, next_at_leader};
-use crate::wire::{carried, text};
+use crate::wire::{moved, text};
 
 /// The server's codes for "wrong last sequence".
 const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
@@ -55,7 +55,7 @@ async fn release_one(conn: &Connection, parked: &Stored) -> Result<bool, JobsErr
         );
         return Ok(false);
     };
-    let mut fields: HeaderMap = carried(parked.headers.as_ref());
+    let mut fields: HeaderMap = moved(parked.headers.as_ref());
     fields.insert("Nats-Scheduler", parked.subject.as_str());
     fields.insert("Nats-Schedule-Next", "purge");
     fields.insert(

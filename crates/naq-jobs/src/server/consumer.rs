@@ -31,7 +31,9 @@ const RESUME: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Consumer {
     durable_name: String,
-    filter_subject: String,
+    /// Empty if an older version made it: that had one in another field.
+    #[serde(default)]
+    filter_subjects: Vec<String>,
     ack_policy: String,
     deliver_policy: String,
     /// Nanoseconds.
@@ -109,7 +111,7 @@ pub(crate) async fn ensure_consumer(
         },
         action: "",
     };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
         Ok(made) => {
             if found.is_some() {
@@ -169,7 +171,7 @@ pub(crate) async fn ensure_fires_consumer(
 ) -> Result<Duration, JobsError> {
     let wanted = Consumer {
         durable_name: Names::FIRES_CONSUMER.to_owned(),
-        filter_subject: link.names().fires_filter(),
+        filter_subjects: vec![link.names().fires_filter()],
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
         ack_wait: u64::try_from(FIRES_ACK_WAIT.as_nanos()).unwrap_or(u64::MAX),
@@ -187,7 +189,7 @@ pub(crate) async fn ensure_fires_consumer(
         },
         action: "",
     };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
         Ok(made) => Ok(lease_time(&made.config)),
         Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
@@ -252,7 +254,7 @@ fn definition(link: &Link, level: Level<'_>, terms: Terms) -> Consumer {
     let ack_wait = link.settings().queues.ack_wait_of(level.0.as_str());
     Consumer {
         durable_name: Names::consumer(level.0, level.1),
-        filter_subject: link.names().level_filter(level.0, level.1),
+        filter_subjects: link.names().level_filters(level.0, level.1),
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
         ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),

@@ -5,7 +5,9 @@ mod batch;
 mod clock;
 mod consumer;
 mod definition;
+mod delivered;
 mod feature;
+mod fence;
 mod link;
 mod persist;
 mod stored;
@@ -14,10 +16,11 @@ mod stream;
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{now_ms, rfc3339, server_now};
 pub(crate) use consumer::{
-    Level, Terms, ensure_consumer, ensure_fires_consumer, find_consumer, has_consumer,
-    pause_consumer,
+    Terms, ensure_consumer, ensure_fires_consumer, find_consumer, has_consumer, pause_consumer,
 };
+pub(crate) use delivered::delivered_up_to;
 pub use feature::MINIMUM_SERVER;
+pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
 pub(crate) use stored::{

@@ -1,5 +1,6 @@
 //! Every stream, subject and consumer name is built here and nowhere else.
 
+use super::unique::{KeyHash, Place, UniqueSubject};
 use crate::model::{JobId, Priority, QueueName, ScheduleName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
@@ -40,6 +41,8 @@ impl Names {
         vec![
             self.all_queues(),
             self.all_schedules(),
+            self.all_unique("*"),
+            format!("{}.bulk.*", self.prefix),
             self.all_recurring(),
             format!("{}.arm.*", self.prefix),
             self.fires_filter(),
@@ -64,9 +67,56 @@ impl Names {
         format!("{}.queue.*.*", self.prefix)
     }
 
+    /// All jobs of this priority that wait or run, of all queues.
+    pub(crate) fn all_of(&self, priority: Priority) -> String {
+        format!("{}.*.*", self.level(priority))
+    }
+
     /// All jobs that are due later.
     pub(crate) fn all_schedules(&self) -> String {
         format!("{}.schedule.*.*", self.prefix)
+    }
+
+    /// Where a unique job lies.
+    pub(crate) fn unique(&self, subject: &UniqueSubject) -> String {
+        let UniqueSubject {
+            queue,
+            place,
+            key,
+            id,
+        } = subject;
+        format!("{}.unique.{queue}.{place}.{key}.{id}", self.prefix)
+    }
+
+    /// All that a key can be. Always this text: servers of a cluster compare by it what they have not stored yet.
+    pub(crate) fn unique_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.*.{key}.*", self.prefix)
+    }
+
+    /// The marker of a window.
+    pub(crate) fn window_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.{}.{key}.*", self.prefix, Place::Window)
+    }
+
+    /// The unique jobs of all queues at a place, or at all (`*`).
+    pub(crate) fn all_unique(&self, place: impl std::fmt::Display) -> String {
+        format!("{}.unique.*.{place}.*.*", self.prefix)
+    }
+
+    /// Where a job that was delivered under `subject` sleeps.
+    pub(crate) fn sleep(&self, subject: &str, queue: &QueueName, id: &JobId) -> String {
+        match UniqueSubject::read(subject) {
+            Some(unique) => self.unique(&UniqueSubject {
+                place: Place::Later,
+                ..unique
+            }),
+            None => self.schedule(queue, id),
+        }
+    }
+
+    /// How far the bulk `name` has come.
+    pub(crate) fn bulk(&self, name: &str) -> String {
+        format!("{}.bulk.{name}", self.prefix)
     }
 
     /// What is known of a recurring schedule.
@@ -117,8 +167,11 @@ impl Names {
     }
 
     /// All waiting jobs of a queue that have this priority.
-    pub(crate) fn level_filter(&self, queue: &QueueName, priority: Priority) -> String {
-        format!("{}.{queue}.*", self.level(priority))
+    pub(crate) fn level_filters(&self, queue: &QueueName, priority: Priority) -> Vec<String> {
+        let plain = format!("{}.{queue}.*", self.level(priority));
+        let place = Place::of(priority);
+        let unique = format!("{}.unique.{queue}.{place}.*.*", self.prefix);
+        vec![plain, unique]
     }
 
     fn level(&self, priority: Priority) -> String {
@@ -264,6 +317,9 @@ impl Names {
 
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
+        if let Some(unique) = UniqueSubject::read(subject) {
+            return Some((unique.queue, unique.id));
+        }
         let mut parts = subject.rsplitn(3, '.');
         let id = JobId::new(parts.next()?).ok()?;
         let queue = QueueName::new(parts.next()?).ok()?;

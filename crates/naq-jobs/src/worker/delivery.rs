@@ -34,6 +34,8 @@ pub(super) struct Delivered {
     pub(super) fence: u64,
     /// The place that it has taken, if its limit key has a limit.
     pub(super) place: Option<Box<Place>>,
+    /// Whether it comes from the dead letters.
+    pub(super) is_requeued: bool,
 }
 
 impl Delivered {
@@ -57,6 +59,7 @@ impl Delivered {
             attempts_before: headers.attempts_before,
             fence: headers.fence,
             place: None,
+            is_requeued: headers.is_requeued,
             message,
         })
     }

@@ -104,7 +104,7 @@ impl Runner {
         let mut more = HeaderMap::new();
         more.insert(headers::BOOKED, now_ms().to_string());
         let sleep = Sleep {
-            subject: names.schedule(&job.queue, &job.id),
+            subject: names.sleep(&job.message.subject, &job.queue, &job.id),
             due: Some(due),
             message_id: format!("{}:{}:booked", job.id, job.sequence),
             retries_done: job.retries_done,

@@ -41,6 +41,7 @@ mod shared_slots;
 mod slots;
 mod steering;
 mod tally;
+mod time_limits;
 mod verdict;
 
 pub use builder::Worker;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,10 +19,11 @@ use super::settle::Settler;
 use super::shared_slots::Slot;
 use super::steering::Steering;
 use super::tally::{Left, Tally};
+use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
-use crate::JobsError;
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
+use crate::{JobsError, failpoint};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 const SETTLE_MORE: Duration = Duration::from_secs(30);
@@ -53,6 +54,7 @@ impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
+        failpoint::reach("job-delivered");
         let started = Instant::now();
         let (left, is_recorded) = match self.process(&mut job, &hold).await {
             Ok(ended) => ended,
@@ -233,22 +235,34 @@ impl Runner {
         hold: &Hold,
     ) -> Verdict {
         let workers = &self.link.settings().workers;
-        let limits = Limits {
-            timeout: envelope.timeout.unwrap_or(workers.max_job_duration),
+        let usual = envelope.timeout.unwrap_or(workers.max_job_duration);
+        let mut times = TimeLimits::of(job, envelope);
+        let mut limits = Limits {
+            timeout: usual,
             lost: hold.lost(),
             abort: &self.abort,
         };
         loop {
+            let now = SystemTime::now();
+            if let Some(refusal) = times.refusal(now) {
+                return refusal;
+            }
+            limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
+            failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
                 AttemptEnd::LeaseLost
             } else {
                 end
             };
-            let delay = match decide(end, &envelope.retry, job.retries_done) {
+            let now = SystemTime::now();
+            let end = times.ended(end, now);
+            let last = times.keep(&end);
+            let verdict = decide(end, &envelope.retry, job.retries_done);
+            let delay = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => delay,
                 verdict => return verdict,
             };

@@ -4,17 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use naq_connection::{Connection, ConnectionError, ConnectionErrorKind};
+use naq_connection::{Connection, ConnectionErrorKind};
 
 use super::delivery::Delivered;
 use super::holds::Hold;
 use crate::results::parse;
-use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339};
-use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, dead_headers, headers, passed_on};
-use crate::{JobsError, JobsErrorKind};
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
+use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339, wrong_sequence};
+use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, carried, dead_headers, headers};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Longest life of an outcome, in seconds: ten years. The server refuses what does not fit its clock.
 const MAX_TTL: u64 = 10 * 365 * 24 * 3600;
@@ -93,7 +90,10 @@ impl Settler<'_> {
                 })
                 .await?;
             match sent {
-                Ok(()) => return Ok(Recorded::Ours),
+                Ok(()) => {
+                    failpoint::reach("outcome-stored");
+                    return Ok(Recorded::Ours);
+                }
                 // The failed outcome that this run was to replace has expired: now none may exist.
                 Err(0) if fence != 0 => fence = 0,
                 Err(_) => return Box::pin(self.recorded_by(outcome.nonce)).await,
@@ -167,6 +167,7 @@ impl Settler<'_> {
                 })
                 .await?;
             if done {
+                failpoint::reach("dead-letter-stored");
                 return Ok(());
             }
         }
@@ -180,7 +181,7 @@ impl Settler<'_> {
     pub(super) async fn schedule(&self, number: u32, delay: Duration) -> Result<(), JobsError> {
         let job = self.job;
         self.sleep(Sleep {
-            subject: self.link.names().schedule(&job.queue, &job.id),
+            subject: self.asleep(),
             due: SystemTime::now().checked_add(delay),
             // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
             message_id: format!("{}:{}:{number}", job.id, job.sequence),
@@ -200,7 +201,7 @@ impl Settler<'_> {
                 "schedule a job after the year 9999",
             )
         })?;
-        let mut fields = passed_on(job.message.headers.as_ref());
+        let mut fields = carried(job.message.headers.as_ref());
         for (name, values) in sleep.headers.iter() {
             for value in values {
                 fields.append(name.clone(), value.clone());
@@ -211,7 +212,7 @@ impl Settler<'_> {
         fields.insert("Nats-Msg-Id", sleep.message_id);
         fields.insert(headers::RETRY, sleep.retries_done.to_string());
         fields.insert(headers::ATTEMPT, sleep.attempts.to_string());
-        if job.fence > 0 {
+        if job.is_requeued {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
         let (fields, subject) = (&fields, &sleep.subject);
@@ -220,8 +221,16 @@ impl Settler<'_> {
                 .await
                 .map_err(|e| JobsError::connection("put a job aside", e))
         })
-        .await
-        .map(drop)
+        .await?;
+        failpoint::reach("retry-stored");
+        Ok(())
+    }
+
+    /// Where the job sleeps: a unique one in the tree of its key, so that it goes on holding it.
+    fn asleep(&self) -> String {
+        let job = self.job;
+        let names = self.link.names();
+        names.sleep(&job.message.subject, &job.queue, &job.id)
     }
 
     /// The subject that the job came from; one with an impossible subject gets that of its stand-in.
@@ -289,29 +298,6 @@ fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
     fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
     let ttl = ttl.as_secs().clamp(1, MAX_TTL);
     fields.insert("Nats-TTL", format!("{ttl}s"));
-    let status = match outcome.status {
-        Status::Completed => "completed",
-        Status::Failed => "failed",
-    };
-    fields.insert(headers::STATUS, status);
+    fields.insert(headers::STATUS, outcome.status.as_str());
     fields
-}
-
-/// If this is the refusal of the fence: the sequence that is there instead.
-fn wrong_sequence(error: &ConnectionError) -> Option<u64> {
-    let ConnectionErrorKind::Api {
-        err_code,
-        description,
-        ..
-    } = error.kind()
-    else {
-        return None;
-    };
-    WRONG_SEQUENCE.contains(err_code).then(|| {
-        description
-            .rsplit(' ')
-            .next()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0)
-    })
 }
