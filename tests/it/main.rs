@@ -18,6 +18,7 @@ mod limits;
 mod moments;
 mod parked;
 mod presence;
+mod priority;
 mod process;
 mod queues;
 mod results;

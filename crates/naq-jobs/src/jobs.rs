@@ -10,7 +10,7 @@ use crate::backlog::Backlog;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
-use crate::model::Job;
+use crate::model::{Job, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams, page};
@@ -238,9 +238,13 @@ impl Jobs {
         let conn = self.link.lease("count the jobs").await?;
         let names = self.link.names();
         let jobs = names.jobs_stream();
+        let mut waiting = 0;
+        for priority in Priority::ALL {
+            waiting += count(&conn, &jobs, &names.all_of(priority)).await?
+                + count(&conn, &jobs, &names.all_unique(Place::of(priority))).await?;
+        }
         Ok(Stock {
-            waiting: count(&conn, &jobs, &names.all_queues()).await?
-                + count(&conn, &jobs, &names.all_unique(Place::Normal)).await?,
+            waiting,
             scheduled: count(&conn, &jobs, &names.all_schedules()).await?
                 + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,

@@ -39,6 +39,7 @@ pub use schedule::{
 };
 pub use server::MINIMUM_SERVER;
 pub use wire::{
-    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
+    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
+    WorkerStatus, headers,
 };
 pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};

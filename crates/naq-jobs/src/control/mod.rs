@@ -10,7 +10,7 @@ mod rate_text;
 mod setting;
 mod store;
 
-pub(crate) use change::push;
+pub(crate) use change::{push, use_level};
 pub use controls::Controls;
 pub(crate) use hear::{News, ParkedJob, hear};
 pub(crate) use pause::{apply_pause, terms};

@@ -67,6 +67,11 @@ impl Names {
         format!("{}.queue.*.*", self.prefix)
     }
 
+    /// All jobs of this priority that wait or run, of all queues.
+    pub(crate) fn all_of(&self, priority: Priority) -> String {
+        format!("{}.*.*", self.level(priority))
+    }
+
     /// All jobs that are due later.
     pub(crate) fn all_schedules(&self) -> String {
         format!("{}.schedule.*.*", self.prefix)
@@ -164,13 +169,9 @@ impl Names {
     /// All waiting jobs of a queue that have this priority.
     pub(crate) fn level_filters(&self, queue: &QueueName, priority: Priority) -> Vec<String> {
         let plain = format!("{}.{queue}.*", self.level(priority));
-        match priority {
-            Priority::Normal => {
-                let unique = format!("{}.unique.{queue}.{}.*.*", self.prefix, Place::Normal);
-                vec![plain, unique]
-            }
-            Priority::High | Priority::Low => vec![plain],
-        }
+        let place = Place::of(priority);
+        let unique = format!("{}.unique.{queue}.{place}.*.*", self.prefix);
+        vec![plain, unique]
     }
 
     fn level(&self, priority: Priority) -> String {

@@ -32,10 +32,10 @@ pub(super) struct Delivered {
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
     pub(super) fence: u64,
-    /// Whether it comes from the dead letters.
-    pub(super) is_requeued: bool,
     /// The place that it has taken, if its limit key has a limit.
     pub(super) place: Option<Box<Place>>,
+    /// Whether it comes from the dead letters.
+    pub(super) is_requeued: bool,
 }
 
 impl Delivered {
@@ -58,8 +58,8 @@ impl Delivered {
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
             fence: headers.fence,
-            is_requeued: headers.is_requeued,
             place: None,
+            is_requeued: headers.is_requeued,
             message,
         })
     }
