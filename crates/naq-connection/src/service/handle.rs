@@ -61,12 +61,16 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        Self::of_profile(DEFAULT_PROFILE, settings)
+        Self::of_profile(DEFAULT_PROFILE, settings, ConnectionMonitor::new())
     }
 
-    pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
+    pub(crate) fn of_profile(
+        profile: &str,
+        settings: NatsSettings,
+        monitor: ConnectionMonitor,
+    ) -> Self {
         let plans = [(profile.to_owned(), Plan::new(settings))];
-        Self::with_plans(plans, HashMap::new(), DEFAULT_MAX_EXCLUSIVE)
+        Self::with_plans(plans, HashMap::new(), DEFAULT_MAX_EXCLUSIVE, monitor)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -78,8 +82,9 @@ impl ConnectionService {
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
         providers: HashMap<String, Provider>,
         max_exclusive: usize,
+        monitor: ConnectionMonitor,
     ) -> Self {
-        let (context, monitor) = (Context::default(), ConnectionMonitor::new());
+        let context = Context::default();
         let profiles = plans.into_iter().map(|(profile, plan)| {
             let lanes = Lanes::new(&profile, plan, &monitor, &context);
             (profile, lanes)
