@@ -126,7 +126,9 @@ fn monitor_of(runtime: &Handle) -> ConnectionMonitor {
     let mut runtimes = lock();
     let services = entry(&mut runtimes, runtime);
     let installed = services.installed.as_ref();
-    installed.map_or(&services.monitor, |service| service.monitor()).clone()
+    installed
+        .map_or(&services.monitor, |service| service.monitor())
+        .clone()
 }
 
 impl Services {
