@@ -15,6 +15,7 @@ use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
 use super::profiles::{Lanes, Profiles};
 use super::reload::Reloads;
 use super::shutdown::ShutdownReport;
+use super::take::at_once;
 use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{Announcer, Events};
@@ -24,7 +25,6 @@ use crate::lease::Connection;
 use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::monitor::{ConnectionMonitor, Place};
 use crate::sharing::Gauge;
-use crate::sharing::Share;
 use crate::slot::{Context, Slot};
 use crate::state::State;
 
@@ -121,8 +121,15 @@ impl ConnectionService {
     pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
         let place = Location::caller();
         async move {
-            let slot = self.inner.profiles.load().default_slot();
-            let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
+            let slot = {
+                let profiles = self.inner.profiles.load();
+                let slot = profiles.default_slot();
+                let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
+                if let Some(lease) = at_once(slot, place) {
+                    return lease;
+                }
+                Arc::clone(slot)
+            };
             self.take(slot, place).await
         }
     }
@@ -191,11 +198,11 @@ impl ConnectionService {
         self.take(self.slot(profile, lane)?, place).await
     }
 
-    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Share<Slot>, ConnectionError> {
+    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Arc<Slot>, ConnectionError> {
         let profiles = self.inner.profiles.load();
         let lanes = profiles.lanes.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
-        Ok(lanes.get(lane).share())
+        Ok(Arc::clone(lanes.get(lane)))
     }
 }
 
@@ -209,6 +216,7 @@ pub(super) fn unknown(profile: &str) -> ConnectionError {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.profiles.load().slots().for_each(|slot| slot.orphan());
     }
 }
 

@@ -84,7 +84,10 @@ impl Slot {
         reason: Option<ReplaceReason>,
         link: Arc<Link>,
     ) {
-        let held = Held::new(Arc::clone(&link));
+        let leases = Arc::clone(&self.context.leases);
+        // The slot holds it, and it the slot: until the client has ended, is replaced, or nobody
+        // holds the service any more.
+        let held = Held::new(Arc::clone(&link), leases, Arc::clone(self) as _);
         let mut accepted = false;
         let took = self.lock().dialling_since.elapsed();
         let state = self.settle(dial, |inner| {
