@@ -45,11 +45,13 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> R
     };
     let statements = &function.block.stmts;
     let mut body = quote!(#(#statements)*);
-    let layers = layers.iter().zip(parameters);
-    for (layer, parameter) in layers.rev() {
+    for (layer, parameter) in layers.iter().zip(parameters).rev() {
         body = scope.wrap(layer, parameter.as_ref(), &body);
     }
-    function.block = syn::parse2(quote!({ #body }))?;
+    let taken = layers.iter().filter_map(|layer| layer.path.as_ref());
+    // Else the compiler would say that their imports are not used.
+    let used = quote!(#(#[allow(unused_imports)] use #taken as _;)*);
+    function.block = syn::parse2(quote!({ #used #body }))?;
     Ok(function.into_token_stream())
 }
 

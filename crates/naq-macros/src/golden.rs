@@ -109,6 +109,10 @@ fn of_a_stack_the_upper_attribute_is_around_the_lower_one() {
     let expected = quote! {
         #[other]
         async fn make(name: String, list: &mut Vec<u8>) -> Result<(), E> {
+            #[allow(unused_imports)]
+            use naq::connection::with_connection_monitoring as _;
+            #[allow(unused_imports)]
+            use with_jetstream_context as _;
             let mut naq_attempts = naq_connection::Retry::new(3)
                 .delay(::core::time::Duration::from_millis(1000u64))
                 .factor(2.0)
@@ -150,6 +154,8 @@ fn of_two_that_inject_the_upper_one_gives_the_first_parameter() {
     let told = told(quote!(Result<(), E>));
     let expected = quote! {
         async fn both(x: u8) -> Result<(), E> {
+            #[allow(unused_imports)]
+            use with_kv_store as _;
             let naq_lease = naq_connection::nats_connection().await?;
             let conn: &Connection = &naq_lease;
             let naq_result: Result<(), E> = async {

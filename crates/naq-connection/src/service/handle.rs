@@ -43,6 +43,9 @@ pub struct ConnectionService {
 
 pub(super) struct Inner {
     pub(super) profiles: ArcSwap<Profiles>,
+    /// The slot that [`DEFAULT_PROFILE`] had first, and nearly always still has: the hot way goes by
+    /// it. One that was removed has no client.
+    first: Option<Arc<Slot>>,
     pub(super) reloads: Reloads,
     pub(super) leases: Arc<Gauge>,
     pub(super) monitor: ConnectionMonitor,
@@ -85,13 +88,16 @@ impl ConnectionService {
         monitor: ConnectionMonitor,
     ) -> Self {
         let context = Context::default();
-        let profiles = plans.into_iter().map(|(profile, plan)| {
+        let lanes = plans.into_iter().map(|(profile, plan)| {
             let lanes = Lanes::new(&profile, plan, &monitor, &context);
             (profile, lanes)
         });
+        let lanes: HashMap<_, _> = lanes.collect();
+        let first = lanes.get(DEFAULT_PROFILE);
         Self {
             inner: Arc::new(Inner {
-                profiles: ArcSwap::from_pointee(Profiles::new(profiles.collect())),
+                first: first.map(|lanes| Arc::clone(&lanes.control)),
+                profiles: ArcSwap::from_pointee(Profiles { lanes }),
                 reloads: Reloads::new(providers),
                 leases: context.leases,
                 monitor,
@@ -121,15 +127,11 @@ impl ConnectionService {
     pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
         let place = Location::caller();
         async move {
-            let slot = {
-                let profiles = self.inner.profiles.load();
-                let slot = profiles.default_slot();
-                let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
-                if let Some(lease) = at_once(slot, place) {
-                    return lease;
-                }
-                Arc::clone(slot)
-            };
+            let first = self.inner.first.as_ref();
+            if let Some(lease) = first.and_then(|slot| at_once(slot, place)) {
+                return lease;
+            }
+            let slot = self.slot(DEFAULT_PROFILE, Lane::Control)?;
             self.take(slot, place).await
         }
     }

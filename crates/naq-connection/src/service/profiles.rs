@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::handle::DEFAULT_PROFILE;
 use crate::dial::Plan;
 use crate::error::ConnectionError;
 use crate::lane::Lane;
@@ -13,8 +12,6 @@ use crate::slot::{Context, Slot};
 #[derive(Default)]
 pub(super) struct Profiles {
     pub(super) lanes: HashMap<String, Lanes>,
-    /// Apart from the map: the way to it is the hot one.
-    default: Option<Arc<Slot>>,
 }
 
 /// The connections of a profile.
@@ -25,18 +22,6 @@ pub(super) struct Lanes {
 }
 
 impl Profiles {
-    pub(super) fn new(lanes: HashMap<String, Lanes>) -> Self {
-        let default = lanes.get(DEFAULT_PROFILE);
-        Self {
-            default: default.map(|lanes| Arc::clone(&lanes.control)),
-            lanes,
-        }
-    }
-
-    pub(super) fn default_slot(&self) -> Option<&Arc<Slot>> {
-        self.default.as_ref()
-    }
-
     pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
         self.lanes.values().flat_map(Lanes::both)
     }

@@ -9,8 +9,9 @@ use naq_config::settings::NatsSettings;
 use naq_connection::{
     BucketConfig, Connection, ConnectionError, ConnectionErrorKind, ConnectionService,
     DEFAULT_PROFILE, HealthState, KvStore, Lane, NatsConnection, NatsJetStream, NatsKvStore,
-    StartMode, StreamConfig, nats_connection, nats_jetstream, nats_kv_store, probe,
-    retry_on_connection_failure, with_connection_monitoring, with_kv_store,
+    StartMode, StreamConfig, get_config, measure_connection_performance, nats_connection,
+    nats_jetstream, nats_kv_store, probe, retry_on_connection_failure, scope,
+    with_connection_monitoring, with_kv_store,
 };
 use naq_testing::FaultProxy;
 use serde_json::json;
@@ -63,24 +64,21 @@ async fn each_kind_of_work_has_a_scope_of_its_own_on_one_connection() {
     assert_eq!(server.total_connects().await, 1);
 }
 
+#[expect(unused_qualifications, reason = "both paths are what is shown")]
 #[tokio::test]
 async fn names_are_the_same_from_the_crate_and_from_its_modules() {
     // Both paths lead to one type: each takes what the other one makes.
-    let scope: naq_connection::scope::NatsConnection = naq_connection::nats_connection();
-    let scope: naq_connection::NatsConnection = scope;
+    let of_the_module: scope::NatsConnection = nats_connection();
+    let of_the_crate: NatsConnection = of_the_module;
     let (_server, service) = setup().await;
-    scope.on(&service).await.unwrap();
-    naq_connection::scope::nats_connection()
-        .on(&service)
-        .await
-        .unwrap();
-    naq_connection::scope::nats_jetstream()
-        .on(&service)
-        .await
-        .unwrap();
-    naq_connection::get_config().unwrap();
-    naq_connection::scope::get_config().unwrap();
-    let measured = naq_connection::measure_connection_performance(&service, 1).await;
+    of_the_crate.on(&service).await.unwrap();
+    scope::nats_jetstream().on(&service).await.unwrap();
+    service.install_global().unwrap();
+    let body = async |_: &Connection| Ok::<_, ConnectionError>(());
+    scope::with_nats_connection(body).await.unwrap();
+    get_config().unwrap();
+    scope::get_config().unwrap();
+    let measured = measure_connection_performance(&service, 1).await;
     assert_eq!(measured.success_rate.to_bits(), 1.0_f64.to_bits());
 }
 
@@ -127,6 +125,30 @@ async fn the_functions_of_the_service_layer_have_a_counterpart_and_give_back_to_
     drop(connection);
     // `close_connection`.
     assert!(service.shutdown(SOON).await.flushed());
+}
+
+#[tokio::test]
+async fn a_profile_that_fails_does_not_disturb_the_others() {
+    let server = TestServer::start().await;
+    let service = ConnectionService::builder()
+        .profile(DEFAULT_PROFILE, settings(&server.url()))
+        .profile("dead", settings("nats://127.0.0.1:1"))
+        .start(StartMode::Lazy)
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let error = service.connection_for("dead").await.unwrap_err();
+        assert_eq!(*error.kind(), ConnectionErrorKind::Connect);
+        let connection = service.connection().await.unwrap();
+        connection.flush_confirmed().await.unwrap();
+    }
+    let health = probe(&service, "dead").await;
+    assert_ne!(health.state, HealthState::Healthy);
+    let health = probe(&service, DEFAULT_PROFILE).await;
+    assert_eq!(health.state, HealthState::Healthy);
+    assert_eq!(service.metrics_of(DEFAULT_PROFILE).unwrap().failed_connections, 0);
+    assert_eq!(server.total_connects().await, 1);
+    assert_eq!(service.shutdown(SOON).await.connections_left, 0);
 }
 
 /// A connection whose server has stopped answering, with short limits and nothing that would
