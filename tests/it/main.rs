@@ -6,11 +6,17 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
+mod control;
 mod crash;
 mod dead;
 mod enqueue;
+mod failpoints;
 mod foreign;
+mod limits;
+mod moments;
+mod parked;
 mod presence;
 mod process;
 mod queues;
@@ -21,3 +27,5 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod testing;
+mod unique;

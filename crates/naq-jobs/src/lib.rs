@@ -5,25 +5,32 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod backlog;
+mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod failpoint;
 mod jobs;
 mod model;
+mod parked;
 mod results;
 mod schedule;
 mod server;
 mod wire;
 mod worker;
 
+pub use backlog::{Backlog, BacklogPage, PendingJob};
+pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
-pub use enqueue::JobHandle;
+pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, QueueName, RetryPolicy, ScheduleName,
+    KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
+pub use naq_config::settings::{InvalidRate, Rate};
 pub use results::{ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,

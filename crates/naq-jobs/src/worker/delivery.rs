@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_nats::Message;
 
+use super::limits::Place;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, Names};
+use crate::wire::{Delivery, Names, headers, text};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -31,6 +32,10 @@ pub(super) struct Delivered {
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
     pub(super) fence: u64,
+    /// Whether it comes from the dead letters.
+    pub(super) is_requeued: bool,
+    /// The place that it has taken, if its limit key has a limit.
+    pub(super) place: Option<Box<Place>>,
 }
 
 impl Delivered {
@@ -53,8 +58,15 @@ impl Delivered {
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
             fence: headers.fence,
+            is_requeued: headers.is_requeued,
+            place: None,
             message,
         })
+    }
+
+    /// The key of the limits that are per key.
+    pub(super) fn limit_key(&self) -> Option<&str> {
+        text(self.message.headers.as_ref(), headers::LIMIT_KEY).filter(|key| !key.is_empty())
     }
 
     /// The attempt, counted from 1.
