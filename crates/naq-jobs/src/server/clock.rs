@@ -25,6 +25,12 @@ pub(crate) async fn server_now(conn: &Connection, stream: &str) -> Result<System
     Ok(now.into())
 }
 
+/// The instant that an RFC 3339 text means.
+pub(crate) fn read_rfc3339(text: &str) -> Option<SystemTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    Some(time.into())
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn unix_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -4,6 +4,7 @@ mod api;
 mod batch;
 mod clock;
 mod consumer;
+mod consumer_state;
 mod definition;
 mod feature;
 mod link;
@@ -12,10 +13,15 @@ mod stored;
 mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
-pub(crate) use clock::{now_ms, rfc3339, server_now};
+pub(crate) use clock::{now_ms, read_rfc3339, rfc3339, server_now};
 pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
+pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
-pub(crate) use stored::{Stored, count, last_at_leader, last_of, page};
-pub(crate) use stream::{delete_sequence, ensure_streams, purge, repair_streams};
+pub(crate) use stored::{
+    Stored, count, count_from, first_since, last_at_leader, last_of, last_of_each, oldest, page,
+};
+pub(crate) use stream::{
+    delete_sequence, ensure_streams, purge, purge_before, repair_streams,
+};

@@ -157,6 +157,35 @@ impl Names {
         format!("{}.worker.*", self.prefix)
     }
 
+    /// All that is stored of a job, whatever its queue and place: its id is the last part of each subject.
+    pub(crate) fn anywhere(&self, id: &JobId) -> Vec<String> {
+        vec![
+            format!("{}.*.*.{id}", self.prefix),
+            format!("{}.parked.*.*.{id}", self.prefix),
+            format!("{}.unique.*.*.*.{id}", self.prefix),
+        ]
+    }
+
+    /// What a subject has behind the prefix.
+    pub(crate) fn below<'a>(&self, subject: &'a str) -> Option<&'a str> {
+        subject.strip_prefix(&self.prefix)?.strip_prefix('.')
+    }
+
+    /// `pattern` under the prefix.
+    pub(crate) fn filter(&self, pattern: &str) -> String {
+        format!("{}.{pattern}", self.prefix)
+    }
+
+    /// What was set at run time and lasts.
+    pub(crate) fn settings_stream(&self) -> String {
+        format!("{}_settings", self.prefix)
+    }
+
+    /// Who holds a limited place, and how far a rate is booked.
+    pub(crate) fn limits_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
         let mut parts = subject.rsplitn(3, '.');

@@ -22,6 +22,7 @@ pub(super) struct Presence {
     pub(super) holds: Holds,
     pub(super) worker: Arc<str>,
     pub(super) queues: Vec<String>,
+    pub(super) kinds: Vec<String>,
     pub(super) concurrency: u32,
     pub(super) started_at_ms: u64,
 }
@@ -82,6 +83,7 @@ impl Presence {
             pid: std::process::id(),
             status,
             queues: self.queues.clone(),
+            kinds: self.kinds.clone(),
             concurrency: self.concurrency,
             running,
             started_at_ms: self.started_at_ms,

@@ -32,6 +32,9 @@ use crate::{JobsError, JobsErrorKind};
 /// Time that cancelled jobs get to be handed back.
 const HAND_BACK: Duration = Duration::from_secs(3);
 
+/// Most kinds that the record of a worker names.
+const MAX_KINDS: usize = 256;
+
 /// A running worker. Dropping it aborts its jobs; [`RunningWorker::stop`] ends it well.
 #[derive(Debug)]
 pub struct RunningWorker {
@@ -101,6 +104,7 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         holds: runner.holds.clone(),
         worker: Arc::clone(&runner.worker),
         queues: plan.queues.iter().map(ToString::to_string).collect(),
+        kinds: runner.registry.kinds().into_iter().take(MAX_KINDS).collect(),
         concurrency: plan.concurrency,
         started_at_ms: now_ms(),
     };
