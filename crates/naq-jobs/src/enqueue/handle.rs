@@ -44,7 +44,8 @@ impl<R> JobHandle<R> {
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::JobFailed`] if the job is in the dead letters, with the failure as
-    /// [`JobsError::job_failure`]; [`crate::JobsErrorKind::InvalidPayload`] if the result is not an `R`;
+    /// [`JobsError::job_failure`]; [`crate::JobsErrorKind::JobCancelled`] if it was cancelled or has expired;
+    /// [`crate::JobsErrorKind::InvalidPayload`] if the result is not an `R`;
     /// [`crate::JobsErrorKind::Timeout`] if it has not ended by then (a retry helps).
     ///
     /// # Cancel safety

@@ -6,7 +6,7 @@ use async_nats::HeaderMap;
 pub const RETRY: &str = "Naq-Retry";
 /// Sequence of the outcome that this run may replace; absent means 0: none may exist.
 pub const FENCE: &str = "Naq-Fence";
-/// Outcome: `completed` or `failed`.
+/// Outcome: `completed`, `failed` or `cancelled`.
 pub const STATUS: &str = "Naq-Status";
 /// Dead letter: the job's kind, if it was readable.
 pub const KIND: &str = "Naq-Kind";

@@ -90,7 +90,10 @@ impl Runner {
         let mut outcome = self.outcome(job, Status::Failed, span);
         outcome.error = Some(failure.clone());
         let recorded = settler.record(&outcome, span.ttl).await?;
-        if recorded == Recorded::Other(Status::Completed) {
+        if matches!(
+            recorded,
+            Recorded::Other(Status::Completed | Status::Cancelled)
+        ) {
             return Ok(Left::Elsewhere);
         }
         settler.bury(&failure).await?;

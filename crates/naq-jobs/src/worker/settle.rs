@@ -253,11 +253,7 @@ fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
     fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
     let ttl = ttl.as_secs().clamp(1, MAX_TTL);
     fields.insert("Nats-TTL", format!("{ttl}s"));
-    let status = match outcome.status {
-        Status::Completed => "completed",
-        Status::Failed => "failed",
-    };
-    fields.insert(headers::STATUS, status);
+    fields.insert(headers::STATUS, outcome.status.as_str());
     fields
 }
 
