@@ -11,6 +11,7 @@ mod crash;
 mod dead;
 mod enqueue;
 mod foreign;
+mod inspect;
 mod presence;
 mod process;
 mod queues;

@@ -8,6 +8,7 @@
 mod dead;
 mod enqueue;
 mod error;
+mod inspect;
 mod jobs;
 mod model;
 mod results;
@@ -19,6 +20,9 @@ mod worker;
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
+pub use inspect::{
+    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
+};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,

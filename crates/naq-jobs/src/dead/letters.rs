@@ -127,7 +127,7 @@ impl DeadLetters {
 }
 
 impl DeadLetter {
-    fn read(stored: Stored) -> Option<Self> {
+    pub(crate) fn read(stored: Stored) -> Option<Self> {
         let (queue, id) = Names::parse(&stored.subject)?;
         let (reason, error, kind, attempt, dead_at_ms) = DeadHeaders::read(stored.headers.as_ref());
         Some(Self {

@@ -2,10 +2,9 @@
 //!
 //! ```text
 //!   jobs ──► info ──► sight ──► place
-//!     └────► queues ──► depth     (pure: place, whereabouts, depth)
+//!     └────► queues, list, purge ──► place     (pure: place, whereabouts)
 //! ```
 
-mod depth;
 mod info;
 mod jobs;
 mod list;
@@ -16,12 +15,13 @@ mod sight;
 mod status;
 mod whereabouts;
 
-pub(crate) use place::{Level, Place};
+pub(crate) use jobs::workers;
+pub(crate) use place::Place;
 pub(crate) use sight::{Found, Sight, look};
 pub(crate) use whereabouts::{Whereabouts, whereabouts};
 
 pub use info::JobInfo;
-pub use list::{JobPage, ListedJob};
+pub use list::{JobPage, ListedJob, PendingState};
 pub use purge::PurgePlan;
 pub use queues::{QueueInfo, QueuePage};
 pub use status::JobStatus;

@@ -109,7 +109,11 @@ mod tests {
             ("n.queue.bad queue.j", None),
         ] {
             let found = Spot::read(&names, subject);
-            assert_eq!(found.as_ref().map(|spot| &spot.place), place.as_ref(), "{subject}");
+            assert_eq!(
+                found.as_ref().map(|spot| &spot.place),
+                place.as_ref(),
+                "{subject}"
+            );
             if let Some(spot) = found {
                 assert_eq!((spot.queue.as_str(), spot.id.as_str()), ("q", "j"));
             }

@@ -39,11 +39,7 @@ impl Sight {
 ///
 /// Its outcome is written before its message goes, so it cannot slip through from one read to the next, but for the
 /// way back from the dead letters and for a replica that lags: who sees nothing looks once more, at the leader.
-pub(crate) async fn look(
-    conn: &Connection,
-    link: &Link,
-    id: &JobId,
-) -> Result<Sight, JobsError> {
+pub(crate) async fn look(conn: &Connection, link: &Link, id: &JobId) -> Result<Sight, JobsError> {
     let sight = once(conn, link, id).await?;
     if !sight.is_empty() {
         return Ok(sight);

@@ -12,8 +12,9 @@ pub enum JobStatus {
     Waiting {
         /// When the server got it; after a retry or a release: when it came back.
         since: SystemTime,
-        /// Jobs of the same queue and priority that come before it.
-        ahead: u64,
+        /// Jobs that come before it. `None` if nobody ever served the queue, or if more than 100,000 wait: counting them would cost the server more than the
+        /// answer is worth (half a second for a million).
+        ahead: Option<u64>,
     },
     /// A worker has it.
     Running {

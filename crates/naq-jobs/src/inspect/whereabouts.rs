@@ -106,7 +106,11 @@ mod tests {
             (&[(queue, None), (parked, None)], None, parked),
             (&[(later, Some(7)), (queue, Some(7))], Some(7), later),
         ] {
-            assert_eq!(place(&sight(messages, ended)), expected, "{messages:?} {ended:?}");
+            assert_eq!(
+                place(&sight(messages, ended)),
+                expected,
+                "{messages:?} {ended:?}"
+            );
         }
     }
 }

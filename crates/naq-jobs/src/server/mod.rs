@@ -20,8 +20,7 @@ pub use feature::MINIMUM_SERVER;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
 pub(crate) use stored::{
-    Stored, count, count_from, first_since, last_at_leader, last_of, last_of_each, oldest, page,
+    Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
+    oldest, page,
 };
-pub(crate) use stream::{
-    delete_sequence, ensure_streams, purge, purge_before, repair_streams,
-};
+pub(crate) use stream::{delete_sequence, ensure_streams, purge, purge_before, repair_streams};

@@ -41,12 +41,25 @@ pub(crate) async fn last_of(
     stream: &str,
     subject: &str,
 ) -> Result<Option<Stored>, JobsError> {
+    one_of(
+        conn,
+        format!("$JS.API.DIRECT.GET.{stream}.{subject}"),
+        subject,
+        String::new(),
+    )
+    .await
+}
+
+/// The message that the request is for, if there is one; `subject` is for the error.
+async fn one_of(
+    conn: &Connection,
+    request: String,
+    subject: &str,
+    body: String,
+) -> Result<Option<Stored>, JobsError> {
     let context = || format!("read {subject}");
     let reply = conn
-        .request(
-            format!("$JS.API.DIRECT.GET.{stream}.{subject}"),
-            Bytes::new(),
-        )
+        .request(request, body)
         .await
         .map_err(|e| JobsError::connection(context(), e))?;
     match reply.status.map(|s| s.as_u16()) {
@@ -60,6 +73,23 @@ pub(crate) async fn last_of(
         )),
         None => Ok(Stored::read(reply)),
     }
+}
+
+/// The first message on `filter` from sequence `from` on. Nothing is counted, so this is cheap in a long stream.
+pub(crate) async fn first_from(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    from: u64,
+) -> Result<Option<Stored>, JobsError> {
+    let ask = serde_json::json!({ "seq": from.max(1), "next_by_subj": filter });
+    one_of(
+        conn,
+        format!("$JS.API.DIRECT.GET.{stream}"),
+        filter,
+        ask.to_string(),
+    )
+    .await
 }
 
 /// The last message on `subject`, read from the stream's leader, so that what was confirmed is seen. Without headers.
@@ -220,7 +250,10 @@ async fn batch(
                     _ => JobsErrorKind::Server,
                 };
                 let text = message.description.unwrap_or_default();
-                return Err(JobsError::new(kind, format!("{what}: status {status} {text}")));
+                return Err(JobsError::new(
+                    kind,
+                    format!("{what}: status {status} {text}"),
+                ));
             }
             None => messages.extend(Stored::read(message)),
         }

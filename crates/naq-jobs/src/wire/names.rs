@@ -176,14 +176,9 @@ impl Names {
         format!("{}.{pattern}", self.prefix)
     }
 
-    /// What was set at run time and lasts.
-    pub(crate) fn settings_stream(&self) -> String {
-        format!("{}_settings", self.prefix)
-    }
-
-    /// Who holds a limited place, and how far a rate is booked.
-    pub(crate) fn limits_stream(&self) -> String {
-        format!("{}_limits", self.prefix)
+    /// The consumer of the jobs of normal priority of a queue.
+    pub(crate) fn usual_consumer(queue: &QueueName) -> String {
+        format!("naq-worker-{queue}")
     }
 
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.

@@ -104,7 +104,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         holds: runner.holds.clone(),
         worker: Arc::clone(&runner.worker),
         queues: plan.queues.iter().map(ToString::to_string).collect(),
-        kinds: runner.registry.kinds().into_iter().take(MAX_KINDS).collect(),
+        kinds: runner
+            .registry
+            .kinds()
+            .into_iter()
+            .take(MAX_KINDS)
+            .collect(),
         concurrency: plan.concurrency,
         started_at_ms: now_ms(),
     };
