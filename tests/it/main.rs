@@ -9,6 +9,7 @@ mod setup;
 mod calendar;
 mod crash;
 mod dead;
+mod dead_many;
 mod enqueue;
 mod foreign;
 mod inspect;

@@ -17,7 +17,7 @@ mod server;
 mod wire;
 mod worker;
 
-pub use dead::{DeadLetter, DeadLetters, DeadPage};
+pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
 pub use inspect::{

@@ -16,7 +16,6 @@ mod status;
 mod whereabouts;
 
 pub(crate) use jobs::workers;
-pub(crate) use place::Place;
 pub(crate) use sight::{Found, Sight, look};
 pub(crate) use whereabouts::{Whereabouts, whereabouts};
 

@@ -13,7 +13,7 @@ mod stored;
 mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
-pub(crate) use clock::{now_ms, read_rfc3339, rfc3339, server_now};
+pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now};
 pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
 pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub use feature::MINIMUM_SERVER;
