@@ -7,12 +7,15 @@
 mod setup;
 
 mod calendar;
+mod control;
 mod crash;
 mod dead;
 mod dead_many;
 mod enqueue;
+mod failpoints;
 mod foreign;
 mod inspect;
+mod parked;
 mod presence;
 mod process;
 mod queues;
@@ -23,3 +26,5 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod testing;
+mod unique;

@@ -1,16 +1,20 @@
 //! The entry point: [`Jobs`].
 
+use std::time::Duration;
+
 use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
+use crate::backlog::Backlog;
+use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
 use crate::model::Job;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams};
-use crate::wire::WorkerRecord;
+use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
@@ -37,6 +41,8 @@ use crate::worker::Worker;
 #[derive(Debug, Clone)]
 pub struct Jobs {
     link: Link,
+    /// How long `enqueue` waits for the end of the job.
+    inline: Option<Duration>,
 }
 
 /// A live worker, as it shows itself.
@@ -80,21 +86,36 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
-        Ok(Self { link })
+        Ok(Self { link, inline: None })
+    }
+
+    /// A handle whose [`Self::enqueue`] returns only when the job has ended, however it did: for tests and scripts. Some worker
+    /// has to run meanwhile. A job that is due later is not waited for.
+    #[must_use]
+    pub fn inline(mut self, within: Duration) -> Self {
+        self.inline = Some(within);
+        self
     }
 
     /// Enqueues a job; when this returns, the server has stored it. An answer that was lost is asked for again with
-    /// the same id, which cannot enqueue twice.
+    /// the same id, which cannot enqueue twice. A unique job whose key is taken is not enqueued: the handle is that of the
+    /// job that is there ([`JobHandle::is_existing`]).
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
-    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id).
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id);
+    /// [`crate::JobsErrorKind::Timeout`] of an [inline](Self::inline) handle if the job has not ended.
     ///
     /// # Cancel safety
     /// If the future is dropped, the job may or may not have been enqueued.
     pub async fn enqueue<R>(&self, job: Job<R>) -> Result<JobHandle<R>, JobsError> {
-        let id = enqueue(&self.link, job).await?;
-        Ok(JobHandle::new(id, self.results()))
+        let within = self.inline.filter(|_| job.due.is_none());
+        let landed = enqueue(&self.link, job).await?;
+        let handle = JobHandle::new(landed, self.results());
+        if let Some(within) = within {
+            handle.outcome(within).await?;
+        }
+        Ok(handle)
     }
 
     /// Enqueues many jobs over one connection, without waiting for one before sending the next. One answer per job,
@@ -103,9 +124,10 @@ impl Jobs {
         &self,
         jobs: impl IntoIterator<Item = Job<R>>,
     ) -> Vec<Result<JobHandle<R>, JobsError>> {
-        let ids = enqueue_many(&self.link, jobs).await;
-        ids.into_iter()
-            .map(|id| Ok(JobHandle::new(id?, self.results())))
+        let landed = enqueue_many(&self.link, jobs).await;
+        landed
+            .into_iter()
+            .map(|landed| Ok(JobHandle::new(landed?, self.results())))
             .collect()
     }
 
@@ -144,6 +166,16 @@ impl Jobs {
         Schedules::new(self.link.clone())
     }
 
+    /// The jobs that have not ended.
+    pub fn backlog(&self) -> Backlog {
+        Backlog::new(self.link.clone())
+    }
+
+    /// Pause, resume, quiet, scale and limit.
+    pub fn controls(&self) -> Controls {
+        Controls::new(self.link.clone())
+    }
+
     /// The dead letters.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.link.clone())
@@ -167,8 +199,10 @@ impl Jobs {
         let names = self.link.names();
         let jobs = names.jobs_stream();
         Ok(Stock {
-            waiting: count(&conn, &jobs, &names.all_queues()).await?,
-            scheduled: count(&conn, &jobs, &names.all_schedules()).await?,
+            waiting: count(&conn, &jobs, &names.all_queues()).await?
+                + count(&conn, &jobs, &names.all_unique(Place::Normal)).await?,
+            scheduled: count(&conn, &jobs, &names.all_schedules()).await?
+                + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
             dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
         })

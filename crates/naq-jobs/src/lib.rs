@@ -5,28 +5,38 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod backlog;
+mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod explain;
+mod failpoint;
 mod inspect;
 mod jobs;
 mod model;
+mod parked;
 mod results;
 mod schedule;
 mod server;
 mod wire;
 mod worker;
 
+pub use backlog::{Backlog, BacklogPage, PendingJob};
+pub use control::{
+    Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
+};
 pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
+pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
 pub use inspect::{
     JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
 };
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, QueueName, RetryPolicy, ScheduleName,
+    KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use results::{ResultPage, Results};
 pub use schedule::{

@@ -6,12 +6,9 @@ use async_nats::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::DeadLetter;
-use crate::server::Link;
+use crate::server::{Link, wrong_sequence};
 use crate::wire::decode;
 use crate::{JobsError, JobsErrorKind};
-
-/// The server's answers to a compare-and-set that came too late.
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
 
 /// Fields of an envelope that say where else its payload is.
 const ELSEWHERE: [&str; 1] = ["payload_ref"];
@@ -39,18 +36,14 @@ pub(super) async fn edit(
     let subject = link.names().dead(&letter.queue, &letter.id);
     match conn.publish_acked(subject, fields, body).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(match error.kind() {
-            naq_connection::ConnectionErrorKind::Api { err_code, .. }
-                if WRONG_SEQUENCE.contains(err_code) =>
-            {
-                let context = format!(
-                    "{}: somebody else changed or retried it meanwhile; read it again",
-                    context()
-                );
-                JobsError::new(JobsErrorKind::Conflict, context)
-            }
-            _ => JobsError::connection(context(), error),
-        }),
+        Err(error) if wrong_sequence(&error).is_some() => Err(JobsError::new(
+            JobsErrorKind::Conflict,
+            format!(
+                "{}: somebody else changed or retried it meanwhile; read it again",
+                context()
+            ),
+        )),
+        Err(error) => Err(JobsError::connection(context(), error)),
     }
 }
 

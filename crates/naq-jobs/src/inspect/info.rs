@@ -41,15 +41,25 @@ pub struct JobInfo {
 pub(super) async fn info(link: &Link, id: &JobId) -> Result<JobInfo, JobsError> {
     let conn = link.lease("look for a job").await?;
     let sight = look(&conn, link, id).await?;
-    let status = match whereabouts(&sight) {
-        Whereabouts::Message(found) => status_of(&conn, link, found).await?,
+    info_of(&conn, link, id, &sight).await
+}
+
+/// What follows from what is stored of it.
+pub(crate) async fn info_of(
+    conn: &Connection,
+    link: &Link,
+    id: &JobId,
+    sight: &Sight,
+) -> Result<JobInfo, JobsError> {
+    let status = match whereabouts(sight) {
+        Whereabouts::Message(found) => status_of(conn, link, found).await?,
         Whereabouts::Ended => JobStatus::Ended {
             outcome: sight.outcome.as_ref().map(|(one, _)| Box::new(one.clone())),
             has_dead_letter: sight.letter.is_some(),
         },
         Whereabouts::Nowhere => JobStatus::Unknown,
     };
-    Ok(described(id, status, &sight))
+    Ok(described(id, status, sight))
 }
 
 fn described(id: &JobId, status: JobStatus, sight: &Sight) -> JobInfo {

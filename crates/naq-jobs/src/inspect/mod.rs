@@ -15,6 +15,7 @@ mod sight;
 mod status;
 mod whereabouts;
 
+pub(crate) use info::{consumer_of, info_of, instant};
 pub(crate) use jobs::workers;
 pub(crate) use sight::{Found, Sight, look};
 pub(crate) use whereabouts::{Whereabouts, whereabouts};

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, QueueName, RetryPolicy};
+use super::{JobId, KindName, QueueName, RetryPolicy, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -21,6 +21,7 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
+    pub(crate) unique: Option<Unique>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -67,6 +68,7 @@ impl Job {
             result_ttl: None,
             keeps_result: true,
             due: None,
+            unique: None,
             returns: PhantomData,
         })
     }
@@ -85,6 +87,7 @@ impl<R> Job<R> {
             result_ttl: self.result_ttl,
             keeps_result: self.keeps_result,
             due: self.due,
+            unique: self.unique,
             returns: PhantomData,
         }
     }
@@ -142,6 +145,13 @@ impl<R> Job<R> {
     #[must_use]
     pub fn discard_result(mut self) -> Self {
         self.keeps_result = false;
+        self
+    }
+
+    /// Makes it the only job of its key; see [`Unique`]. Without, every enqueue is a job.
+    #[must_use]
+    pub fn unique(mut self, unique: Unique) -> Self {
+        self.unique = Some(unique);
         self
     }
 

@@ -164,10 +164,11 @@ impl NewSchedule {
 
 /// The job as the record keeps it: its queue, and the envelope.
 fn prepared<R>(link: &Link, job: Job<R>) -> Result<(QueueName, Box<RawValue>), JobsError> {
-    if job.id.is_some() || job.due.is_some() {
+    if job.id.is_some() || job.due.is_some() || job.unique.is_some() {
         return Err(JobsError::new(
             JobsErrorKind::InvalidSchedule,
-            "plan a schedule: its jobs get their ids and times from it, so the job has neither",
+            "plan a schedule: its jobs get their ids and times from it and are not unique by a key; \
+             for one at a time there is the overlap policy",
         ));
     }
     let queue = match job.queue.clone() {

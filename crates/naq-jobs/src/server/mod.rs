@@ -7,6 +7,7 @@ mod consumer;
 mod consumer_state;
 mod definition;
 mod feature;
+mod fence;
 mod link;
 mod persist;
 mod stored;
@@ -14,13 +15,17 @@ mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now};
-pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
+pub(crate) use consumer::{
+    Terms, delivered_up_to, ensure_consumer, ensure_fires_consumer, find_consumer, has_consumer,
+    pause_consumer,
+};
 pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub use feature::MINIMUM_SERVER;
+pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
 pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
-    oldest, page,
+    next_at_leader, oldest, page, subjects_at_leader,
 };
 pub(crate) use stream::{delete_sequence, ensure_streams, purge, purge_before, repair_streams};
