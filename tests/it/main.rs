@@ -12,6 +12,7 @@ mod crash;
 mod dead;
 mod dead_many;
 mod enqueue;
+mod explain;
 mod failpoints;
 mod foreign;
 mod inspect;

@@ -38,7 +38,7 @@ pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
     KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
-pub use results::{ResultPage, Results};
+pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
     Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,

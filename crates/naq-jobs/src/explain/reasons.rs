@@ -219,3 +219,206 @@ fn ended(facts: &Facts, outcome: Option<&Outcome>, dead_letter: bool) -> Reason 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn facts(status: JobStatus) -> Facts {
+        Facts {
+            id: "j".parse().unwrap(),
+            now: UNIX_EPOCH + Duration::from_secs(1000),
+            status,
+            queue: Some("mail".into()),
+            kind: Some("send".into()),
+            is_booked: false,
+            queue_hold: None,
+            kind_hold: None,
+            in_flight: (0, 1000),
+            limit: None,
+            workers: vec![worker("w", 1)],
+            dead: None,
+            unread: Vec::new(),
+        }
+    }
+
+    fn worker(id: &str, running: usize) -> WorkerFact {
+        WorkerFact {
+            id: id.into(),
+            silent: Duration::ZERO,
+            is_stale: false,
+            is_stopping: false,
+            knows_kind: Some(true),
+            running,
+            slots: 2,
+        }
+    }
+
+    fn waiting_job(ahead: Option<u64>) -> JobStatus {
+        JobStatus::Waiting {
+            since: UNIX_EPOCH,
+            ahead,
+        }
+    }
+
+    fn words(facts: &Facts) -> String {
+        let word = |reason: &Reason| {
+            let value = serde_json::to_value(reason).unwrap();
+            value["reason"].as_str().unwrap().to_owned()
+        };
+        reasons(facts)
+            .iter()
+            .map(word)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// The words after an adjustment of a job that waits with nobody ahead.
+    fn of(adjust: impl FnOnce(&mut Facts)) -> String {
+        let mut facts = facts(waiting_job(Some(0)));
+        adjust(&mut facts);
+        words(&facts)
+    }
+
+    #[test]
+    fn a_waiting_job_waits_for_each_thing_that_holds_it_up() {
+        assert_eq!(of(|_| {}), "about_to_run");
+        assert_eq!(of(|f| f.status = waiting_job(Some(3))), "in_line");
+        assert_eq!(of(|f| f.queue_hold = Some(Hold::default())), "queue_paused");
+        assert_eq!(of(|f| f.kind_hold = Some(Hold::default())), "kind_paused");
+        assert_eq!(of(|f| f.workers.clear()), "nobody_serves");
+        assert_eq!(of(|f| f.workers[0].is_stale = true), "nobody_serves");
+        assert_eq!(of(|f| f.workers[0].is_stopping = true), "nobody_serves");
+        assert_eq!(
+            of(|f| f.workers[0].knows_kind = Some(false)),
+            "nobody_knows"
+        );
+        assert_eq!(of(|f| f.workers[0].knows_kind = None), "about_to_run");
+        assert_eq!(of(|f| f.workers[0].running = 2), "all_busy");
+        assert_eq!(of(|f| f.in_flight = (7, 7)), "queue_full");
+        let both = of(|f| {
+            f.queue_hold = Some(Hold::default());
+            f.workers[0].running = 2;
+            f.status = waiting_job(Some(9));
+        });
+        assert_eq!(both, "queue_paused all_busy in_line");
+        let one_knows = of(|f| {
+            f.workers[0].knows_kind = Some(false);
+            f.workers.push(worker("v", 0));
+        });
+        assert_eq!(one_knows, "about_to_run");
+    }
+
+    #[test]
+    fn a_job_that_does_not_wait_for_a_worker_is_told_where_it_is() {
+        let at = |secs| Some(UNIX_EPOCH + Duration::from_secs(secs));
+        let later = |due| JobStatus::Scheduled {
+            due,
+            retry: 1,
+            retries: 3,
+        };
+        assert_eq!(of(|f| f.status = later(at(1060))), "not_due");
+        assert_eq!(of(|f| f.status = later(at(999))), "not_due");
+        assert_eq!(of(|f| f.status = later(at(900))), "overdue");
+        let booked = |f: &mut Facts| {
+            f.status = later(at(1001));
+            f.is_booked = true;
+        };
+        assert_eq!(of(booked), "rate_booked");
+        let nobody = of(|f| {
+            f.status = later(at(1060));
+            f.workers.clear();
+        });
+        assert_eq!(nobody, "not_due nobody_serves");
+        let parked = |why: &str| JobStatus::Parked {
+            why: why.to_owned(),
+        };
+        assert_eq!(of(|f| f.status = parked("other")), "parked");
+        assert_eq!(of(|f| f.status = parked("key-1")), "parked");
+        let limited = of(|f| {
+            f.status = parked("key-1");
+            f.limit = Some(("tenant".into(), vec!["a".into()]));
+        });
+        assert_eq!(limited, "limited");
+        let paused = of(|f| {
+            f.status = parked("kind-1");
+            f.kind_hold = Some(Hold::default());
+        });
+        assert_eq!(paused, "kind_paused");
+        let unknown = of(|f| {
+            f.status = parked("kind-1");
+            f.workers[0].knows_kind = Some(false);
+        });
+        assert_eq!(unknown, "nobody_knows");
+        let running = |worker: Option<&str>| JobStatus::Running {
+            worker: worker.map(str::to_owned),
+            since: None,
+            attempt: Some(1),
+            lease: Duration::from_secs(60),
+        };
+        assert_eq!(of(|f| f.status = running(Some("w"))), "runs");
+        assert_eq!(of(|f| f.status = running(None)), "in_hand");
+        let silent = of(|f| {
+            f.status = running(Some("w"));
+            f.workers[0].is_stale = true;
+        });
+        assert_eq!(silent, "worker_silent");
+        let expired = JobStatus::Ended {
+            outcome: None,
+            has_dead_letter: true,
+        };
+        assert_eq!(of(|f| f.status = expired), "failed");
+        assert_eq!(of(|f| f.status = JobStatus::Unknown), "unknown");
+    }
+
+    prop_compose! {
+        fn any_worker()(
+            is_stale: bool, is_stopping: bool, knows_kind: Option<bool>, running in 0_usize..4,
+        ) -> WorkerFact {
+            WorkerFact { is_stale, is_stopping, knows_kind, running, ..worker("w", 0) }
+        }
+    }
+
+    fn any_status() -> impl Strategy<Value = JobStatus> {
+        let time = (900_u64..1100).prop_map(|secs| Some(UNIX_EPOCH + Duration::from_secs(secs)));
+        prop_oneof![
+            proptest::option::of(0_u64..3).prop_map(waiting_job),
+            (time, 0_u32..3).prop_map(|(due, retry): (Option<SystemTime>, u32)| {
+                JobStatus::Scheduled {
+                    due,
+                    retry,
+                    retries: 3,
+                }
+            }),
+            "(key|kind|x)-[0-9]".prop_map(|why| JobStatus::Parked { why }),
+            Just(JobStatus::Unknown),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn there_is_always_a_reason_with_a_text_and_never_two_alike(
+            status in any_status(),
+            workers in proptest::collection::vec(any_worker(), 0..4),
+            is_paused: bool,
+            in_flight in 0_u64..3,
+        ) {
+            let mut facts = facts(status);
+            facts.workers = workers;
+            facts.in_flight = (in_flight, 2);
+            facts.queue_hold = is_paused.then(Hold::default);
+            let found = words(&facts);
+            let all: Vec<&str> = found.split(' ').collect();
+            let distinct: std::collections::BTreeSet<&&str> = all.iter().collect();
+            prop_assert!(!found.is_empty() && distinct.len() == all.len(), "{found}");
+            prop_assert!(reasons(&facts).iter().all(|reason| !reason.to_string().is_empty()));
+            // Whoever is about to run is held up by nothing.
+            prop_assert!(!found.contains("about_to_run") || all.len() == 1);
+            prop_assert!(!(is_paused && found.contains("about_to_run")));
+        }
+    }
+}
