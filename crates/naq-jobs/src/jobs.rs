@@ -13,12 +13,9 @@ use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
 use crate::model::{Job, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams, page};
+use crate::server::{Link, count, ensure_streams};
 use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
-
-/// Workers that are listed at the most.
-const MAX_WORKERS: usize = 10_000;
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -217,17 +214,7 @@ impl Jobs {
     /// [`crate::JobsErrorKind::Connection`] (a retry helps).
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
         let conn = self.link.lease("list the workers").await?;
-        let names = self.link.names();
-        let filter = names.worker_filter();
-        let found = page(&conn, &names.workers_stream(), &filter, 0, MAX_WORKERS).await?;
-        let known = found.messages.into_iter().filter_map(|stored| {
-            let record = serde_json::from_slice(&stored.payload).ok()?;
-            Some(WorkerInfo {
-                record,
-                seen_at: stored.time,
-            })
-        });
-        Ok(known.collect())
+        crate::inspect::workers(&conn, &self.link).await
     }
 
     /// Counts what the server has in store, without reading it.
@@ -250,6 +237,10 @@ impl Jobs {
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
             dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
         })
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// The connections that this uses.

@@ -10,7 +10,9 @@ mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod explain;
 mod failpoint;
+mod inspect;
 mod jobs;
 mod model;
 mod parked;
@@ -22,16 +24,20 @@ mod worker;
 
 pub use backlog::{Backlog, BacklogPage, PendingJob};
 pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
-pub use dead::{DeadLetter, DeadLetters, DeadPage};
+pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
+pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
+pub use inspect::{
+    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
+};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
     KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use naq_config::settings::{InvalidRate, Rate};
-pub use results::{ResultPage, Results};
+pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
     Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,

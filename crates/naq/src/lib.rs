@@ -44,6 +44,7 @@
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
+//! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
 //!
@@ -59,6 +60,11 @@ pub use naq_jobs::{
     ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
     Stock, StopReport, Timetable, TimetableError, Unique, Worker, WorkerInfo, WorkerRecord,
     WorkerStatus, Zone,
+};
+pub use naq_jobs::{
+    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Explanation, Facts, Hold, JobInfo, JobPage,
+    JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage, Reason, ResultFilter,
+    WorkerFact, reasons,
 };
 
 /// Typed settings, put together from files, environment and code.

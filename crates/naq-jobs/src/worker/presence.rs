@@ -20,6 +20,7 @@ const CHANGE: Duration = Duration::from_millis(500);
 pub(super) struct Presence {
     pub(super) runner: Arc<Runner>,
     pub(super) queues: Vec<String>,
+    pub(super) kinds: Vec<String>,
     pub(super) started_at_ms: u64,
 }
 
@@ -82,6 +83,7 @@ impl Presence {
             pid: std::process::id(),
             status,
             queues: self.queues.clone(),
+            kinds: self.kinds.clone(),
             concurrency: steered.capacity,
             quiet: steered.is_quiet,
             connection: None,

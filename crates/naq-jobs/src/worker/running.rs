@@ -38,6 +38,9 @@ use crate::{JobsError, JobsErrorKind};
 /// Time that cancelled jobs get to be handed back.
 const HAND_BACK: Duration = Duration::from_secs(3);
 
+/// Most kinds that the record of a worker names.
+const MAX_KINDS: usize = 256;
+
 /// A running worker. Dropping it aborts its jobs; [`RunningWorker::stop`] ends it well.
 #[derive(Debug)]
 pub struct RunningWorker {
@@ -143,6 +146,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
     let presence = Presence {
         runner: Arc::clone(runner),
         queues: plan.queues.iter().map(ToString::to_string).collect(),
+        kinds: runner
+            .registry
+            .kinds()
+            .into_iter()
+            .take(MAX_KINDS)
+            .collect(),
         started_at_ms: now_ms(),
     };
     let (renewing, until) = (Arc::clone(runner), gone.clone());
