@@ -15,6 +15,7 @@ mod schedule;
 mod server;
 mod wire;
 mod worker;
+mod workflow;
 
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
@@ -35,3 +36,7 @@ pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
 };
 pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};
+pub use workflow::{
+    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
+};

@@ -9,6 +9,7 @@ mod schedule_name;
 mod token;
 
 pub use id::{InvalidJobId, JobId};
+pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
 pub use queue_name::{InvalidQueueName, QueueName};

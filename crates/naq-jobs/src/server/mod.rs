@@ -5,6 +5,7 @@ mod batch;
 mod clock;
 mod consumer;
 mod definition;
+mod ear;
 mod feature;
 mod link;
 mod persist;
@@ -13,7 +14,10 @@ mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{now_ms, rfc3339, server_now};
-pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
+pub(crate) use consumer::{
+    ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, read_lease_time,
+};
+pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;

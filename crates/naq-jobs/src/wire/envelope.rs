@@ -21,6 +21,19 @@ pub(crate) struct Envelope<'a> {
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
     pub(crate) enqueued_at: Option<SystemTime>,
+    pub(crate) flow: Option<FlowNode>,
+}
+
+/// The node of a workflow that a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FlowNode {
+    /// The workflow.
+    pub(crate) id: String,
+    /// The number of the node.
+    pub(crate) node: u32,
+    /// How often the node was begun again before.
+    #[serde(default)]
+    pub(crate) round: u32,
 }
 
 /// Why a body is no envelope. None of it gets better by trying again, so such a job is parked.
@@ -48,6 +61,8 @@ struct Wire<'a> {
     keep_result: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enqueued_at_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flow: Option<FlowNode>,
 }
 
 /// The version alone, so that a newer envelope is told from a broken one.
@@ -68,6 +83,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
         keep_result: (!job.keeps_result).then_some(false),
         enqueued_at_ms: now.duration_since(UNIX_EPOCH).ok().map(ms),
+        flow: None,
     })
 }
 
@@ -96,6 +112,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         enqueued_at: wire
             .enqueued_at_ms
             .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
+        flow: wire.flow,
     })
 }
 

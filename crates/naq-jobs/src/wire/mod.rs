@@ -11,7 +11,7 @@ mod presence;
 mod retry;
 
 pub(crate) use dead::{DeadHeaders, dead_headers};
-pub(crate) use envelope::{Envelope, Undecodable, decode, encode};
+pub(crate) use envelope::{Envelope, FlowNode, Undecodable, decode, encode};
 pub(crate) use header::{Delivery, MAX_HEADER_TEXT, passed_on, text};
 pub(crate) use names::Names;
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};

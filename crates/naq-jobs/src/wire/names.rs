@@ -1,5 +1,7 @@
 //! Every stream, subject and consumer name is built here and nowhere else.
 
+use std::fmt::Display;
+
 use crate::model::{JobId, QueueName, ScheduleName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
@@ -43,6 +45,10 @@ impl Names {
             self.all_recurring(),
             format!("{}.arm.*", self.prefix),
             self.fires_filter(),
+            format!("{}.flow.spec.*.*", self.prefix),
+            self.all_flows(),
+            self.flow_ends_filter(),
+            format!("{}.flow.arm.*.*", self.prefix),
         ]
     }
 
@@ -94,6 +100,62 @@ impl Names {
     /// The schedule of a subject of [`Self::recurring`] or [`Self::fire`].
     pub(crate) fn parse_schedule(subject: &str) -> Option<ScheduleName> {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
+    }
+
+    /// Where a job may be that has not ended, whatever its queue.
+    pub(crate) fn places_of(&self, id: &JobId) -> [String; 2] {
+        let place = |tree| format!("{}.{tree}.*.{id}", self.prefix);
+        [place("queue"), place("schedule")]
+    }
+
+    /// A piece of the graph of a workflow.
+    pub(crate) fn flow_spec(&self, id: &JobId, piece: u32) -> String {
+        format!("{}.flow.spec.{id}.{piece}", self.prefix)
+    }
+
+    /// What is known of a workflow.
+    pub(crate) fn flow_state(&self, id: &JobId) -> String {
+        format!("{}.flow.state.{id}", self.prefix)
+    }
+
+    /// All workflows.
+    pub(crate) fn all_flows(&self) -> String {
+        format!("{}.flow.state.*", self.prefix)
+    }
+
+    /// Where it is said that `what` of a workflow has ended: the number of a node, or a word.
+    pub(crate) fn flow_end(&self, id: &JobId, what: impl Display) -> String {
+        format!("{}.flow.done.{id}.{what}", self.prefix)
+    }
+
+    /// All that is said of ends.
+    pub(crate) fn flow_ends_filter(&self) -> String {
+        format!("{}.flow.done.*.*", self.prefix)
+    }
+
+    /// Where a limit of time sleeps, until the server sends it to [`Self::flow_end`].
+    pub(crate) fn flow_arm(&self, id: &JobId, what: impl Display) -> String {
+        format!("{}.flow.arm.{id}.{what}", self.prefix)
+    }
+
+    /// The workflow of a subject of [`Self::flow_state`].
+    pub(crate) fn parse_flow(subject: &str) -> Option<JobId> {
+        JobId::new(subject.rsplit('.').next()?).ok()
+    }
+
+    /// The workflow of a subject of [`Self::flow_end`], and what has ended.
+    pub(crate) fn parse_flow_end(subject: &str) -> Option<(JobId, &str)> {
+        let mut parts = subject.rsplitn(3, '.');
+        let what = parts.next()?;
+        Some((JobId::new(parts.next()?).ok()?, what))
+    }
+
+    /// The durable consumer of all ends, shared by all workers.
+    pub(crate) const FLOWS_CONSUMER: &'static str = "naq-flows";
+
+    /// The durable consumer with which a workflow waits for a job outside.
+    pub(crate) fn flow_ear(id: &JobId, node: u32) -> String {
+        format!("naq-flow-{id}-{node}")
     }
 
     /// All waiting jobs of a queue.

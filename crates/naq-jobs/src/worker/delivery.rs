@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::Message;
 
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, Names};
+use crate::wire::{Delivery, FlowNode, Names};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(super) struct Delivered {
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
     pub(super) fence: u64,
+    /// The node of a workflow that it is; known once the envelope is read.
+    pub(super) flow: Option<FlowNode>,
 }
 
 impl Delivered {
@@ -53,6 +55,7 @@ impl Delivered {
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
             fence: headers.fence,
+            flow: None,
             message,
         })
     }

@@ -18,7 +18,9 @@ use tokio_util::task::TaskTracker;
 
 use super::acks::Acks;
 use super::builder::Plan;
-use super::fires::FireLoop;
+use super::errands::ErrandLoop;
+use super::fires::Fires;
+use super::flows::Flows;
 use super::holds::Holds;
 use super::presence::{Presence, worker_id};
 use super::pull_loop::PullLoop;
@@ -27,6 +29,7 @@ use super::seen::Seen;
 use super::shared_slots::SharedSlots;
 use super::tally::{StopReport, Tally};
 use crate::server::{ensure_consumer, now_ms};
+use crate::workflow::Advancer;
 use crate::{JobsError, JobsErrorKind};
 
 /// Time that cancelled jobs get to be handed back.
@@ -81,8 +84,10 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
             .run(),
         );
     }
-    let (link, stopping) = (plan.link.clone(), runner.stopping.clone());
-    loops.spawn(FireLoop::new(link, stopping).run());
+    let (link, stopping) = (plan.link, &runner.stopping);
+    loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
+    let flows = Flows(Advancer::new(link.clone()));
+    loops.spawn(ErrandLoop::new(flows, link, stopping.clone()).run());
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,

@@ -1,0 +1,187 @@
+//! From a draft to a graph: names become numbers, and what cannot be is refused by name.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::draft::{Draft, Task};
+use super::graph::{Graph, Node, On, Work};
+use crate::{JobsError, JobsErrorKind};
+
+/// Nodes that a workflow may have: more letters would make each write of its state slow.
+const MAX_NODES: usize = 50_000;
+
+/// Nodes with numbers, and edges from them to nodes that were there before.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) nodes: Vec<Node>,
+    pub(super) edges: Vec<(u32, u32, On)>,
+}
+
+/// What a draft is added to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Base<'a> {
+    pub(super) graph: &'a Graph,
+    /// Parent of nodes that name none.
+    pub(super) maker: Option<u32>,
+}
+
+/// Gives numbers to names. Nodes whose names are there before are left out.
+pub(super) fn resolve(
+    drafts: &[Draft],
+    before: &[(usize, String)],
+    base: Option<Base<'_>>,
+    default_queue: &str,
+) -> Result<Resolved, JobsError> {
+    let known = base.map_or(0, |base| base.graph.len());
+    let mut numbers: HashMap<String, u32> = HashMap::with_capacity(known + drafts.len());
+    if let Some(base) = base {
+        let names = (0..).zip(base.graph.nodes());
+        numbers.extend(names.map(|(number, node)| (node.name.clone(), number)));
+    }
+    let there = numbers.clone();
+    let is_new = |draft: &&Draft| !there.contains_key(&draft.name);
+    for (number, draft) in (known..).zip(drafts.iter().filter(is_new)) {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        if numbers.insert(draft.name.clone(), number).is_some() {
+            return Err(invalid(format!("name two nodes {}", draft.name)));
+        }
+    }
+    if numbers.len() > MAX_NODES {
+        return Err(invalid(format!(
+            "have {} nodes: {MAX_NODES} are the most",
+            numbers.len()
+        )));
+    }
+    let find = |name: &str, of: &str| {
+        let number = numbers.get(name).copied();
+        number.ok_or_else(|| {
+            invalid(format!(
+                "find the node {name}, which {of} names: add it, or correct the name"
+            ))
+        })
+    };
+    let may_fail: HashMap<&str, bool> = drafts
+        .iter()
+        .map(|d| (d.name.as_str(), d.may_fail))
+        .collect();
+    let mut nodes = Vec::with_capacity(drafts.len());
+    for draft in drafts.iter().filter(is_new) {
+        let mut needs = Vec::with_capacity(draft.needs.len());
+        for (parent, on) in &draft.needs {
+            let is_excused =
+                matches!(draft.work, Task::Gate) && may_fail.get(parent.as_str()) == Some(&true);
+            let on = if is_excused { On::Always } else { *on };
+            needs.push((find(parent, &draft.name)?, on));
+        }
+        if let (Some(maker), true) = (base.and_then(|base| base.maker), needs.is_empty()) {
+            needs.push((maker, On::Success));
+        }
+        nodes.push(Node {
+            needs,
+            work: work(&draft.work, default_queue),
+            name: draft.name.clone(),
+            may_fail: draft.may_fail,
+        });
+    }
+    let mut edges = Vec::new();
+    for (from, to) in before {
+        let Some(from) = drafts.get(*from).filter(is_new) else {
+            continue;
+        };
+        let (from, to) = (find(&from.name, &from.name)?, find(to, &from.name)?);
+        match usize::try_from(to)
+            .ok()
+            .and_then(|to| to.checked_sub(known))
+        {
+            Some(own) => nodes[own].needs.push((from, On::Success)),
+            None => edges.push((from, to, On::Success)),
+        }
+    }
+    Ok(Resolved { nodes, edges })
+}
+
+fn work(task: &Task, default_queue: &str) -> Work {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    match task {
+        Task::Job {
+            queue,
+            job,
+            delay_ms,
+            at_ms,
+        } => Work::Job {
+            queue: queue
+                .as_ref()
+                .map_or_else(|| default_queue.to_owned(), ToString::to_string),
+            job: job.clone(),
+            delay_ms: *delay_ms,
+            at_ms: *at_ms,
+        },
+        Task::Wait { limit } => Work::Wait {
+            limit_ms: limit.map(ms),
+        },
+        Task::Gate => Work::Gate,
+        Task::Existing(id) => Work::Existing { id: id.to_string() },
+    }
+}
+
+pub(super) fn invalid(what: String) -> JobsError {
+    JobsError::new(JobsErrorKind::InvalidWorkflow, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Job, Workflow};
+
+    fn job() -> Job {
+        Job::from_payload("k", &1).unwrap()
+    }
+
+    fn names(of: &[(u32, On)], all: &Resolved) -> Vec<String> {
+        let name = |(from, on): &(u32, On)| format!("{} {on:?}", all.nodes[*from as usize].name);
+        of.iter().map(name).collect()
+    }
+
+    fn resolved(workflow: Workflow) -> Result<Resolved, JobsError> {
+        resolve(&workflow.nodes, &workflow.before, None, "q")
+    }
+
+    #[test]
+    fn groups_chains_and_sub_workflows_become_nodes_and_edges() {
+        let inner = Workflow::new("in")
+            .chain([("a", job()), ("b", job())])
+            .node("undo", job())
+            .after_failure(["b"]);
+        let all = resolved(
+            Workflow::new("w")
+                .node("first", job())
+                .group("many", [job(), job()])
+                .after(["first"])
+                .sub("sub", inner)
+                .after(["many"])
+                .node("last", job())
+                .after_end(["sub"]),
+        )
+        .unwrap();
+        let needs = |name: &str| {
+            let node = all.nodes.iter().find(|node| node.name == name).unwrap();
+            names(&node.needs, &all)
+        };
+        assert_eq!(needs("many.1"), ["first Success"]);
+        assert_eq!(needs("many"), ["many.0 Success", "many.1 Success"]);
+        assert_eq!(needs("sub/a"), ["many Success"]);
+        assert_eq!(needs("sub/b"), ["sub/a Success"]);
+        assert_eq!(needs("sub/undo"), ["sub/b Failure"]);
+        assert_eq!(needs("sub").len(), 3);
+        assert_eq!(needs("last"), ["sub Always"]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        let text = |workflow| resolved(workflow).unwrap_err().to_string();
+        let unknown = Workflow::new("w").node("a", job()).after(["b"]);
+        assert!(text(unknown).contains("find the node b, which a names"));
+        let twice = Workflow::new("w").node("a", job()).node("a", job());
+        assert!(text(twice).contains("name two nodes a"));
+    }
+}
