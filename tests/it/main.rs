@@ -21,3 +21,5 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod workflow_faults;
+mod workflows;

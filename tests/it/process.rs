@@ -12,8 +12,11 @@ use tokio::process::{Child, Command};
 
 use crate::setup::LONG;
 
-/// The one kind that the process knows: it sleeps for so many milliseconds.
+/// One of the kinds that the process knows: it sleeps for so many milliseconds.
 pub(crate) const WORK: Kind<u64, u64> = Kind::new("work");
+
+/// Sleeps for so many milliseconds, and fails if it is told so.
+pub(crate) const STEP: Kind<(u64, bool), ()> = Kind::new("step");
 
 /// A running `it-worker`; killed when dropped.
 pub(crate) struct WorkerProcess(Child);

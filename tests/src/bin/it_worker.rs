@@ -14,6 +14,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Sleeps for so many milliseconds and returns the number.
 const WORK: Kind<u64, u64> = Kind::new("work");
 
+/// Sleeps for so many milliseconds, and fails if it is told so.
+const STEP: Kind<(u64, bool), ()> = Kind::new("step");
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
@@ -25,6 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     jobs.worker()
         .handle(WORK, work)
+        .handle(STEP, step)
         .run_until(async move {
             terminate.recv().await;
         })
@@ -38,6 +42,14 @@ async fn work(context: JobContext, millis: u64) -> Result<u64, JobError> {
     tokio::time::sleep(Duration::from_millis(millis)).await;
     record("end", &context)?;
     Ok(millis)
+}
+
+async fn step(_: JobContext, (millis, fails): (u64, bool)) -> Result<(), JobError> {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    if fails {
+        return Err(JobError::message("told to fail"));
+    }
+    Ok(())
 }
 
 /// One line per event; a short append to a file is whole also when several processes write.

@@ -1,7 +1,7 @@
 //! Consumers that tell a workflow of the end of one job outside.
 //!
-//! The deliver subject belongs to the stream of jobs, so the server stores the outcome there by itself. Nothing answers
-//! `+ACK`, so it delivers again each `ack_wait` until the consumer is removed: a delivery that is lost on the way does no harm.
+//! The server pushes the outcome to all workers, which are listening on one subject. Nobody acknowledges, so it does that again
+//! each `ack_wait` until the consumer is removed: a delivery that is lost does no harm.
 
 use std::time::Duration;
 
@@ -33,12 +33,13 @@ pub(crate) async fn ensure_ear(
         "config": {
             "durable_name": name,
             "filter_subject": filter,
-            "deliver_subject": names.flow_end(flow, node),
+            "deliver_subject": names.flow_ears(),
             "deliver_policy": "last_per_subject",
             "ack_policy": "explicit",
             "ack_wait": u64::try_from(AGAIN.as_nanos()).unwrap_or(u64::MAX),
             "max_deliver": -1,
             "max_ack_pending": 1,
+            "headers_only": true,
         },
     });
     let verb = format!("CONSUMER.CREATE.{stream}.{name}.{filter}");

@@ -158,6 +158,20 @@ impl Names {
         format!("naq-flow-{id}-{node}")
     }
 
+    /// Where all workers hear of the ends of such jobs; not stored.
+    pub(crate) fn flow_ears(&self) -> String {
+        format!("{}.flow.ear", self.prefix)
+    }
+
+    /// The workflow and the node of an ear, from the address of its acknowledgement.
+    pub(crate) fn parse_ear(reply: &str) -> Option<(&str, u32)> {
+        let mut names = reply
+            .split('.')
+            .filter_map(|part| part.strip_prefix("naq-flow-"));
+        let (id, node) = names.next()?.rsplit_once('-')?;
+        Some((id, node.parse().ok()?))
+    }
+
     /// All waiting jobs of a queue.
     pub(crate) fn queue_filter(&self, queue: &QueueName) -> String {
         format!("{}.queue.{queue}.*", self.prefix)
@@ -239,5 +253,16 @@ mod tests {
         assert_eq!(subject, "t1.queue.mail.a-1");
         assert_eq!(Names::parse(&subject), Some((queue, id)));
         assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
+    }
+
+    #[test]
+    fn an_ear_says_for_whom_it_hears() {
+        let ear = Names::flow_ear(&JobId::new("etl-1").unwrap(), 7);
+        let reply = format!("$JS.ACK.naq_results.{ear}.1.5.1.1763.0");
+        assert_eq!(Names::parse_ear(&reply), Some(("etl-1", 7)));
+        assert_eq!(
+            Names::parse_ear("$JS.ACK.naq_results.other.1.5.1.1763.0"),
+            None
+        );
     }
 }

@@ -19,6 +19,7 @@ mod command;
 mod conclude;
 mod context;
 mod delivery;
+mod ears;
 mod errands;
 mod failure;
 mod fires;

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::acks::Acks;
 use super::builder::Plan;
+use super::ears;
 use super::errands::ErrandLoop;
 use super::fires::Fires;
 use super::flows::Flows;
@@ -87,7 +88,8 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     let (link, stopping) = (plan.link, &runner.stopping);
     loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
     let flows = Flows(Advancer::new(link.clone()));
-    loops.spawn(ErrandLoop::new(flows, link, stopping.clone()).run());
+    loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
+    loops.spawn(ears::listen(link, stopping.clone()));
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,

@@ -1,7 +1,7 @@
 //! From notices to ends: limits of time are decided, and jobs outside are listened to.
 //!
 //! A job outside says nothing to a workflow. The workflow has an ear for it: a durable consumer on the stream of outcomes
-//! for this one subject, which the server itself delivers to where ends are told. It delivers again until it is removed.
+//! for this one subject, which the server delivers to all workers, again and again until it is removed.
 
 use naq_connection::Connection;
 
@@ -80,7 +80,7 @@ async fn listen(
         let mut found = last_at_leader(conn, &results, &subject).await?;
         if found.is_none() {
             ensure_ear(conn, link, id, index, &job).await?;
-            // An outcome that replaces another one cannot be heard; one that came meanwhile is seen here.
+            // Most that end between the two looks need not wait for their ear.
             found = last_at_leader(conn, &results, &subject).await?;
         }
         if let Some(found) = found {

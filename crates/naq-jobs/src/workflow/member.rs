@@ -15,8 +15,8 @@ use super::state::State;
 use super::status::own_id;
 use super::store::{self, not_there, read_graph};
 use crate::model::JobId;
-use crate::results::Results;
-use crate::server::Link;
+use crate::results::{Results, parse};
+use crate::server::{Link, last_at_leader};
 use crate::wire::{FlowNode, Outcome};
 use crate::{JobsError, JobsErrorKind};
 
@@ -131,7 +131,19 @@ impl Membership {
             .node(index)
             .and_then(|node| own_id(&self.0.id, state, index, &node.work));
         let own = own.ok_or_else(|| self.missing(name, "a gate has none"))?;
-        let found = Results::new(self.0.link.clone()).find(&own).await?;
+        let mut found = Results::new(self.0.link.clone()).find(&own).await?;
+        if found.is_none() {
+            // A copy of the stream may lag behind.
+            let (conn, names) = (
+                self.0.link.lease("read a result").await?,
+                self.0.link.names(),
+            );
+            let stored =
+                last_at_leader(&conn, &names.results_stream(), &names.result(&own)).await?;
+            found = stored
+                .map(|stored| parse(&stored.subject, &stored.payload))
+                .transpose()?;
+        }
         found.ok_or_else(|| {
             let why = "it has not ended, keeps no result, or its outcome has expired (`Workflow::keep_results`)";
             self.missing(name, why)

@@ -7,7 +7,7 @@ use naq_connection::ConnectionErrorKind;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::graph::Graph;
+use super::graph::{Graph, Node, Work};
 use super::state::{NodeState, State, WorkflowState};
 use crate::JobsError;
 use crate::model::JobId;
@@ -85,7 +85,8 @@ fn why(graph: &Graph, state: &State) -> String {
     }
     let is_bad = |state: &NodeState| matches!(state, NodeState::Failed | NodeState::Cancelled);
     let bad = graph.nodes().iter().zip(&state.nodes.0);
-    let bad = bad.filter(|(node, state)| is_bad(state) && !node.may_fail);
+    let is_real = |node: &Node| !node.may_fail && !matches!(node.work, Work::Gate);
+    let bad = bad.filter(|(node, state)| is_bad(state) && is_real(node));
     let names: Vec<&str> = bad.map(|(node, _)| node.name.as_str()).collect();
     let shown = names
         .iter()
