@@ -21,5 +21,6 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod workflow_changes;
 mod workflow_faults;
 mod workflows;

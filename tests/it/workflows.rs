@@ -1,21 +1,19 @@
 //! Workflows: what runs after what, and how it all ends.
 
-use std::time::{Duration, Instant};
-
 use naq_jobs::{
     JobContext, JobError, JobHandle, Jobs, JobsErrorKind, Kind, NodeState, RunningWorker, Status,
     Workflow, WorkflowHandle, WorkflowState,
 };
-use naq_testing::{eventually, eventually_eq};
+use naq_testing::eventually_eq;
 use serde_json::{Value, json};
 
 use crate::setup::{Bed, ECHO, LONG, Ledger, echo, job_id};
 
 /// Fails if it is told so.
-const STEP: Kind<bool, ()> = Kind::new("step");
+pub(crate) const STEP: Kind<bool, ()> = Kind::new("step");
 
 /// Adds up the results of the nodes that it is told.
-const SUM: Kind<Vec<String>, i64> = Kind::new("sum");
+pub(crate) const SUM: Kind<Vec<String>, i64> = Kind::new("sum");
 
 async fn sum(context: JobContext, nodes: Vec<String>) -> Result<i64, JobError> {
     let workflow = context
@@ -29,7 +27,7 @@ async fn sum(context: JobContext, nodes: Vec<String>) -> Result<i64, JobError> {
 }
 
 /// A worker for all kinds of these tests that notes what it ran.
-async fn worker(jobs: &Jobs, ledger: &Ledger, concurrency: u32) -> RunningWorker {
+pub(crate) async fn worker(jobs: &Jobs, ledger: &Ledger, concurrency: u32) -> RunningWorker {
     let (echoes, steps) = (ledger.clone(), ledger.clone());
     jobs.worker()
         .concurrency(concurrency)
@@ -52,21 +50,21 @@ async fn worker(jobs: &Jobs, ledger: &Ledger, concurrency: u32) -> RunningWorker
         .unwrap()
 }
 
-fn step(fails: bool) -> naq_jobs::Job<()> {
+pub(crate) fn step(fails: bool) -> naq_jobs::Job<()> {
     STEP.job(&fails).unwrap()
 }
 
-fn value(of: i64) -> naq_jobs::Job<Value> {
+pub(crate) fn value(of: i64) -> naq_jobs::Job<Value> {
     ECHO.job(&json!(of)).unwrap()
 }
 
-fn total(of: &[&str]) -> naq_jobs::Job<i64> {
+pub(crate) fn total(of: &[&str]) -> naq_jobs::Job<i64> {
     SUM.job(&of.iter().map(ToString::to_string).collect())
         .unwrap()
 }
 
 /// The state of each node, by name.
-async fn states(flow: &WorkflowHandle) -> Vec<(String, NodeState)> {
+pub(crate) async fn states(flow: &WorkflowHandle) -> Vec<(String, NodeState)> {
     let status = flow.status().await.unwrap();
     status
         .nodes
@@ -75,12 +73,12 @@ async fn states(flow: &WorkflowHandle) -> Vec<(String, NodeState)> {
         .collect()
 }
 
-async fn state(flow: &WorkflowHandle, node: &str) -> NodeState {
+pub(crate) async fn state(flow: &WorkflowHandle, node: &str) -> NodeState {
     flow.status().await.unwrap().node(node).unwrap().state
 }
 
 /// Waits until a node is in this state.
-async fn becomes(flow: &WorkflowHandle, node: &str, wanted: NodeState) {
+pub(crate) async fn becomes(flow: &WorkflowHandle, node: &str, wanted: NodeState) {
     eventually_eq(LONG, wanted, async || state(flow, node).await).await;
 }
 
@@ -301,201 +299,6 @@ async fn three_workers_advance_a_wide_workflow_and_run_each_job_once() {
     // Nothing is left but what is kept of the workflow: its state and its graph.
     let left = async || bed.subjects("naq_jobs", "naq.>").await.len();
     eventually_eq(LONG, 2 + 1, left).await;
-}
-
-#[tokio::test]
-async fn a_signal_lets_a_waiting_node_go_on_early_late_and_only_once() {
-    let (bed, ledger) = (Bed::new().await, Ledger::default());
-    let running = worker(&bed.jobs, &ledger, 4).await;
-    let flow = Workflow::new("approval")
-        .node("ask", value(1))
-        .wait("approved")
-        .after(["ask"])
-        .wait("counted")
-        .after(["approved"])
-        .wait_at_most("too-late", Duration::from_millis(300))
-        .after(["ask"])
-        .may_fail()
-        .node("go", total(&["approved", "counted"]))
-        .after(["approved", "counted"]);
-    let flow = bed.jobs.submit(flow).await.unwrap();
-    // Before its parents have ended.
-    flow.signal("counted", &40).await.unwrap();
-    becomes(&flow, "approved", NodeState::Running).await;
-    assert_eq!(state(&flow, "counted").await, NodeState::Signalled);
-    becomes(&flow, "too-late", NodeState::Failed).await;
-    let late = flow.signal("too-late", &1).await.unwrap_err();
-    assert_eq!(late.kind(), JobsErrorKind::InvalidWorkflow);
-    flow.signal("approved", &2).await.unwrap();
-    let again = flow.signal("approved", &3).await.unwrap_err();
-    assert_eq!(again.kind(), JobsErrorKind::Conflict, "{again}");
-    let wrong = flow.signal("go", &3).await.unwrap_err();
-    assert!(
-        wrong.to_string().contains("it waits for no signal"),
-        "{wrong}"
-    );
-    assert_eq!(flow.result::<i64>("go", LONG).await.unwrap(), 42);
-    assert_eq!(flow.wait(LONG).await.unwrap().status, Status::Completed);
-    drop(running);
-}
-
-#[tokio::test]
-async fn a_cancelled_workflow_begins_nothing_more_and_says_so() {
-    let (bed, ledger) = (Bed::new().await, Ledger::default());
-    let flow = Workflow::new("stopped")
-        .node("first", step(false))
-        .wait("signal")
-        .node("second", step(false))
-        .after(["first"]);
-    let flow = bed.jobs.submit(flow).await.unwrap();
-    assert!(flow.cancel("not needed").await.unwrap());
-    // The first job is enqueued, and there is no worker yet.
-    assert_eq!(flow.status().await.unwrap().state, WorkflowState::Stopping);
-    let running = worker(&bed.jobs, &ledger, 4).await;
-    let outcome = flow.wait(LONG).await.unwrap();
-    assert_eq!(outcome.status, Status::Cancelled);
-    let error = outcome.into_result::<Value>().unwrap_err();
-    assert!(error.to_string().contains("not needed"), "{error}");
-    assert!(!flow.cancel("again").await.unwrap());
-    let ends = states(&flow).await;
-    let wanted = [
-        NodeState::Completed,
-        NodeState::Cancelled,
-        NodeState::Cancelled,
-    ];
-    assert_eq!(ends.iter().map(|end| end.1).collect::<Vec<_>>(), wanted);
-    assert_eq!(ledger.ids().len(), 1);
-    drop(running);
-}
-
-#[tokio::test]
-async fn a_deadline_fails_what_is_not_over_in_time() {
-    let (bed, ledger) = (Bed::new().await, Ledger::default());
-    let running = worker(&bed.jobs, &ledger, 4).await;
-    let flow = Workflow::new("limited")
-        .deadline(Duration::from_millis(500))
-        .wait("never")
-        .node("next", step(false))
-        .after(["never"]);
-    let begun = Instant::now();
-    let flow = bed.jobs.submit(flow).await.unwrap();
-    let outcome = flow.wait(LONG).await.unwrap();
-    assert!(begun.elapsed() >= Duration::from_millis(500));
-    assert_eq!(outcome.status, Status::Failed);
-    assert_eq!(
-        outcome.error.unwrap().reason,
-        naq_jobs::FailureReason::Deadline
-    );
-    assert_eq!(ledger.ids().len(), 0);
-    drop(running);
-}
-
-#[tokio::test]
-async fn a_retry_runs_a_node_and_what_comes_after_it_again() {
-    let bed = Bed::new().await;
-    let (ledger, broken) = (
-        Ledger::default(),
-        std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true)),
-    );
-    let (noted, is_broken) = (ledger.clone(), broken.clone());
-    let running = bed
-        .jobs
-        .worker()
-        .handle(STEP, move |context: JobContext, may_break: bool| {
-            noted.note(&context);
-            let fails = may_break && is_broken.load(std::sync::atomic::Ordering::SeqCst);
-            async move {
-                if fails {
-                    Err(JobError::message("broken"))
-                } else {
-                    Ok(())
-                }
-            }
-        })
-        .start()
-        .await
-        .unwrap();
-    let flow = Workflow::new("repaired")
-        .node("before", step(false))
-        .node("breaks", step(true))
-        .after(["before"])
-        .node("after", step(false))
-        .after(["breaks"]);
-    let flow = bed.jobs.submit(flow).await.unwrap();
-    assert_eq!(flow.wait(LONG).await.unwrap().status, Status::Failed);
-    let workflows = bed.jobs.workflows();
-    broken.store(false, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(workflows.retry(flow.id(), &[]).await.unwrap(), 2);
-    let over = async || flow.status().await.unwrap().state;
-    eventually_eq(LONG, WorkflowState::Completed, over).await;
-    // The new outcome has taken the place of the old one.
-    eventually_eq(LONG, Status::Completed, async || {
-        flow.wait(LONG).await.unwrap().status
-    })
-    .await;
-    assert_eq!(flow.wait(LONG).await.unwrap().attempt, 2);
-    assert_eq!(ledger.ids().len(), 4, "{:?}", ledger.ids());
-    assert_eq!(workflows.retry(flow.id(), &["before"]).await.unwrap(), 3);
-    eventually(LONG, async || {
-        if ledger.ids().len() == 7 {
-            Ok(())
-        } else {
-            Err(ledger.ids())
-        }
-    })
-    .await;
-    eventually_eq(LONG, 3, async || flow.wait(LONG).await.unwrap().attempt).await;
-    let nothing = workflows.retry(flow.id(), &[]).await.unwrap_err();
-    assert!(
-        nothing.to_string().contains("nothing of it has failed"),
-        "{nothing}"
-    );
-    assert!(workflows.delete(flow.id()).await.unwrap());
-    eventually_eq(LONG, 0, async || bed.waiting().await).await;
-    drop(running);
-}
-
-/// A handler adds the pieces that it has found, twice, and a node that was there before waits for them.
-#[tokio::test]
-async fn a_handler_adds_nodes_once_and_a_later_node_waits_for_them() {
-    const SPLIT: Kind<usize, usize> = Kind::new("split");
-    let bed = Bed::new().await;
-    let running = bed
-        .jobs
-        .worker()
-        .handle(ECHO, echo)
-        .handle(SUM, async |context: JobContext, _: Vec<String>| {
-            let workflow = context
-                .workflow()
-                .ok_or_else(|| JobError::message("no workflow"))?;
-            let parts = workflow.results::<i64>("parts").await?;
-            Ok::<_, JobError>(parts.into_iter().sum())
-        })
-        .handle(SPLIT, async |context: JobContext, count: usize| {
-            let workflow = context
-                .workflow()
-                .ok_or_else(|| JobError::message("no workflow"))?;
-            let parts = || {
-                let jobs = (0..count).map(|_| value(3));
-                Workflow::new("more").group("parts", jobs).before(["join"])
-            };
-            let added = workflow.add(parts()).await?;
-            assert_eq!(workflow.add(parts()).await?, 0);
-            Ok::<_, JobError>(added)
-        })
-        .start()
-        .await
-        .unwrap();
-    let flow = Workflow::new("map")
-        .node("split", SPLIT.job(&50).unwrap())
-        .node("join", total(&[]))
-        .after(["split"]);
-    let flow = bed.jobs.submit(flow).await.unwrap();
-    assert_eq!(flow.result::<usize>("split", LONG).await.unwrap(), 51);
-    assert_eq!(flow.wait(LONG).await.unwrap().status, Status::Completed);
-    assert_eq!(flow.result::<i64>("join", LONG).await.unwrap(), 150);
-    assert_eq!(flow.status().await.unwrap().nodes.len(), 53);
-    drop(running);
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@
 //! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
+//! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
@@ -54,10 +55,11 @@ pub use naq_jobs::{
     Backoff, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
     FailureReason, Firing, Firings, InvalidScheduleName, InvalidZone, Job, JobContext, JobError,
     JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER,
-    NewSchedule, Outcome, Overlap, QueueName, ResultPage, Results, RetryPolicy, RunningJob,
-    RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
-    ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError, Worker,
-    WorkerInfo, WorkerRecord, WorkerStatus, Zone,
+    Membership, NewSchedule, NodeKind, NodeState, NodeStatus, On, Outcome, Overlap, QueueName,
+    ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange,
+    ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport,
+    Timetable, TimetableError, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Workflow,
+    WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone,
 };
 
 /// Typed settings, put together from files, environment and code.

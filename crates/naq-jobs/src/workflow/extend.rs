@@ -1,17 +1,18 @@
 //! Adds nodes to a workflow that runs: one more piece of its graph, and more letters in its state, all or none.
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::advance::advance;
 use super::begin::{MOST, begin_writes, listen};
 use super::draft::Workflow;
 use super::graph::{Graph, Piece};
-use super::resolve::{Base, invalid, resolve};
-use super::state::NodeState;
+use super::resolve::{Base, Resolved, invalid, resolve};
+use super::state::{NodeState, State};
 use super::store::{self, MAX_PIECES, commit, cut, not_there, piece_writes, read_pieces};
 use super::submit::check_existing;
 use crate::model::JobId;
-use crate::server::{Link, persist};
+use crate::server::{Link, Write, persist};
 use crate::{JobsError, JobsErrorKind};
 
 /// Changes that may come in between before this is given up.
@@ -44,13 +45,6 @@ pub(super) async fn extend(
             },
         );
         let (mut versioned, pieces) = found.await?.ok_or_else(|| not_there(id))?;
-        let state = &mut versioned.state;
-        if state.state.has_ended() || state.stop.is_some() {
-            return Err(invalid(format!(
-                "add nodes to the workflow {id}: it is {}",
-                state.state.as_str()
-            )));
-        }
         let known = Graph::join(read(&pieces)?)?;
         let base = Base {
             graph: &known,
@@ -61,31 +55,17 @@ pub(super) async fn extend(
         if count == 0 && added.edges.is_empty() {
             return Ok(0);
         }
-        for (_, to, _) in &added.edges {
-            if state.of(*to) != Some(NodeState::Waiting) {
-                let name = known.node(*to).map_or("?", |node| &node.name);
-                return Err(invalid(format!(
-                    "let the node {name} of {id} wait: it has begun or ended"
-                )));
-            }
-        }
-        let more = cut(state.mark, added.nodes, added.edges)?;
-        let first = state.pieces;
-        state.pieces += u32::try_from(more.len()).unwrap_or(u32::MAX);
+        check(id, &versioned.state, &known, &added)?;
+        let more = cut(versioned.state.mark, added.nodes, added.edges)?;
         if pieces.len() + more.len() > MAX_PIECES * 4 {
-            return Err(invalid(format!(
+            let context = format!(
                 "add nodes to the workflow {id}: that was done too often; add more at a time"
-            )));
+            );
+            return Err(invalid(context));
         }
         let graph = Graph::join(read(pieces.iter().chain(&more))?)?;
         check_existing(link, &graph).await?;
-        state.nodes.0.resize(graph.len(), NodeState::Waiting);
-        let turn = advance(&graph, state, &[], MOST);
-        let mut writes = piece_writes(link, id, first, more, None);
-        writes.extend(begin_writes(link, id, &graph, state, &turn.begin)?);
-        if turn.has_more || state.state.has_ended() {
-            writes.push(listen(link, id));
-        }
+        let writes = grow(link, id, &mut versioned.state, &graph, more)?;
         if commit(link, id, &mut versioned, writes).await? {
             return Ok(count);
         }
@@ -94,9 +74,47 @@ pub(super) async fn extend(
     Err(JobsError::new(JobsErrorKind::Conflict, context))
 }
 
-fn read<'a>(pieces: impl IntoIterator<Item = &'a bytes::Bytes>) -> Result<Vec<Piece>, JobsError> {
+/// Refuses what cannot be added at this moment.
+fn check(id: &JobId, state: &State, known: &Graph, added: &Resolved) -> Result<(), JobsError> {
+    if state.state.has_ended() || state.stop.is_some() {
+        let now = state.state.as_str();
+        return Err(invalid(format!(
+            "add nodes to the workflow {id}: it is {now}"
+        )));
+    }
+    for (_, to, _) in &added.edges {
+        if state.of(*to) != Some(NodeState::Waiting) {
+            let name = known.node(*to).map_or("?", |node| &node.name);
+            let context = format!("let the node {name} of {id} wait: it has begun or ended");
+            return Err(invalid(context));
+        }
+    }
+    Ok(())
+}
+
+/// Takes the nodes of `graph` that are new into the state, and makes the turn that follows from it.
+fn grow(
+    link: &Link,
+    id: &JobId,
+    state: &mut State,
+    graph: &Graph,
+    more: Vec<Bytes>,
+) -> Result<Vec<Write>, JobsError> {
+    let first = state.pieces;
+    state.pieces += u32::try_from(more.len()).unwrap_or(u32::MAX);
+    state.nodes.0.resize(graph.len(), NodeState::Waiting);
+    let turn = advance(graph, state, &[], MOST);
+    let mut writes = piece_writes(link, id, first, more, None);
+    writes.extend(begin_writes(link, id, graph, state, &turn.begin)?);
+    if turn.has_more || state.state.has_ended() {
+        writes.push(listen(link, id));
+    }
+    Ok(writes)
+}
+
+fn read<'a>(pieces: impl IntoIterator<Item = &'a Bytes>) -> Result<Vec<Piece>, JobsError> {
     let unreadable =
         |e| JobsError::new(JobsErrorKind::Corrupt, "read the graph of a workflow").because(e);
-    let read = |body: &bytes::Bytes| serde_json::from_slice(body).map_err(unreadable);
+    let read = |body: &Bytes| serde_json::from_slice(body).map_err(unreadable);
     pieces.into_iter().map(read).collect()
 }

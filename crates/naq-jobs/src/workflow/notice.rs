@@ -31,7 +31,7 @@ pub(super) enum News {
     Listen,
 }
 
-/// The body. An outcome fits, too: that of a job outside is sent here as it is.
+/// The body.
 #[derive(Debug, Deserialize)]
 struct Body {
     #[serde(default)]
@@ -88,13 +88,6 @@ mod tests {
             status: Status::Failed,
         };
         assert_eq!(read("7", r#"{"round":2,"status":"failed"}"#), Some(end));
-        let outcome = r#"{"v":1,"id":"a","queue":"q","status":"completed","attempt":1,"worker":"w","nonce":1}"#;
-        let end = News::End {
-            node: 0,
-            round: 0,
-            status: Status::Completed,
-        };
-        assert_eq!(read("0", outcome), Some(end));
         assert_eq!(
             read("1", r#"{"is_timeout":true}"#),
             Some(News::Timeout { node: 1, round: 0 })

@@ -142,9 +142,8 @@ async fn record(
             let sent = conn
                 .publish_acked(subject.clone(), fields, body.clone())
                 .await;
-            let error = match sent {
-                Ok(_) => return Ok((outcome.status, true)),
-                Err(error) => error,
+            let Err(error) = sent else {
+                return Ok((outcome.status, true));
             };
             let is_refused = matches!(
                 error.kind(),

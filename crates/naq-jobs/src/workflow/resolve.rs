@@ -1,10 +1,10 @@
 //! From a draft to a graph: names become numbers, and what cannot be is refused by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::draft::{Draft, Task};
-use super::graph::{Graph, Node, On, Work};
+use super::graph::{Graph, Node, On, Work, place};
 use crate::{JobsError, JobsErrorKind};
 
 /// Nodes that a workflow may have: more letters would make each write of its state slow.
@@ -32,46 +32,20 @@ pub(super) fn resolve(
     base: Option<Base<'_>>,
     default_queue: &str,
 ) -> Result<Resolved, JobsError> {
-    let known = base.map_or(0, |base| base.graph.len());
-    let mut numbers: HashMap<String, u32> = HashMap::with_capacity(known + drafts.len());
-    if let Some(base) = base {
-        let names = (0..).zip(base.graph.nodes());
-        numbers.extend(names.map(|(number, node)| (node.name.clone(), number)));
-    }
-    let there = numbers.clone();
-    let is_new = |draft: &&Draft| !there.contains_key(&draft.name);
-    for (number, draft) in (known..).zip(drafts.iter().filter(is_new)) {
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        if numbers.insert(draft.name.clone(), number).is_some() {
-            return Err(invalid(format!("name two nodes {}", draft.name)));
-        }
-    }
-    if numbers.len() > MAX_NODES {
-        return Err(invalid(format!(
-            "have {} nodes: {MAX_NODES} are the most",
-            numbers.len()
-        )));
-    }
-    let find = |name: &str, of: &str| {
-        let number = numbers.get(name).copied();
-        number.ok_or_else(|| {
-            invalid(format!(
-                "find the node {name}, which {of} names: add it, or correct the name"
-            ))
-        })
-    };
-    let may_fail: HashMap<&str, bool> = drafts
+    let numbers = Numbers::new(drafts, base)?;
+    let is_new = |draft: &&Draft| numbers.is_new(&draft.name);
+    let excused: HashSet<&str> = drafts
         .iter()
-        .map(|d| (d.name.as_str(), d.may_fail))
+        .filter(|draft| draft.may_fail)
+        .map(|draft| draft.name.as_str())
         .collect();
     let mut nodes = Vec::with_capacity(drafts.len());
     for draft in drafts.iter().filter(is_new) {
         let mut needs = Vec::with_capacity(draft.needs.len());
         for (parent, on) in &draft.needs {
-            let is_excused =
-                matches!(draft.work, Task::Gate) && may_fail.get(parent.as_str()) == Some(&true);
+            let is_excused = matches!(draft.work, Task::Gate) && excused.contains(parent.as_str());
             let on = if is_excused { On::Always } else { *on };
-            needs.push((find(parent, &draft.name)?, on));
+            needs.push((numbers.find(parent, &draft.name)?, on));
         }
         if let (Some(maker), true) = (base.and_then(|base| base.maker), needs.is_empty()) {
             needs.push((maker, On::Success));
@@ -88,16 +62,62 @@ pub(super) fn resolve(
         let Some(from) = drafts.get(*from).filter(is_new) else {
             continue;
         };
-        let (from, to) = (find(&from.name, &from.name)?, find(to, &from.name)?);
-        match usize::try_from(to)
-            .ok()
-            .and_then(|to| to.checked_sub(known))
-        {
+        let (from, to) = (
+            numbers.find(&from.name, &from.name)?,
+            numbers.find(to, &from.name)?,
+        );
+        match place(to).checked_sub(numbers.known) {
             Some(own) => nodes[own].needs.push((from, On::Success)),
             None => edges.push((from, to, On::Success)),
         }
     }
     Ok(Resolved { nodes, edges })
+}
+
+/// The number of each name.
+struct Numbers<'a> {
+    all: HashMap<&'a str, u32>,
+    /// Nodes that were there before: their numbers are lower.
+    known: usize,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(drafts: &'a [Draft], base: Option<Base<'a>>) -> Result<Self, JobsError> {
+        let known = base.map_or(&[][..], |base| base.graph.nodes());
+        let names = known.iter().map(|node| node.name.as_str());
+        let mut all: HashMap<&str, u32> = names.zip(0..).collect();
+        let there = all.clone();
+        let is_new = |draft: &&Draft| !there.contains_key(draft.name.as_str());
+        for draft in drafts.iter().filter(is_new) {
+            let number = u32::try_from(all.len()).unwrap_or(u32::MAX);
+            if all.insert(&draft.name, number).is_some() {
+                return Err(invalid(format!("name two nodes {}", draft.name)));
+            }
+        }
+        if all.len() > MAX_NODES {
+            let count = all.len();
+            return Err(invalid(format!(
+                "have {count} nodes: {MAX_NODES} are the most"
+            )));
+        }
+        Ok(Self {
+            all,
+            known: known.len(),
+        })
+    }
+
+    fn is_new(&self, name: &str) -> bool {
+        let number = self.all.get(name).copied();
+        number.is_some_and(|number| place(number) >= self.known)
+    }
+
+    fn find(&self, name: &str, of: &str) -> Result<u32, JobsError> {
+        self.all.get(name).copied().ok_or_else(|| {
+            invalid(format!(
+                "find the node {name}, which {of} names: add it, or correct the name"
+            ))
+        })
+    }
 }
 
 fn work(task: &Task, default_queue: &str) -> Work {
