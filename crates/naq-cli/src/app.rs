@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bench, completion, config, connection, dead, demo, dev, enqueue, result, schedule, worker,
+    workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -39,6 +40,7 @@ enum Command {
     Result(result::Args),
     Dead(dead::Args),
     Schedule(schedule::Args),
+    Workflow(workflow::Args),
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
     Config(config::Args),
@@ -94,6 +96,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
+        Command::Workflow(args) => Box::pin(workflow::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),

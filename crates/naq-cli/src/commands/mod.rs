@@ -11,6 +11,7 @@ pub(crate) mod enqueue;
 pub(crate) mod result;
 pub(crate) mod schedule;
 pub(crate) mod worker;
+pub(crate) mod workflow;
 
 mod job_flags;
 mod outcome;
