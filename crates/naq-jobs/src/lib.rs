@@ -21,6 +21,7 @@ mod schedule;
 mod server;
 mod wire;
 mod worker;
+mod workflow;
 
 pub use backlog::{Backlog, BacklogPage, PendingJob};
 pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
@@ -49,3 +50,7 @@ pub use wire::{
     WorkerStatus, headers,
 };
 pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};
+pub use workflow::{
+    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
+};

@@ -14,6 +14,7 @@ pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
 pub(crate) mod worker;
+pub(crate) mod workflow;
 
 mod job_flags;
 mod outcome;

@@ -17,3 +17,4 @@ mod help;
 mod jobs;
 mod processes;
 mod schedule;
+mod workflow;

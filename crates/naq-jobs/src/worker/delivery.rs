@@ -6,7 +6,7 @@ use async_nats::Message;
 
 use super::limits::Place;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, Names, headers, text};
+use crate::wire::{Delivery, FlowNode, Names, headers, text};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Delivered {
     pub(super) place: Option<Box<Place>>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
+    /// The node of a workflow that it is; known once the envelope is read.
+    pub(super) flow: Option<FlowNode>,
 }
 
 impl Delivered {
@@ -60,6 +62,7 @@ impl Delivered {
             fence: headers.fence,
             place: None,
             is_requeued: headers.is_requeued,
+            flow: None,
             message,
         })
     }
