@@ -1,10 +1,12 @@
 //! The settings, one file per section of the configuration file.
 
+mod events;
 mod nats;
 mod queues;
 mod results;
 mod workers;
 
+pub use events::{EventFilters, EventStreamSettings, EventsSettings};
 pub use nats::{Auth, NatsSettings, Tls};
 pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
 pub use results::ResultsSettings;
@@ -21,4 +23,6 @@ pub struct Settings {
     pub workers: WorkersSettings,
     /// How long outcomes are kept.
     pub results: ResultsSettings,
+    /// What is told of jobs and workers.
+    pub events: EventsSettings,
 }
