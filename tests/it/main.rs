@@ -10,6 +10,8 @@ mod calendar;
 mod crash;
 mod dead;
 mod enqueue;
+mod event_processors;
+mod events;
 mod foreign;
 mod presence;
 mod process;

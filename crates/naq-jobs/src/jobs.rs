@@ -6,6 +6,7 @@ use naq_connection::{ConnectionService, ShutdownReport};
 use crate::JobsError;
 use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
+use crate::event_log::{Events, LAST_FLUSH, start_outbox};
 use crate::model::Job;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
@@ -83,6 +84,7 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
+        start_outbox(&link);
         Ok(Self { link })
     }
 
@@ -171,6 +173,11 @@ impl Jobs {
         Ok(known.collect())
     }
 
+    /// What has happened: live, again, counted.
+    pub fn events(&self) -> Events {
+        Events::new(self.link.clone())
+    }
+
     /// Counts what the server has in store, without reading it.
     ///
     /// # Errors
@@ -192,8 +199,9 @@ impl Jobs {
         self.link.service()
     }
 
-    /// Closes the connections: flush, drain, close, inside `nats.drain_timeout`.
+    /// Sends the last events and closes the connections: flush, drain, close, inside `nats.drain_timeout`.
     pub async fn shutdown(&self) -> ShutdownReport {
+        self.link.events().stop(LAST_FLUSH).await;
         self.link
             .service()
             .shutdown(self.link.settings().nats.drain_timeout)

@@ -8,6 +8,8 @@
 mod dead;
 mod enqueue;
 mod error;
+mod event_log;
+mod events;
 mod jobs;
 mod model;
 mod results;
@@ -19,6 +21,11 @@ mod worker;
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
+pub use event_log::{
+    EventFilter, EventProcessor, EventStats, EventStream, Events, JobHistory, ProcessorReport,
+    RunningProcessor, StatsBy, StatsRow,
+};
+pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,

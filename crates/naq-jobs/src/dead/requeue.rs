@@ -4,6 +4,8 @@
 //! the dead letter, so a requeue that is tried again enqueues once.
 
 use crate::JobsError;
+use crate::events::{EventType, Fact, NONE};
+use crate::model::KindName;
 use crate::server::{Link, delete_sequence, last_of};
 use crate::wire::{headers, passed_on};
 
@@ -29,7 +31,20 @@ pub(super) async fn requeue(link: &Link, letter: &DeadLetter) -> Result<(), Jobs
     )
     .await
     .map_err(|e| JobsError::connection(context, e))?;
+    tell(link, letter);
     delete_sequence(&conn, &names.dead_stream(), letter.sequence)
         .await
         .map(drop)
+}
+
+fn tell(link: &Link, letter: &DeadLetter) {
+    // A foreign client may have written any text there.
+    let kind = letter
+        .kind
+        .clone()
+        .and_then(|kind| KindName::new(kind).ok());
+    let kind = kind.as_ref().map_or(NONE, KindName::as_str);
+    let (queue, id) = (letter.queue.as_str(), letter.id.as_str());
+    let fact = Fact::of(EventType::Requeued, queue, kind, id);
+    link.events().tell(&fact);
 }

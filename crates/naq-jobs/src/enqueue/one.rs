@@ -7,8 +7,9 @@ use bytes::Bytes;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
-use crate::model::{Job, JobId, QueueName};
-use crate::server::{Link, persist, rfc3339};
+use crate::events::{EventType, Fact};
+use crate::model::{Job, JobId, KindName, QueueName};
+use crate::server::{Link, persist, rfc3339, unix_ms};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind};
 
@@ -23,9 +24,24 @@ pub(super) struct Prepared {
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<(String, String)>,
+    kind: KindName,
+    queue: QueueName,
+    due_ms: Option<u64>,
 }
 
 impl Prepared {
+    /// The server has stored it.
+    pub(super) fn tell(&self, link: &Link) {
+        let event_type = match self.due_ms {
+            None => EventType::Enqueued,
+            Some(_) => EventType::Scheduled,
+        };
+        let (queue, kind) = (self.queue.as_str(), self.kind.as_str());
+        let mut fact = Fact::of(event_type, queue, kind, self.id.as_str());
+        fact.due_ms = self.due_ms;
+        link.events().tell(&fact);
+    }
+
     /// Made anew for each sending, which is cheaper than a copy.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -49,6 +65,7 @@ pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<JobId, JobsErr
     let job = &job;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
+    job.tell(link);
     Ok(job.id.clone())
 }
 
@@ -66,6 +83,7 @@ pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
     let target = link.names().job(&queue, &id);
     let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
+    let due_ms = due.map(unix_ms);
     let (subject, due) = match due {
         None => (target, None),
         Some(due) => {
@@ -83,6 +101,9 @@ pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError
         subject,
         body: body.into(),
         due,
+        kind: job.kind,
+        queue,
+        due_ms,
     })
 }
 

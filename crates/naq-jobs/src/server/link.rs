@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::JobsError;
+use crate::events::Recorder;
 use crate::wire::Names;
 
 /// A cheap handle; clones share everything.
@@ -21,6 +22,7 @@ pub(crate) struct Link {
 struct Shared {
     names: Names,
     settings: Settings,
+    events: Recorder,
     /// When the streams were last made again; held while somebody does it.
     repaired: Mutex<Option<Instant>>,
 }
@@ -32,6 +34,7 @@ impl Link {
             service,
             shared: Arc::new(Shared {
                 names,
+                events: Recorder::new(&settings.events),
                 settings,
                 repaired: Mutex::new(None),
             }),
@@ -53,6 +56,11 @@ impl Link {
 
     pub(crate) fn names(&self) -> &Names {
         &self.shared.names
+    }
+
+    /// Where what happens is told.
+    pub(crate) fn events(&self) -> &Recorder {
+        &self.shared.events
     }
 
     pub(crate) fn settings(&self) -> &Settings {

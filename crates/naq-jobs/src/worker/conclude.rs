@@ -43,6 +43,7 @@ impl Runner {
                 let number = job.retries_done + 1;
                 let settler = self.settler(job, hold);
                 Box::pin(settler.schedule(number, delay)).await?;
+                self.tell_retry(job, delay);
                 Ok(Left::Retried)
             }
             Verdict::HandBack => Box::pin(self.hand_back(job, hold)).await,
@@ -94,6 +95,7 @@ impl Runner {
             return Ok(Left::Elsewhere);
         }
         settler.bury(&failure).await?;
+        self.tell_failed(job, &failure);
         tracing::warn!(id = %job.id, reason = %failure.reason, error = %failure.message, "job failed");
         Ok(if recorded == Recorded::Ours {
             Left::Failed

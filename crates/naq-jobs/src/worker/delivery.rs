@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_nats::Message;
 
+use super::telling::Begun;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, Names};
+use crate::wire::{Delivery, JobFailure, Names};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -31,6 +32,10 @@ pub(super) struct Delivered {
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
     pub(super) fence: u64,
+    /// The attempt that runs, or was the last one.
+    pub(super) begun: Option<Begun>,
+    /// Why the last attempt failed.
+    pub(super) failure: Option<JobFailure>,
 }
 
 impl Delivered {
@@ -53,6 +58,8 @@ impl Delivered {
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
             fence: headers.fence,
+            begun: None,
+            failure: None,
             message,
         })
     }

@@ -34,6 +34,7 @@ mod settle;
 mod shared_slots;
 mod slots;
 mod tally;
+mod telling;
 mod verdict;
 
 pub use builder::Worker;

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::holds::Holds;
+use super::telling::{Signs, tell_worker};
+use crate::events::EventType;
 use crate::server::{Link, purge, repair_streams};
 use crate::wire::{WorkerRecord, WorkerStatus};
 use crate::{JobsError, JobsErrorKind};
@@ -31,6 +33,13 @@ impl Presence {
     /// touches a job.
     pub(super) async fn keep(&self, stopping: &CancellationToken, gone: &CancellationToken) {
         let beat = self.link.settings().workers.heartbeat_interval;
+        tell_worker(
+            &self.link,
+            &self.record(false),
+            EventType::WorkerStarted,
+            None,
+        );
+        let mut signs = Signs::default();
         let mut shown: Option<(WorkerRecord, Instant)> = None;
         loop {
             let now = self.record(stopping.is_cancelled());
@@ -49,8 +58,13 @@ impl Presence {
                 continue;
             }
             match self.write(&now).await {
-                Ok(()) => shown = Some((now, Instant::now())),
+                Ok(()) => {
+                    signs.tell(&self.link, &now, beat);
+                    shown = Some((now, Instant::now()));
+                }
                 Err(error) => {
+                    let text = error.to_string();
+                    tell_worker(&self.link, &now, EventType::WorkerError, Some(&text));
                     tracing::debug!(%error, "the worker could not show itself");
                     if error.kind() == JobsErrorKind::Unavailable {
                         drop(repair_streams(&self.link).await);
@@ -63,6 +77,12 @@ impl Presence {
                 () = tokio::time::sleep(CHANGE.min(beat)) => {}
             }
         }
+        tell_worker(
+            &self.link,
+            &self.record(true),
+            EventType::WorkerStopped,
+            None,
+        );
         if let Err(error) = self.remove().await {
             tracing::debug!(%error, "the worker's record is left to expire");
         }

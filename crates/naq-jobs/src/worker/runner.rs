@@ -65,6 +65,7 @@ impl Runner {
             started.elapsed(),
         );
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        self.tell_left(&job, left, hold.has_lapsed());
         if !left.needs_ack() {
             return self.tally.count(left);
         }
@@ -199,6 +200,7 @@ impl Runner {
         loop {
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
+            self.tell_started(job, &context);
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
@@ -206,11 +208,13 @@ impl Runner {
             } else {
                 end
             };
+            job.failure = end.failure().cloned();
             let delay = match decide(end, &envelope.retry, job.retries_done) {
                 Verdict::RetryHere(delay) => delay,
                 verdict => return verdict,
             };
             self.tally.retried.fetch_add(1, Ordering::Relaxed);
+            self.tell_retry(job, delay);
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,

@@ -26,6 +26,7 @@ use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
 use super::tally::{StopReport, Tally};
+use crate::event_log::LAST_FLUSH;
 use crate::server::{ensure_consumer, now_ms};
 use crate::{JobsError, JobsErrorKind};
 
@@ -171,6 +172,7 @@ impl RunningWorker {
         if tokio::time::timeout(HAND_BACK, keepers).await.is_err() {
             self.keepers.abort_all();
         }
+        self.runner.link.events().flush(LAST_FLUSH).await;
         tracing::info!(worker = %self.runner.worker, report = ?self.report(), "worker stopped");
         self.report()
     }
