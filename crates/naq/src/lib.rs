@@ -44,6 +44,7 @@
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
+//! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
 //!
@@ -58,6 +59,10 @@ pub use naq_jobs::{
     RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
     ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError, Worker,
     WorkerInfo, WorkerRecord, WorkerStatus, Zone,
+};
+pub use naq_jobs::{
+    Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
+    JobHistory, ProcessorReport, RunningProcessor, StatsBy, StatsRow, UnknownEventType,
 };
 
 /// Typed settings, put together from files, environment and code.

@@ -40,6 +40,8 @@ pub(crate) struct Batch {
     /// Events that a gap in it stands for.
     lost: u64,
     first_ms: u64,
+    /// Its place among those that were opened: the order of their first events.
+    opened: u64,
     /// Times of the attempts that it tells the end of, and of the waits before it tells the start, in milliseconds.
     pub(crate) times_ms: Vec<f64>,
     /// Makes a repeated publish recognisable.
@@ -85,6 +87,7 @@ pub(super) struct Buffer {
     /// Events in `open` and `sealed`.
     waiting: u64,
     dropped: u64,
+    opened: u64,
     number: u64,
     batch_size: u64,
     limit: u64,
@@ -99,6 +102,7 @@ impl Buffer {
             counts: HashMap::new(),
             waiting: 0,
             dropped: 0,
+            opened: 0,
             number: 0,
             batch_size: batch_size.into(),
             limit: limit.into(),
@@ -119,7 +123,12 @@ impl Buffer {
             // Two groups with one hash: the one that is there goes.
             self.seal(key);
         }
-        let batch = self.open.entry(key).or_insert_with(|| Batch::new(fact));
+        self.opened += 1;
+        let opened = self.opened;
+        let batch = self
+            .open
+            .entry(key)
+            .or_insert_with(|| Batch::new(fact, opened));
         batch.add(fact);
         self.waiting += 1;
         if batch.events >= self.batch_size || batch.entries.len() >= MAX_BYTES {
@@ -138,8 +147,7 @@ impl Buffer {
     pub(super) fn take(&mut self, all: bool) -> Taken {
         let mut taken = Taken::default();
         if all {
-            let mut open: Vec<(u64, u64)> =
-                self.open.iter().map(|(k, b)| (b.first_ms, *k)).collect();
+            let mut open: Vec<(u64, u64)> = self.open.iter().map(|(k, b)| (b.opened, *k)).collect();
             open.sort_unstable();
             for (_, key) in open {
                 self.seal(key);
@@ -198,7 +206,7 @@ impl Buffer {
 
     fn drop_oldest(&mut self) {
         if self.sealed.is_empty() {
-            let oldest = self.open.iter().min_by_key(|(_, batch)| batch.first_ms);
+            let oldest = self.open.iter().min_by_key(|(_, batch)| batch.opened);
             if let Some(key) = oldest.map(|(key, _)| *key) {
                 self.seal(key);
             }
@@ -221,7 +229,7 @@ impl Batch {
         self.lost
     }
 
-    fn new(fact: &Fact<'_>) -> Self {
+    fn new(fact: &Fact<'_>, opened: u64) -> Self {
         Self {
             group: Group {
                 event_type: fact.event_type,
@@ -234,6 +242,7 @@ impl Batch {
             events: 0,
             lost: 0,
             first_ms: fact.at_ms,
+            opened,
             times_ms: Vec::new(),
             number: 0,
         }
