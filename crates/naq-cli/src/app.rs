@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, result, schedule, worker,
+    bench, completion, config, connection, dead, demo, dev, enqueue, events, result, schedule,
+    worker,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -41,6 +42,7 @@ enum Command {
     Schedule(schedule::Args),
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
+    Events(events::Args),
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
@@ -95,6 +97,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
+        Command::Events(args) => Box::pin(events::run(context, args)).await,
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Connection(args) => Box::pin(connection::run(context, args)).await,

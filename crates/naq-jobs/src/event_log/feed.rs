@@ -55,7 +55,7 @@ impl Feed {
         loop {
             let session = match &mut self.session {
                 Some(session) => session,
-                None => match self.open().await {
+                None => match Box::pin(self.open()).await {
                     Ok(session) => self.session.insert(session),
                     Err(error) => {
                         let is_late = self.plan.is_bounded && Instant::now() > deadline;
