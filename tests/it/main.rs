@@ -6,13 +6,18 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
+mod control;
 mod crash;
 mod dead;
 mod enqueue;
 mod event_processors;
 mod events;
+mod failpoints;
 mod foreign;
+mod moments;
+mod parked;
 mod presence;
 mod process;
 mod queues;
@@ -23,3 +28,5 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod testing;
+mod unique;

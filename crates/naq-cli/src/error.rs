@@ -100,7 +100,7 @@ impl From<JobsError> for CliError {
                 Some("it may or may not have happened; repeat it with the same --id"),
             ),
             Kind::NotFound => (exit_code::NOT_FOUND, None),
-            Kind::JobFailed => (exit_code::JOB_FAILED, None),
+            Kind::JobFailed | Kind::JobCancelled => (exit_code::JOB_FAILED, None),
             Kind::Timeout => (exit_code::TIMEOUT, None),
             _ => (exit_code::INTERNAL, None),
         };

@@ -10,7 +10,7 @@ pub const USAGE: u8 = 2;
 pub const CONFIGURATION: u8 = 3;
 /// The server cannot be reached, was lost for good, or could not be started; the doctor has found an error.
 pub const CONNECTION: u8 = 4;
-/// The job failed.
+/// The job failed, or was cancelled.
 pub const JOB_FAILED: u8 = 5;
 /// The job has not ended within the time that was given.
 pub const TIMEOUT: u8 = 6;
@@ -31,7 +31,7 @@ Exit codes:
     2  wrong usage: flag, JSON, name, payload too large
     3  wrong configuration
     4  the server cannot be reached or started, was lost for good, or the doctor found an error
-    5  the job failed
+    5  the job failed, or was cancelled
     6  the job has not ended in time
     7  no such job, outcome or dead letter
     8  the numbers of the demo do not add up

@@ -38,6 +38,8 @@ pub enum JobsErrorKind {
     NotFound,
     /// The job ended without a result; see [`JobsError::job_failure`].
     JobFailed,
+    /// The job was cancelled, or had not started before its expiry; see [`JobsError::job_failure`].
+    JobCancelled,
     /// The deadline passed.
     Timeout,
     /// Somebody else changed the record first.

@@ -5,21 +5,29 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod backlog;
+mod control;
 mod dead;
 mod enqueue;
 mod error;
 mod event_log;
 mod events;
+mod failpoint;
 mod jobs;
 mod model;
+mod parked;
 mod results;
 mod schedule;
 mod server;
 mod wire;
 mod worker;
 
+pub use backlog::{Backlog, BacklogPage, PendingJob};
+pub use control::{
+    Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
+};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
-pub use enqueue::JobHandle;
+pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use event_log::{
     EventFilter, EventProcessor, EventStats, EventStream, Events, JobHistory, ProcessorReport,
@@ -29,7 +37,7 @@ pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, QueueName, RetryPolicy, ScheduleName,
+    KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use results::{ResultPage, Results};
 pub use schedule::{

@@ -52,13 +52,14 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backoff, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
-    FailureReason, Firing, Firings, InvalidScheduleName, InvalidZone, Job, JobContext, JobError,
-    JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER,
-    NewSchedule, Outcome, Overlap, QueueName, ResultPage, Results, RetryPolicy, RunningJob,
-    RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
-    ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError, Worker,
-    WorkerInfo, WorkerRecord, WorkerStatus, Zone,
+    Backlog, BacklogPage, Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters,
+    DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName,
+    InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId, Jobs, JobsError,
+    JobsErrorKind, Kind, KindName, Landing, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
+    PendingJob, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
+    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
+    Stock, StopReport, Timetable, TimetableError, Unique, Worker, WorkerInfo, WorkerRecord,
+    WorkerStatus, Zone,
 };
 pub use naq_jobs::{
     Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,

@@ -1,18 +1,22 @@
 //! How the outcome of a job is shown, and what exit code it means.
 
-use naq::Outcome;
+use naq::{Outcome, Status};
 
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
 
-/// Shows the result, or the whole outcome as JSON; a failed job is an error.
+/// Shows the result, or the whole outcome as JSON; a failed or cancelled job is an error.
 pub(super) fn show(context: &Context, outcome: &Outcome, as_json: bool) -> Result<(), CliError> {
     let out = &context.output;
     if as_json {
         out.json(outcome)?;
     }
     match (&outcome.error, &outcome.result) {
+        (Some(reason), _) if outcome.status == Status::Cancelled => {
+            let message = format!("job {} was cancelled ({reason})", outcome.id);
+            Err(CliError::new(exit_code::JOB_FAILED, message))
+        }
         (Some(failure), _) => {
             let message = format!(
                 "job {} failed in attempt {} ({}):\n{}",

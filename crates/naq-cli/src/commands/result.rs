@@ -14,8 +14,8 @@ use crate::logging::{self, Level};
 /// Print the result of a job
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The result is JSON on standard output. Exit codes: 5 the job failed, 6 not ended in time,
-7 no outcome (it has not ended, has expired, or never was)."
+    after_help = "The result is JSON on standard output. Exit codes: 5 the job failed or was cancelled,
+6 not ended in time, 7 no outcome (it has not ended, has expired, or never was)."
 )]
 pub(crate) struct Args {
     /// The job's id

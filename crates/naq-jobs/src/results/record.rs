@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::wire::{JobFailure, Outcome};
+use crate::wire::{JobFailure, Outcome, Status};
 use crate::{JobsError, JobsErrorKind};
 
 pub(crate) fn parse(subject: &str, body: &[u8]) -> Result<Outcome, JobsError> {
@@ -19,11 +19,16 @@ impl Outcome {
     /// The result as an `R`, or the failure as an error.
     ///
     /// # Errors
-    /// [`JobsErrorKind::JobFailed`] or [`JobsErrorKind::InvalidPayload`]. A retry does not help.
+    /// [`JobsErrorKind::JobFailed`], [`JobsErrorKind::JobCancelled`] or [`JobsErrorKind::InvalidPayload`]. A retry does
+    /// not help.
     pub fn into_result<R: DeserializeOwned>(self) -> Result<R, JobsError> {
         let id = self.id;
         if let Some(failure) = self.error {
-            let error = JobsError::new(JobsErrorKind::JobFailed, format!("run job {id}"));
+            let kind = match self.status {
+                Status::Cancelled => JobsErrorKind::JobCancelled,
+                Status::Completed | Status::Failed => JobsErrorKind::JobFailed,
+            };
+            let error = JobsError::new(kind, format!("run job {id}"));
             return Err(error.because(failure));
         }
         let text = self.result.as_ref().map_or("null", |value| value.get());

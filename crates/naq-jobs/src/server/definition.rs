@@ -21,6 +21,7 @@ pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
         results(names, settings),
         dead(names, settings),
         workers(names, settings),
+        run_time_settings(names, settings),
     ]
 }
 
@@ -126,6 +127,16 @@ pub(crate) fn event_streams(names: &Names, settings: &Settings) -> [Config; 2] {
         )
     };
     [log, counters]
+}
+
+fn run_time_settings(names: &Names, settings: &Settings) -> Config {
+    last_value(
+        names.settings_stream(),
+        "NAQ: what was set at run time",
+        names.settings_filter(),
+        settings.queues.storage,
+        settings.queues.replicas,
+    )
 }
 
 /// A stream that keeps the last message of each subject.

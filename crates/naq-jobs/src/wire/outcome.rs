@@ -18,7 +18,7 @@ pub struct Outcome {
     pub kind: Option<String>,
     /// Its queue.
     pub queue: String,
-    /// Completed or failed.
+    /// Completed, failed or cancelled.
     pub status: Status,
     /// The attempt that ended it, counted from 1.
     pub attempt: u32,
@@ -33,12 +33,12 @@ pub struct Outcome {
     /// The result, if completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
-    /// The failure, if failed.
+    /// The failure if failed, the reason if cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobFailure>,
 }
 
-/// Completed or failed.
+/// How a job ended, as a word on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -46,9 +46,28 @@ pub enum Status {
     Completed,
     /// The job is in the dead letters.
     Failed,
+    /// Nobody wants it to run any more: cancelled, or not started before its expiry. There is no dead letter.
+    Cancelled,
 }
 
-/// Why a job failed.
+impl Status {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a job failed or was cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{reason}: {message}")]
 pub struct JobFailure {
@@ -89,6 +108,12 @@ pub enum FailureReason {
     InvalidResult,
     /// The job was delivered too often without being settled: its workers died or lost their leases.
     Deliveries,
+    /// The time over all its attempts was up.
+    Deadline,
+    /// Cancelled: it had not started before its expiry.
+    Expired,
+    /// Cancelled: somebody asked for it.
+    Cancelled,
 }
 
 impl FailureReason {
@@ -105,6 +130,9 @@ impl FailureReason {
             Self::InvalidPayload => "invalid_payload",
             Self::InvalidResult => "invalid_result",
             Self::Deliveries => "deliveries",
+            Self::Deadline => "deadline",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -164,8 +192,14 @@ mod tests {
             FailureReason::UnknownKind,
             FailureReason::InvalidResult,
             FailureReason::Deliveries,
+            FailureReason::Deadline,
+            FailureReason::Expired,
+            FailureReason::Cancelled,
         ] {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+        for status in [Status::Completed, Status::Failed, Status::Cancelled] {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
     }
 

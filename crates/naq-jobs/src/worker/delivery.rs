@@ -36,6 +36,8 @@ pub(super) struct Delivered {
     pub(super) begun: Option<Begun>,
     /// Why the last attempt failed.
     pub(super) failure: Option<JobFailure>,
+    /// Whether it comes from the dead letters.
+    pub(super) is_requeued: bool,
 }
 
 impl Delivered {
@@ -60,6 +62,7 @@ impl Delivered {
             fence: headers.fence,
             begun: None,
             failure: None,
+            is_requeued: headers.is_requeued,
             message,
         })
     }

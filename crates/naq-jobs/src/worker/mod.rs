@@ -13,16 +13,19 @@
 //! `docs/design/0001-first-job.md` has the failure table.
 
 mod acks;
+mod admit;
 mod attempt;
 mod builder;
 mod command;
 mod conclude;
 mod context;
+mod control_loop;
 mod delivery;
 mod failure;
 mod fires;
 mod holds;
 mod lease;
+mod permits;
 mod presence;
 mod pull_loop;
 mod puller;
@@ -33,8 +36,10 @@ mod seen;
 mod settle;
 mod shared_slots;
 mod slots;
+mod steering;
 mod tally;
 mod telling;
+mod time_limits;
 mod verdict;
 
 pub use builder::Worker;

@@ -10,7 +10,7 @@ use super::runner::Runner;
 use super::tally::Left;
 use crate::events::{EventType, Fact, NONE};
 use crate::server::{Link, now_ms, unix_ms};
-use crate::wire::{JobFailure, WorkerRecord, WorkerStatus};
+use crate::wire::{FailureReason, JobFailure, WorkerRecord, WorkerStatus};
 
 /// When an attempt began.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,7 @@ impl Runner {
         let event_type = match left {
             Left::Completed => EventType::Completed,
             Left::HandedBack => EventType::HandedBack,
+            Left::Parked => EventType::Parked,
             Left::Abandoned if has_lapsed => EventType::LeaseLost,
             _ => return,
         };
@@ -77,6 +78,18 @@ impl Runner {
         let mut dead = self.fact(EventType::DeadLettered, job);
         dead.reason = Some(failure.reason.as_str());
         self.link.events().tell(&dead);
+    }
+
+    /// Nobody wants the job any more; whoever cancels it before it gets here tells that.
+    pub(super) fn tell_cancelled(&self, job: &Delivered, why: Option<&JobFailure>) {
+        let event_type = match why.map(|why| why.reason) {
+            Some(FailureReason::Expired) => EventType::Expired,
+            _ => EventType::Cancelled,
+        };
+        self.tell_end(job, event_type, |fact| {
+            fact.reason = why.map(|why| why.reason.as_str());
+            fact.message = why.map(|why| why.message.as_str());
+        });
     }
 
     fn tell_end<'a>(
