@@ -11,15 +11,12 @@ use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
 use crate::event_log::{Events, LAST_FLUSH, start_outbox};
-use crate::model::Job;
+use crate::model::{Job, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams, page};
+use crate::server::{Link, count, ensure_streams};
 use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
-
-/// Workers that are listed at the most.
-const MAX_WORKERS: usize = 10_000;
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -219,17 +216,7 @@ impl Jobs {
     /// [`crate::JobsErrorKind::Connection`] (a retry helps).
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
         let conn = self.link.lease("list the workers").await?;
-        let names = self.link.names();
-        let filter = names.worker_filter();
-        let found = page(&conn, &names.workers_stream(), &filter, 0, MAX_WORKERS).await?;
-        let known = found.messages.into_iter().filter_map(|stored| {
-            let record = serde_json::from_slice(&stored.payload).ok()?;
-            Some(WorkerInfo {
-                record,
-                seen_at: stored.time,
-            })
-        });
-        Ok(known.collect())
+        crate::inspect::workers(&conn, &self.link).await
     }
 
     /// What has happened: live, again, counted.
@@ -245,14 +232,22 @@ impl Jobs {
         let conn = self.link.lease("count the jobs").await?;
         let names = self.link.names();
         let jobs = names.jobs_stream();
+        let mut waiting = 0;
+        for priority in Priority::ALL {
+            waiting += count(&conn, &jobs, &names.all_of(priority)).await?
+                + count(&conn, &jobs, &names.all_unique(Place::of(priority))).await?;
+        }
         Ok(Stock {
-            waiting: count(&conn, &jobs, &names.all_queues()).await?
-                + count(&conn, &jobs, &names.all_unique(Place::Normal)).await?,
+            waiting,
             scheduled: count(&conn, &jobs, &names.all_schedules()).await?
                 + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
             dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
         })
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// The connections that this uses.

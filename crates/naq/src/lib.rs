@@ -45,6 +45,7 @@
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
 //! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
+//! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
 //!
@@ -62,8 +63,11 @@ pub use naq_jobs::{
     WorkerStatus, Zone,
 };
 pub use naq_jobs::{
-    Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
-    JobHistory, ProcessorReport, RunningProcessor, StatsBy, StatsRow, UnknownEventType,
+    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,
+    EventStats, EventStream, EventType, Events, Explanation, Facts, Hold, JobHistory, JobInfo,
+    JobPage, JobStatus, ListedJob, PendingState, ProcessorReport, PurgePlan, QueueInfo, QueuePage,
+    Reason, ResultFilter, RunningProcessor, StatsBy, StatsRow, UnknownEventType, WorkerFact,
+    reasons,
 };
 
 /// Typed settings, put together from files, environment and code.

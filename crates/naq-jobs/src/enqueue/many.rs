@@ -58,8 +58,13 @@ struct Pipe {
 }
 
 impl Batch<'_> {
-    async fn add(&mut self, job: Result<Prepared, JobsError>) {
+    async fn add(&mut self, mut job: Result<Prepared, JobsError>) {
         let index = self.answers.len();
+        if let Ok(prepared) = &job
+            && let Err(error) = prepared.use_level(self.link).await
+        {
+            job = Err(error);
+        }
         match job {
             Err(error) => self.answers.push(Some(Err(error))),
             // More than one message, or a look at what is there.

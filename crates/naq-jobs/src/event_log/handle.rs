@@ -18,6 +18,9 @@ use crate::{JobsError, JobsErrorKind};
 /// Messages that are looked through for the most recent events.
 const RECENT: u64 = 2_000;
 
+/// Messages that are looked through first: a batch has many.
+const FEW: u64 = 32;
+
 /// What has happened to jobs, workers and schedules. A cheap handle.
 ///
 /// Events are news: no job waits for one, and losing one changes nothing. They are sent in batches, at the latest
@@ -92,8 +95,25 @@ impl Events {
     pub async fn recent(&self, limit: usize, filter: EventFilter) -> Result<Vec<Event>, JobsError> {
         check(&filter)?;
         let newest = newest(&self.link).await?;
-        let start = Start::Sequence(newest.saturating_sub(RECENT - 1).max(1));
-        let mut stream = EventStream::new(&self.link, filter, start, true);
+        let mut back = FEW;
+        loop {
+            let start = newest.saturating_sub(back - 1).max(1);
+            let found = self.last_from(start, limit, filter.clone()).await?;
+            if found.len() >= limit || back >= RECENT || start == 1 {
+                return Ok(found);
+            }
+            back = (back * 8).min(RECENT);
+        }
+    }
+
+    /// The last `limit` of the events that are stored from the sequence `start` on.
+    async fn last_from(
+        &self,
+        start: u64,
+        limit: usize,
+        filter: EventFilter,
+    ) -> Result<Vec<Event>, JobsError> {
+        let mut stream = EventStream::new(&self.link, filter, Start::Sequence(start), true);
         let mut kept = VecDeque::new();
         while let Some(event) = stream.next().await? {
             if kept.len() == limit.max(1) {

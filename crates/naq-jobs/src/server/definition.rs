@@ -22,6 +22,7 @@ pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
         dead(names, settings),
         workers(names, settings),
         run_time_settings(names, settings),
+        limits(names, settings),
     ]
 }
 
@@ -137,6 +138,20 @@ fn run_time_settings(names: &Names, settings: &Settings) -> Config {
         settings.queues.storage,
         settings.queues.replicas,
     )
+}
+
+/// Kept as the jobs are: in memory, a restart of the server would free all places under running jobs.
+fn limits(names: &Names, settings: &Settings) -> Config {
+    Config {
+        subjects: names.limits_subjects(),
+        ..last_value(
+            names.limits_stream(),
+            "NAQ: limited places and rates",
+            names.settings_filter(),
+            settings.queues.storage,
+            settings.queues.replicas,
+        )
+    }
 }
 
 /// A stream that keeps the last message of each subject.

@@ -69,6 +69,11 @@ impl Names {
         format!("{}.queue.*.*", self.prefix)
     }
 
+    /// All jobs of this priority that wait or run, of all queues.
+    pub(crate) fn all_of(&self, priority: Priority) -> String {
+        format!("{}.*.*", self.level(priority))
+    }
+
     /// All jobs that are due later.
     pub(crate) fn all_schedules(&self) -> String {
         format!("{}.schedule.*.*", self.prefix)
@@ -166,13 +171,9 @@ impl Names {
     /// All waiting jobs of a queue that have this priority.
     pub(crate) fn level_filters(&self, queue: &QueueName, priority: Priority) -> Vec<String> {
         let plain = format!("{}.{queue}.*", self.level(priority));
-        match priority {
-            Priority::Normal => {
-                let unique = format!("{}.unique.{queue}.{}.*.*", self.prefix, Place::Normal);
-                vec![plain, unique]
-            }
-            Priority::High | Priority::Low => vec![plain],
-        }
+        let place = Place::of(priority);
+        let unique = format!("{}.unique.{queue}.{place}.*.*", self.prefix);
+        vec![plain, unique]
     }
 
     fn level(&self, priority: Priority) -> String {
@@ -192,6 +193,35 @@ impl Names {
     pub(crate) fn parked_filter(&self, queue: Option<&QueueName>, why: &str) -> String {
         let queue = queue.map_or("*", QueueName::as_str);
         format!("{}.parked.{queue}.{why}.*", self.prefix)
+    }
+
+    /// Who holds a limited place, and how far a rate is booked.
+    pub(crate) fn limits_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
+    /// Subjects of [`Self::limits_stream`].
+    pub(crate) fn limits_subjects(&self) -> Vec<String> {
+        vec![
+            format!("{}.slot.*.*.*", self.prefix),
+            format!("{}.bucket.*.*", self.prefix),
+        ]
+    }
+
+    /// One of the places that jobs of a limit key have.
+    pub(crate) fn place(&self, queue: &QueueName, key: &str, number: u32) -> String {
+        format!("{}.slot.{queue}.{}.{number}", self.prefix, token(key))
+    }
+
+    /// All places of a limit key.
+    pub(crate) fn places(&self, queue: &QueueName, key: &str) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
+    }
+
+    /// How far a rate is booked: that of a limit key, or of the queue.
+    pub(crate) fn bucket(&self, queue: &QueueName, key: Option<&str>) -> String {
+        let key = key.map_or_else(|| "all".to_owned(), token);
+        format!("{}.bucket.{queue}.{key}", self.prefix)
     }
 
     /// What is set at run time.
@@ -326,6 +356,40 @@ impl Names {
         let mut parts: [String; 5] = parts.try_into().ok()?;
         parts[3] = parts[3].replace('~', ".");
         Some(parts)
+    }
+
+    /// All that is stored of a job, whatever its queue and place: its id is the last part of each subject.
+    pub(crate) fn anywhere(&self, id: &JobId) -> Vec<String> {
+        vec![
+            format!("{}.*.*.{id}", self.prefix),
+            format!("{}.parked.*.*.{id}", self.prefix),
+            format!("{}.unique.*.*.*.{id}", self.prefix),
+        ]
+    }
+
+    /// What a subject has behind the prefix.
+    pub(crate) fn below<'a>(&self, subject: &'a str) -> Option<&'a str> {
+        subject.strip_prefix(&self.prefix)?.strip_prefix('.')
+    }
+
+    /// `pattern` under the prefix.
+    pub(crate) fn filter(&self, pattern: &str) -> String {
+        format!("{}.{pattern}", self.prefix)
+    }
+
+    /// The consumer of the jobs of normal priority of a queue.
+    pub(crate) fn usual_consumer(queue: &QueueName) -> String {
+        format!("naq-worker-{queue}")
+    }
+
+    /// Who holds the limited places.
+    pub(crate) fn places_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
+    /// The places of a limit key.
+    pub(crate) fn held_places(&self, queue: &QueueName, key: &str) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
     }
 
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.

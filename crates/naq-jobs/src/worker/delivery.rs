@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_nats::Message;
 
+use super::limits::Place;
 use super::telling::Begun;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, JobFailure, Names};
+use crate::wire::{Delivery, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(super) struct Delivered {
     pub(super) begun: Option<Begun>,
     /// Why the last attempt failed.
     pub(super) failure: Option<JobFailure>,
+    /// The place that it has taken, if its limit key has a limit.
+    pub(super) place: Option<Box<Place>>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
 }
@@ -62,9 +65,15 @@ impl Delivered {
             fence: headers.fence,
             begun: None,
             failure: None,
+            place: None,
             is_requeued: headers.is_requeued,
             message,
         })
+    }
+
+    /// The key of the limits that are per key.
+    pub(super) fn limit_key(&self) -> Option<&str> {
+        text(self.message.headers.as_ref(), headers::LIMIT_KEY).filter(|key| !key.is_empty())
     }
 
     /// The attempt, counted from 1.

@@ -13,6 +13,7 @@ use super::conclude::Span;
 use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
 use super::holds::{Hold, Holds};
+use super::limits::Buckets;
 use super::registry::{Handle, Registry};
 use super::settle::Settler;
 use super::shared_slots::Slot;
@@ -40,6 +41,7 @@ pub(super) struct Runner {
     /// What is set at run time, and with it the hard limit of running handlers; the slots keep that from ever being
     /// waited for, a reconnect apart.
     pub(super) steering: Steering,
+    pub(super) buckets: Buckets,
     pub(super) acks: Acks,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
@@ -68,7 +70,7 @@ impl Runner {
             started.elapsed(),
         );
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
-        self.tell_left(&job, left, hold.has_lapsed());
+        self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);
         }
@@ -99,9 +101,19 @@ impl Runner {
             },
         };
         if job.may_be_settled() && Box::pin(self.is_settled(job, hold)).await? {
+            self.leave(job, hold, Left::Elsewhere).await;
             return Ok((Left::Elsewhere, true));
         }
-        self.run(job, hold).await
+        let ended = self.run(job, hold).await?;
+        self.leave(job, hold, ended.0).await;
+        Ok(ended)
+    }
+
+    /// Gives back what the job may have taken for the time of its run.
+    async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if job.place.is_some() || (self.steering.has_rules() && job.limit_key().is_some()) {
+            Box::pin(self.leave_place(job, hold, left)).await;
+        }
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
@@ -146,7 +158,8 @@ impl Runner {
             Ok((envelope, handler)) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
                 span.keeps_result = envelope.keeps_result;
-                self.attempts(job, &envelope, &*handler, hold).await
+                self.attempts_in_place(job, &envelope, &*handler, hold)
+                    .await
             }
         };
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
@@ -190,6 +203,28 @@ impl Runner {
             .settings()
             .queues
             .max_deliver_of(job.queue.as_str())
+    }
+
+    /// As [`Self::attempts`], with the place of the job, if it has one, kept meanwhile.
+    async fn attempts_in_place(
+        &self,
+        job: &mut Delivered,
+        envelope: &Envelope<'_>,
+        handler: &dyn Handle,
+        hold: &Hold,
+    ) -> Verdict {
+        let Some(mut place) = job.place.take() else {
+            return self.attempts(job, envelope, handler, hold).await;
+        };
+        let done = CancellationToken::new();
+        let attempts = async {
+            let verdict = self.attempts(job, envelope, handler, hold).await;
+            done.cancel();
+            verdict
+        };
+        let (verdict, ()) = tokio::join!(attempts, self.keep_place(&mut place, &done));
+        job.place = Some(place);
+        verdict
     }
 
     /// Runs attempts until the verdict is one for the server; short retries stay here, under the lease.

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::context::JobContext;
 use super::delivery::Delivered;
+use super::holds::Hold;
 use super::runner::Runner;
 use super::tally::Left;
 use crate::events::{EventType, Fact, NONE};
@@ -50,12 +51,12 @@ impl Runner {
     }
 
     /// The attempt has ended, and so did the job's stay here. Failures and retries are told where they are written.
-    pub(super) fn tell_left(&self, job: &Delivered, left: Left, has_lapsed: bool) {
+    pub(super) fn tell_left(&self, job: &Delivered, left: Left, hold: &Hold) {
         let event_type = match left {
             Left::Completed => EventType::Completed,
             Left::HandedBack => EventType::HandedBack,
             Left::Parked => EventType::Parked,
-            Left::Abandoned if has_lapsed => EventType::LeaseLost,
+            Left::Abandoned if hold.has_lapsed() => EventType::LeaseLost,
             _ => return,
         };
         self.tell_end(job, event_type, |_| {});
@@ -149,6 +150,9 @@ impl Signs {
         if is_due {
             self.beat = Some(Instant::now());
         }
+        metrics::gauge!("naq_worker_slots").set(record.concurrency);
+        let running = u32::try_from(record.running.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("naq_worker_running").set(running);
         match record.status {
             WorkerStatus::Idle if has_changed => {
                 tell_worker(link, record, EventType::WorkerIdle, None);

@@ -95,6 +95,9 @@ impl Bulk {
                 && let Some(job) = jobs.next()
             {
                 let entry = self.entry(job, chunk.len());
+                if let Some(job) = &entry.job {
+                    job.use_level(&self.link).await?;
+                }
                 size += entry
                     .job
                     .as_ref()
