@@ -13,6 +13,8 @@ mod crash;
 mod dead;
 mod dead_many;
 mod enqueue;
+mod event_processors;
+mod events;
 mod explain;
 mod failpoints;
 mod foreign;

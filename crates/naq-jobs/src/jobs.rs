@@ -10,6 +10,7 @@ use crate::backlog::Backlog;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
+use crate::event_log::{Events, LAST_FLUSH, start_outbox};
 use crate::model::{Job, JobId, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
@@ -87,6 +88,7 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
+        start_outbox(&link);
         Ok(Self { link, inline: None })
     }
 
@@ -243,6 +245,11 @@ impl Jobs {
         crate::inspect::workers(&conn, &self.link).await
     }
 
+    /// What has happened: live, again, counted.
+    pub fn events(&self) -> Events {
+        Events::new(self.link.clone())
+    }
+
     /// Counts what the server has in store, without reading it.
     ///
     /// # Errors
@@ -274,8 +281,9 @@ impl Jobs {
         self.link.service()
     }
 
-    /// Closes the connections: flush, drain, close, inside `nats.drain_timeout`.
+    /// Sends the last events and closes the connections: flush, drain, close, inside `nats.drain_timeout`.
     pub async fn shutdown(&self) -> ShutdownReport {
+        self.link.events().stop(LAST_FLUSH).await;
         self.link
             .service()
             .shutdown(self.link.settings().nats.drain_timeout)

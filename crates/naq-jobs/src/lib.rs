@@ -10,6 +10,8 @@ mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod event_log;
+mod events;
 mod explain;
 mod failpoint;
 mod inspect;
@@ -28,6 +30,11 @@ pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, Worke
 pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
+pub use event_log::{
+    EventFilter, EventProcessor, EventStats, EventStream, Events, JobHistory, ProcessorReport,
+    RunningProcessor, StatsBy, StatsRow,
+};
+pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
 pub use inspect::{
     JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,

@@ -45,6 +45,7 @@
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
+//! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
 //! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
@@ -64,9 +65,11 @@ pub use naq_jobs::{
     WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone,
 };
 pub use naq_jobs::{
-    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Explanation, Facts, Hold, JobInfo, JobPage,
-    JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage, Reason, ResultFilter,
-    WorkerFact, reasons,
+    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,
+    EventStats, EventStream, EventType, Events, Explanation, Facts, Hold, JobHistory, JobInfo,
+    JobPage, JobStatus, ListedJob, PendingState, ProcessorReport, PurgePlan, QueueInfo, QueuePage,
+    Reason, ResultFilter, RunningProcessor, StatsBy, StatsRow, UnknownEventType, WorkerFact,
+    reasons,
 };
 
 /// Typed settings, put together from files, environment and code.

@@ -8,6 +8,7 @@ pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod enqueue;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod job;
 pub(crate) mod queue;

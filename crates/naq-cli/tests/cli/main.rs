@@ -13,6 +13,7 @@ mod dead;
 mod demo;
 mod dev;
 mod errors;
+mod events;
 mod help;
 mod jobs;
 mod processes;

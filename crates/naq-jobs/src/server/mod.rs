@@ -15,8 +15,9 @@ mod persist;
 mod stored;
 mod stream;
 
+pub(crate) use api::{ApiError, call, refused};
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
-pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now};
+pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
     Terms, ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, find_consumer,
     has_consumer, pause_consumer,
@@ -32,4 +33,6 @@ pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
     next_at_leader, oldest, page, subjects_at_leader,
 };
-pub(crate) use stream::{delete_sequence, ensure_streams, purge, purge_before, repair_streams};
+pub(crate) use stream::{
+    delete_sequence, ensure_event_streams, ensure_streams, purge, purge_before, repair_streams,
+};

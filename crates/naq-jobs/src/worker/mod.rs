@@ -44,6 +44,7 @@ mod shared_slots;
 mod slots;
 mod steering;
 mod tally;
+mod telling;
 mod time_limits;
 mod verdict;
 

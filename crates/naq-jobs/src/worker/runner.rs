@@ -71,6 +71,7 @@ impl Runner {
             started.elapsed(),
         );
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);
         }
@@ -265,6 +266,7 @@ impl Runner {
             limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
+            self.tell_started(job, &context);
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
@@ -276,12 +278,14 @@ impl Runner {
             let now = SystemTime::now();
             let end = times.ended(end, now);
             let last = times.keep(&end);
+            job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done);
             let delay = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => delay,
                 verdict => return verdict,
             };
             self.tally.retried.fetch_add(1, Ordering::Relaxed);
+            self.tell_retry(job, delay);
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,

@@ -33,6 +33,7 @@ use super::slots::Slots;
 use super::steering::Steering;
 use super::tally::{StopReport, Tally};
 use crate::control::{read_queue, remove_worker, terms};
+use crate::event_log::LAST_FLUSH;
 use crate::model::Priority;
 use crate::server::{ensure_consumer, now_ms};
 use crate::wire::Names;
@@ -248,6 +249,7 @@ impl RunningWorker {
         if tokio::time::timeout(HAND_BACK, keepers).await.is_err() {
             self.keepers.abort_all();
         }
+        self.runner.link.events().flush(LAST_FLUSH).await;
         tracing::info!(worker = %self.runner.worker, report = ?self.report(), "worker stopped");
         self.report()
     }
