@@ -7,6 +7,7 @@
 mod setup;
 
 mod calendar;
+mod cancel;
 mod crash;
 mod dead;
 mod enqueue;

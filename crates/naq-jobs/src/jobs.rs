@@ -4,9 +4,10 @@ use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
+use crate::cancel::CancelRequest;
 use crate::dead::DeadLetters;
 use crate::enqueue::{JobHandle, enqueue, enqueue_many};
-use crate::model::Job;
+use crate::model::{Job, JobId};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams, page};
@@ -110,6 +111,29 @@ impl Jobs {
         ids.into_iter()
             .map(|id| Ok(JobHandle::new(id?, self.results())))
             .collect()
+    }
+
+    /// Cancels a job, wherever it is: waiting, due later, parked, or running in any process. Await it to send it.
+    ///
+    /// The outcome `cancelled` is written first, so a cancel is not lost and whoever ends the job first wins. A handler that
+    /// runs sees it in [`crate::JobContext::cancelled`], and is dropped after the grace. There is no dead letter.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs, id: naq_jobs::JobId) -> Result<(), naq_jobs::JobsError> {
+    /// let report = jobs.cancel(&id).reason("the order was withdrawn").await?;
+    /// println!("{}: {}", report.id, report.from);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::NotFound`] if there is neither a job nor an outcome; [`crate::JobsErrorKind::Connection`] and
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] (a retry helps and does what is left). That the job has ended is no error.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the job may or may not be cancelled; a second call does what is left.
+    pub fn cancel(&self, id: &JobId) -> CancelRequest {
+        CancelRequest::new(self.link.clone(), id.clone())
     }
 
     /// Describes a worker.

@@ -5,6 +5,7 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod cancel;
 mod dead;
 mod enqueue;
 mod error;
@@ -16,6 +17,7 @@ mod server;
 mod wire;
 mod worker;
 
+pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};

@@ -41,6 +41,7 @@
 //! |---|---|
 //! | enqueue, wait for a result | [`Jobs`], [`Kind`], [`Job`], [`JobHandle`] |
 //! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
+//! | cancel | [`Jobs::cancel`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
@@ -51,13 +52,14 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backoff, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
-    FailureReason, Firing, Firings, InvalidScheduleName, InvalidZone, Job, JobContext, JobError,
-    JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER,
-    NewSchedule, Outcome, Overlap, QueueName, ResultPage, Results, RetryPolicy, RunningJob,
-    RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
-    ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError, Worker,
-    WorkerInfo, WorkerRecord, WorkerStatus, Zone,
+    Backoff, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter,
+    DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings,
+    InvalidScheduleName, InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId,
+    Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
+    QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
+    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
+    Stock, StopReport, Timetable, TimetableError, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
+    Zone,
 };
 
 /// Typed settings, put together from files, environment and code.

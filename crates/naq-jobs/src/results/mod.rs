@@ -1,8 +1,10 @@
 //! Outcomes: read, awaited by push, listed page by page, removed.
 
+mod fence;
 mod record;
 mod store;
 mod wait;
 
+pub(crate) use fence::{outcome_headers, wrong_sequence};
 pub(crate) use record::parse;
 pub use store::{ResultPage, Results};

@@ -2,6 +2,7 @@
 //!
 //! Specified for other languages in `docs/reference/wire.md`, whose test vectors are read by the tests of this folder.
 
+mod cancel;
 mod dead;
 mod envelope;
 mod header;
@@ -10,10 +11,11 @@ mod outcome;
 mod presence;
 mod retry;
 
+pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, Undecodable, decode, encode};
 pub(crate) use header::{Delivery, MAX_HEADER_TEXT, passed_on, text};
-pub(crate) use names::Names;
+pub(crate) use names::{Names, Place};
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
 pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
 

@@ -8,6 +8,17 @@ pub(crate) struct Names {
     prefix: String,
 }
 
+/// What it means that a job's message is where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It waits or runs.
+    Queue,
+    /// It is due later.
+    Later,
+    /// It was set aside.
+    Parked,
+}
+
 impl Names {
     pub(crate) fn new(prefix: impl Into<String>) -> Self {
         Self {
@@ -124,6 +135,57 @@ impl Names {
         format!("{}.control.{queue}", self.prefix)
     }
 
+    /// Where the workers hear that a job is cancelled; not stored.
+    pub(crate) fn cancel(&self, id: &JobId) -> String {
+        format!("{}.cancel.{id}", self.prefix)
+    }
+
+    /// All cancels.
+    pub(crate) fn cancel_filter(&self) -> String {
+        format!("{}.cancel.*", self.prefix)
+    }
+
+    /// The job of a subject of [`Self::cancel`].
+    pub(crate) fn parse_cancel(subject: &str) -> Option<JobId> {
+        JobId::new(subject.rsplit('.').next()?).ok()
+    }
+
+    /// What the subject of every job of normal priority begins with.
+    pub(crate) fn queue_prefix(&self) -> String {
+        format!("{}.queue.", self.prefix)
+    }
+
+    /// Filters for every place where a message of a job can be.
+    pub(crate) fn places(&self, id: &JobId) -> Vec<String> {
+        let trees = [
+            "queue.*",
+            "high.*",
+            "low.*",
+            "schedule.*",
+            "unique.*.*.*",
+            "parked.*.*",
+        ];
+        let filter = |tree: &str| format!("{}.{tree}.{id}", self.prefix);
+        trees.into_iter().map(filter).collect()
+    }
+
+    /// What the place of a job's message means, and its queue; `None` if the subject is none of [`Self::places`].
+    pub(crate) fn place(&self, subject: &str) -> Option<(Place, QueueName)> {
+        let rest = subject.strip_prefix(&self.prefix)?.strip_prefix('.')?;
+        let mut parts = rest.split('.');
+        let (tree, queue, third) = (parts.next()?, parts.next()?, parts.next()?);
+        let place = match (tree, third) {
+            ("queue" | "high" | "low", _) => Place::Queue,
+            ("schedule", _) | ("unique", "later") => Place::Later,
+            // The marker of a window is no job.
+            ("unique", "window") => return None,
+            ("unique", _) => Place::Queue,
+            ("parked", _) => Place::Parked,
+            _ => return None,
+        };
+        Some((place, QueueName::new(queue).ok()?))
+    }
+
     /// All outcomes.
     pub(crate) fn result_filter(&self) -> String {
         format!("{}.result.*", self.prefix)
@@ -177,5 +239,29 @@ mod tests {
         assert_eq!(subject, "t1.queue.mail.a-1");
         assert_eq!(Names::parse(&subject), Some((queue, id)));
         assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
+    }
+
+    #[test]
+    fn the_place_of_a_message_says_what_the_job_does() {
+        let names = Names::new("t1");
+        let place = |subject: &str| {
+            names
+                .place(subject)
+                .map(|(place, queue)| (place, queue.to_string()))
+        };
+        for (subject, expected) in [
+            ("t1.queue.mail.a", Some(Place::Queue)),
+            ("t1.low.mail.a", Some(Place::Queue)),
+            ("t1.schedule.mail.a", Some(Place::Later)),
+            ("t1.unique.mail.later.k.a", Some(Place::Later)),
+            ("t1.unique.mail.normal.k.a", Some(Place::Queue)),
+            ("t1.unique.mail.window.k.a", None),
+            ("t1.parked.mail.kind-1.a", Some(Place::Parked)),
+            ("t1.recurring.mail", None),
+            ("other.queue.mail.a", None),
+        ] {
+            let expected = expected.map(|place| (place, "mail".to_owned()));
+            assert_eq!(place(subject), expected, "{subject}");
+        }
     }
 }

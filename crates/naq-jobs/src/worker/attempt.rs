@@ -31,21 +31,27 @@ pub(super) async fn run(
     payload: &RawValue,
     limits: &Limits<'_>,
 ) -> AttemptEnd {
-    let over = context.cancelled().clone();
-    let end = supervise(handler, context, payload, limits).await;
+    let end = supervise(handler, &context, payload, limits).await;
     // What the handler has spawned hears of the end here; its own future is dropped by now.
-    over.cancel();
-    end
+    context.cancelled().cancel();
+    match (end, context.cancellation()) {
+        // A result that came in the grace is offered: whoever ended the job first wins. Nothing else is tried again.
+        (AttemptEnd::Failed(_) | AttemptEnd::Interrupted, Some(cancelled)) => {
+            AttemptEnd::Failed(cancelled)
+        }
+        (end, _) => end,
+    }
 }
 
 async fn supervise(
     handler: &dyn Handle,
-    context: JobContext,
+    context: &JobContext,
     payload: &RawValue,
     limits: &Limits<'_>,
 ) -> AttemptEnd {
     // The handler's code also runs while its future is made, so that is inside the catch, too.
-    let made = std::panic::catch_unwind(AssertUnwindSafe(|| handler.call(context, payload)));
+    let made =
+        std::panic::catch_unwind(AssertUnwindSafe(|| handler.call(context.clone(), payload)));
     let work = match made {
         Ok(Ok(work)) => work,
         Ok(Err(failure)) => return AttemptEnd::Failed(failure),
@@ -62,6 +68,7 @@ async fn supervise(
         () = limits.lost.cancelled() => AttemptEnd::LeaseLost,
         () = limits.abort.cancelled() => AttemptEnd::Interrupted,
         result = work => ended(result),
+        () = context.hard_stop() => AttemptEnd::Interrupted,
         () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobFailure::new(
             FailureReason::Timeout,
             format!("job timed out after {:?}", limits.timeout),

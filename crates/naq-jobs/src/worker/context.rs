@@ -1,12 +1,14 @@
 //! What a handler knows about the job that it runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use async_nats::HeaderMap;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{JobId, KindName, QueueName};
+use crate::wire::{CancelNotice, FailureReason, JobFailure};
 
 /// What a handler knows about its job. A cheap handle.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub(super) struct Inner {
     pub(super) headers: HeaderMap,
     pub(super) worker: Arc<str>,
     pub(super) cancelled: CancellationToken,
+    /// Why somebody cancelled the job, and when its future is dropped.
+    pub(super) notice: OnceLock<(String, Instant)>,
 }
 
 impl JobContext {
@@ -70,9 +74,43 @@ impl JobContext {
         &self.0.worker
     }
 
-    /// Fires when the attempt is over for the worker: lease lost, time limit, hard stop. The handler's future is
-    /// dropped then; what it has spawned should watch this token.
+    /// Fires when the job is to stop: somebody has cancelled it (then [`Self::cancel_reason`] says why, and the handler has
+    /// the grace to end by itself), or the attempt is over for the worker: lease lost, time limit, hard stop. Then the
+    /// handler's future is dropped, and what it has spawned should watch this token.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.0.cancelled
+    }
+
+    /// Whether the job is to stop; see [`Self::cancelled`]. For loops that do not await.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.is_cancelled()
+    }
+
+    /// Why somebody has cancelled the job; `None` if nobody has.
+    pub fn cancel_reason(&self) -> Option<&str> {
+        self.0.notice.get().map(|(reason, _)| reason.as_str())
+    }
+
+    /// Tells the handler that the job is cancelled. The first one counts.
+    pub(super) fn cancel(&self, notice: &CancelNotice) {
+        let now = Instant::now();
+        let stop_at = now.checked_add(notice.grace()).unwrap_or(now);
+        drop(self.0.notice.set((notice.reason.clone(), stop_at)));
+        self.0.cancelled.cancel();
+    }
+
+    /// Completes at the end of the grace of a cancelled job, else never.
+    pub(super) async fn hard_stop(&self) {
+        self.0.cancelled.cancelled().await;
+        match self.0.notice.get() {
+            Some((_, stop_at)) => tokio::time::sleep_until(*stop_at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// How the job ends if somebody has cancelled it.
+    pub(super) fn cancellation(&self) -> Option<JobFailure> {
+        let (reason, _) = self.0.notice.get()?;
+        Some(JobFailure::new(FailureReason::Cancelled, reason.clone()))
     }
 }

@@ -62,9 +62,13 @@ impl Delivered {
         self.attempts_before.saturating_add(self.deliveries)
     }
 
-    /// Whether somebody may already have settled this job.
+    /// Whether somebody may already have settled this job. Whatever was put back may have been cancelled meanwhile.
     pub(super) fn may_be_settled(&self) -> bool {
-        self.is_suspect || self.deliveries > 1 || self.retries_done > 0 || self.fence > 0
+        self.is_suspect
+            || self.deliveries > 1
+            || self.retries_done > 0
+            || self.attempts_before > 0
+            || self.fence > 0
     }
 }
 

@@ -8,13 +8,14 @@
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
-//! Beside it, `fires` takes what recurring schedules fire.
+//! Beside it, `fires` takes what recurring schedules fire, and `cancels` hears of jobs that nobody wants any more.
 //!
 //! `docs/design/0001-first-job.md` has the failure table.
 
 mod acks;
 mod attempt;
 mod builder;
+mod cancels;
 mod command;
 mod conclude;
 mod context;

@@ -1,7 +1,7 @@
 //! What happens to one delivered job, from the message to the acknowledgement.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acks::{Acks, Settled};
 use super::attempt::{self, Limits};
+use super::cancels::Cancels;
 use super::conclude::Span;
 use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
@@ -36,6 +37,7 @@ pub(super) struct Runner {
     pub(super) registry: Registry,
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
+    pub(super) cancels: Cancels,
     /// The hard limit of running handlers; the slots keep it from ever being waited for, a reconnect apart.
     pub(super) permits: Semaphore,
     pub(super) acks: Acks,
@@ -199,6 +201,9 @@ impl Runner {
         loop {
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
+            if let Some(notice) = self.cancels.recent(&job.id) {
+                return Verdict::Cancel(JobFailure::new(FailureReason::Cancelled, notice.reason));
+            }
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
@@ -233,6 +238,7 @@ impl Runner {
             headers: passed_on(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
             cancelled: CancellationToken::new(),
+            notice: OnceLock::new(),
         })
     }
 

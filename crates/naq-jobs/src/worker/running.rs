@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::acks::Acks;
 use super::builder::Plan;
+use super::cancels::Cancels;
 use super::fires::FireLoop;
 use super::holds::Holds;
 use super::presence::{Presence, worker_id};
@@ -56,6 +57,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         registry: plan.registry.clone(),
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
+        cancels: Cancels::default(),
         permits: Semaphore::new(usize::try_from(plan.concurrency).unwrap_or(1)),
         acks: Acks::new(),
         stopping: CancellationToken::new(),
@@ -110,6 +112,17 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
     keepers.spawn(async move {
         let Runner { link, tally, .. } = &*acking;
         acking.acks.keep(link, tally, &until).await;
+    });
+    let (listening, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        let Runner {
+            link,
+            holds,
+            worker,
+            cancels,
+            ..
+        } = &*listening;
+        cancels.keep(link, holds, worker, &until).await;
     });
     let (stopping, until) = (runner.stopping.clone(), gone.clone());
     keepers.spawn(async move { presence.keep(&stopping, &until).await });

@@ -4,20 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use naq_connection::{Connection, ConnectionError, ConnectionErrorKind};
+use naq_connection::{Connection, ConnectionErrorKind};
 
 use super::delivery::Delivered;
 use super::holds::Hold;
-use crate::results::parse;
+use crate::results::{outcome_headers, parse, wrong_sequence};
 use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339};
 use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, dead_headers, headers, passed_on};
 use crate::{JobsError, JobsErrorKind};
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
-
-/// Longest life of an outcome, in seconds: ten years. The server refuses what does not fit its clock.
-const MAX_TTL: u64 = 10 * 365 * 24 * 3600;
 
 /// Who recorded the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,32 +240,4 @@ impl Settler<'_> {
 /// What a record says. One that is unreadable was not written by a worker; its job is kept as a dead letter.
 fn status_of(found: &Stored) -> Status {
     parse(&found.subject, &found.payload).map_or(Status::Failed, |outcome| outcome.status)
-}
-
-fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
-    let ttl = ttl.as_secs().clamp(1, MAX_TTL);
-    fields.insert("Nats-TTL", format!("{ttl}s"));
-    fields.insert(headers::STATUS, outcome.status.as_str());
-    fields
-}
-
-/// If this is the refusal of the fence: the sequence that is there instead.
-fn wrong_sequence(error: &ConnectionError) -> Option<u64> {
-    let ConnectionErrorKind::Api {
-        err_code,
-        description,
-        ..
-    } = error.kind()
-    else {
-        return None;
-    };
-    WRONG_SEQUENCE.contains(err_code).then(|| {
-        description
-            .rsplit(' ')
-            .next()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0)
-    })
 }

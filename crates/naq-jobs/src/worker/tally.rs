@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Tally {
     pub(super) completed: AtomicU64,
     pub(super) failed: AtomicU64,
+    pub(super) cancelled: AtomicU64,
     pub(super) retried: AtomicU64,
     pub(super) handed_back: AtomicU64,
     pub(super) abandoned: AtomicU64,
@@ -20,6 +21,8 @@ pub(super) enum Left {
     Completed,
     /// It is in the dead letters.
     Failed,
+    /// Nobody wants it any more; that is recorded.
+    Cancelled,
     /// Its retry is scheduled.
     Retried,
     /// It is back in the queue.
@@ -37,6 +40,8 @@ pub struct StopReport {
     pub completed: u64,
     /// Jobs that it gave up (dead letters).
     pub failed: u64,
+    /// Jobs that it stopped because they were cancelled.
+    pub cancelled: u64,
     /// Retries that it scheduled or made.
     pub retried: u64,
     /// Jobs that it handed back when it stopped.
@@ -49,7 +54,9 @@ impl Left {
     /// Whether the job is over here and the server is to be told.
     pub(super) fn needs_ack(self) -> bool {
         match self {
-            Self::Completed | Self::Failed | Self::Retried | Self::Elsewhere => true,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Retried | Self::Elsewhere => {
+                true
+            }
             Self::HandedBack | Self::Abandoned => false,
         }
     }
@@ -60,6 +67,7 @@ impl fmt::Display for Left {
         f.write_str(match self {
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
             Self::Retried => "will be retried",
             Self::HandedBack => "handed back",
             Self::Elsewhere => "was settled before",
@@ -73,6 +81,7 @@ impl Tally {
         let counter = match left {
             Left::Completed => &self.completed,
             Left::Failed => &self.failed,
+            Left::Cancelled => &self.cancelled,
             Left::Retried => &self.retried,
             Left::HandedBack => &self.handed_back,
             Left::Abandoned => &self.abandoned,
@@ -86,6 +95,7 @@ impl Tally {
         StopReport {
             completed: read(&self.completed),
             failed: read(&self.failed),
+            cancelled: read(&self.cancelled),
             retried: read(&self.retried),
             handed_back: read(&self.handed_back),
             abandoned: read(&self.abandoned),
