@@ -12,6 +12,7 @@ mod crash;
 mod dead;
 mod enqueue;
 mod foreign;
+mod policies;
 mod presence;
 mod process;
 mod queues;

@@ -23,8 +23,8 @@ pub use enqueue::JobHandle;
 pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
-    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, QueueName, RetryPolicy, ScheduleName,
+    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
+    Kind, KindName, QueueName, RetryPolicy, ScheduleName,
 };
 pub use results::{ResultPage, Results};
 pub use schedule::{

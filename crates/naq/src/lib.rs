@@ -54,9 +54,9 @@ pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
     Backoff, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter,
     DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings,
-    InvalidScheduleName, InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId,
-    Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
-    QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
+    InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobHandle,
+    JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER, NewSchedule, Outcome,
+    Overlap, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
     ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
     Stock, StopReport, Timetable, TimetableError, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
     Zone,

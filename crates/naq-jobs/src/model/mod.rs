@@ -12,5 +12,6 @@ pub use id::{InvalidJobId, JobId};
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
 pub use queue_name::{InvalidQueueName, QueueName};
-pub use retry::{Backoff, RetryPolicy};
+pub(crate) use retry::ErrorWords;
+pub use retry::{Backoff, Jitter, RetryPolicy};
 pub use schedule_name::{InvalidScheduleName, ScheduleName};

@@ -1,9 +1,15 @@
 //! Headers: their names, and reading them without trust.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use async_nats::HeaderMap;
+
+use crate::model::ScheduleName;
 
 /// Retries that were scheduled before this message; absent means 0.
 pub const RETRY: &str = "Naq-Retry";
+/// How often the job was put off without an attempt being spent; absent means 0.
+pub const SNOOZE: &str = "Naq-Snooze";
 /// Sequence of the outcome that this run may replace; absent means 0: none may exist.
 pub const FENCE: &str = "Naq-Fence";
 /// Outcome: `completed`, `failed` or `cancelled`.
@@ -40,6 +46,8 @@ pub(crate) struct Delivery {
     pub(crate) retries_done: u32,
     /// See [`ATTEMPT`].
     pub(crate) attempts_before: u32,
+    /// See [`SNOOZE`].
+    pub(crate) snoozes: u32,
     /// See [`FENCE`].
     pub(crate) fence: u64,
 }
@@ -55,6 +63,7 @@ impl Delivery {
         Self {
             retries_done: small(RETRY),
             attempts_before: small(ATTEMPT),
+            snoozes: small(SNOOZE),
             fence: text(headers, FENCE)
                 .and_then(|t| t.parse().ok())
                 .unwrap_or(0),
@@ -97,6 +106,23 @@ pub(crate) fn passed_on(headers: Option<&HeaderMap>) -> HeaderMap {
         }
     }
     kept
+}
+
+/// The schedule that made a job, and the instant that it was made for.
+pub(crate) fn origin(headers: Option<&HeaderMap>) -> Option<(ScheduleName, SystemTime)> {
+    let name = ScheduleName::new(text(headers, SCHEDULE)?).ok()?;
+    let seconds = text(headers, INSTANT)?.parse().ok()?;
+    let instant = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    Some((name, instant))
+}
+
+/// The headers of ours that say where a job comes from, for the message with which it comes back.
+pub(crate) fn carry_on(headers: Option<&HeaderMap>, to: &mut HeaderMap) {
+    for name in [SCHEDULE, INSTANT] {
+        if let Some(value) = text(headers, name) {
+            to.insert(name, value);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod retry;
 pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, Undecodable, decode, encode};
-pub(crate) use header::{Delivery, MAX_HEADER_TEXT, passed_on, text};
+pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carry_on, origin, passed_on, text};
 pub(crate) use names::{Names, Place};
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
 pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
@@ -22,7 +22,7 @@ pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
 /// Headers of this project and of the server that are used.
 pub mod headers {
     pub use super::header::{
-        ATTEMPT, DEAD_AT, ERROR, FENCE, INSTANT, KIND, QUEUE, REASON, RETRY, SCHEDULE, STATUS,
-        TURN, WORKER,
+        ATTEMPT, DEAD_AT, ERROR, FENCE, INSTANT, KIND, QUEUE, REASON, RETRY, SCHEDULE, SNOOZE,
+        STATUS, TURN, WORKER,
     };
 }

@@ -8,9 +8,9 @@ use futures::FutureExt;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::JobContext;
 use super::registry::Handle;
 use super::verdict::AttemptEnd;
+use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};
 
 /// What can end an attempt from outside.
@@ -37,7 +37,7 @@ pub(super) async fn run(
     match (end, context.cancellation()) {
         // A result that came in the grace is offered: whoever ended the job first wins. Nothing else is tried again.
         (AttemptEnd::Failed(_) | AttemptEnd::Interrupted, Some(cancelled)) => {
-            AttemptEnd::Failed(cancelled)
+            AttemptEnd::Failed(JobError::of(cancelled))
         }
         (end, _) => end,
     }
@@ -54,7 +54,7 @@ async fn supervise(
         std::panic::catch_unwind(AssertUnwindSafe(|| handler.call(context.clone(), payload)));
     let work = match made {
         Ok(Ok(work)) => work,
-        Ok(Err(failure)) => return AttemptEnd::Failed(failure),
+        Ok(Err(failure)) => return AttemptEnd::Failed(JobError::of(failure)),
         Err(panic) => return AttemptEnd::Failed(panicked(&*panic)),
     };
     let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
@@ -69,26 +69,26 @@ async fn supervise(
         () = limits.abort.cancelled() => AttemptEnd::Interrupted,
         result = work => ended(result),
         () = context.hard_stop() => AttemptEnd::Interrupted,
-        () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobFailure::new(
+        () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobError::of(JobFailure::new(
             FailureReason::Timeout,
             format!("job timed out after {:?}", limits.timeout),
-        )),
+        ))),
     }
 }
 
-fn ended(result: std::thread::Result<Result<Box<RawValue>, JobFailure>>) -> AttemptEnd {
+fn ended(result: std::thread::Result<Result<Box<RawValue>, JobError>>) -> AttemptEnd {
     match result {
         Ok(Ok(value)) => AttemptEnd::Done(value),
-        Ok(Err(failure)) => AttemptEnd::Failed(failure),
+        Ok(Err(error)) => AttemptEnd::Failed(error),
         Err(panic) => AttemptEnd::Failed(panicked(&*panic)),
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
+fn panicked(panic: &(dyn std::any::Any + Send)) -> JobError {
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "the panic carries no text".to_owned());
-    JobFailure::new(FailureReason::Panic, text)
+    JobError::of(JobFailure::new(FailureReason::Panic, text))
 }

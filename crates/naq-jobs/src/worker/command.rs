@@ -13,14 +13,13 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use naq_config::settings::CommandHandler;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use super::JobContext;
-use super::registry::Handle;
+use super::registry::{Handle, Work};
+use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};
 
 /// Exit code that says: do not try again.
@@ -43,11 +42,7 @@ impl CommandJob {
 }
 
 impl Handle for CommandJob {
-    fn call(
-        &self,
-        context: JobContext,
-        payload: &RawValue,
-    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobFailure>>, JobFailure> {
+    fn call(&self, context: JobContext, payload: &RawValue) -> Result<Work, JobFailure> {
         let (handler, input) = (Arc::clone(&self.0), payload.get().to_owned());
         Ok(Box::pin(async move {
             let limit = handler.timeout.unwrap_or(Duration::MAX);
@@ -58,6 +53,7 @@ impl Handle for CommandJob {
                     format!("{} timed out after {limit:?}", program(&handler)),
                 )),
             }
+            .map_err(JobError::of)
         }))
     }
 }

@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{JobId, KindName, QueueName};
+use crate::model::{JobId, KindName, QueueName, ScheduleName};
 use crate::wire::{CancelNotice, FailureReason, JobFailure};
 
 /// What a handler knows about its job. A cheap handle.
@@ -23,6 +23,8 @@ pub(super) struct Inner {
     pub(super) retries: u32,
     pub(super) enqueued_at: Option<SystemTime>,
     pub(super) headers: HeaderMap,
+    /// The schedule that made the job, and the instant that it was made for.
+    pub(super) origin: Option<(ScheduleName, SystemTime)>,
     pub(super) worker: Arc<str>,
     pub(super) cancelled: CancellationToken,
     /// Why somebody cancelled the job, and when its future is dropped.
@@ -67,6 +69,16 @@ impl JobContext {
     /// The sender's headers, such as trace context.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
+    }
+
+    /// The recurring schedule that made this job, if one did.
+    pub fn schedule(&self) -> Option<&ScheduleName> {
+        self.0.origin.as_ref().map(|(name, _)| name)
+    }
+
+    /// The instant of its schedule that the job was made for: also the right one if it runs late or again.
+    pub fn instant(&self) -> Option<SystemTime> {
+        self.0.origin.as_ref().map(|(_, instant)| *instant)
     }
 
     /// The id of the worker.

@@ -30,6 +30,8 @@ pub(super) struct Delivered {
     pub(super) retries_done: u32,
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
+    /// Snoozes before this message.
+    pub(super) snoozes: u32,
     pub(super) fence: u64,
 }
 
@@ -52,6 +54,7 @@ impl Delivered {
             deliveries,
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
+            snoozes: headers.snoozes,
             fence: headers.fence,
             message,
         })
@@ -68,6 +71,7 @@ impl Delivered {
             || self.deliveries > 1
             || self.retries_done > 0
             || self.attempts_before > 0
+            || self.snoozes > 0
             || self.fence > 0
     }
 }

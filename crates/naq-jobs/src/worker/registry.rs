@@ -18,14 +18,13 @@ pub(super) struct Registry {
     handlers: HashMap<String, Arc<dyn Handle>>,
 }
 
+/// The future that does the work of one attempt.
+pub(super) type Work = BoxFuture<'static, Result<Box<RawValue>, JobError>>;
+
 /// A handler without its types.
 pub(super) trait Handle: Send + Sync {
     /// Decodes the payload, then makes the future that does the work.
-    fn call(
-        &self,
-        context: JobContext,
-        payload: &RawValue,
-    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobFailure>>, JobFailure>;
+    fn call(&self, context: JobContext, payload: &RawValue) -> Result<Work, JobFailure>;
 }
 
 impl Registry {
@@ -73,18 +72,15 @@ where
     R: Serialize,
     E: Into<JobError>,
 {
-    fn call(
-        &self,
-        context: JobContext,
-        payload: &RawValue,
-    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobFailure>>, JobFailure> {
+    fn call(&self, context: JobContext, payload: &RawValue) -> Result<Work, JobFailure> {
         let args = serde_json::from_str(payload.get())
             .map_err(|e| JobFailure::new(FailureReason::InvalidPayload, e.to_string()))?;
         let work = (self.function)(context, args);
         Ok(Box::pin(async move {
-            let value = work.await.map_err(|e| e.into().into_failure())?;
-            serde_json::value::to_raw_value(&value)
-                .map_err(|e| JobFailure::new(FailureReason::InvalidResult, e.to_string()))
+            let value = work.await.map_err(Into::into)?;
+            serde_json::value::to_raw_value(&value).map_err(|e| {
+                JobError::of(JobFailure::new(FailureReason::InvalidResult, e.to_string()))
+            })
         }))
     }
 }

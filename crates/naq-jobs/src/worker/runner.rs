@@ -22,7 +22,9 @@ use super::tally::{Left, Tally};
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::JobsError;
 use crate::server::{Link, now_ms};
-use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
+use crate::wire::{
+    Envelope, FailureReason, JobFailure, Status, Undecodable, decode, origin, passed_on,
+};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 const SETTLE_MORE: Duration = Duration::from_secs(30);
@@ -211,18 +213,21 @@ impl Runner {
             } else {
                 end
             };
-            let delay = match decide(end, &envelope.retry, job.retries_done) {
-                Verdict::RetryHere(delay) => delay,
+            let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
+            let (delay, is_retry) = match verdict {
+                Verdict::RetryHere(delay) => (delay, true),
+                Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
             };
-            self.tally.retried.fetch_add(1, Ordering::Relaxed);
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,
-                () = tokio::time::sleep(delay) => {
-                    job.retries_done += 1;
-                    job.attempts_before += 1;
-                }
+                () = tokio::time::sleep(delay) => {}
+            }
+            if is_retry {
+                self.tally.retried.fetch_add(1, Ordering::Relaxed);
+                job.retries_done += 1;
+                job.attempts_before += 1;
             }
         }
     }
@@ -236,6 +241,7 @@ impl Runner {
             retries: envelope.retry.retries,
             enqueued_at: envelope.enqueued_at,
             headers: passed_on(job.message.headers.as_ref()),
+            origin: origin(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
             cancelled: CancellationToken::new(),
             notice: OnceLock::new(),

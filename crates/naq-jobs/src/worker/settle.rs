@@ -10,7 +10,9 @@ use super::delivery::Delivered;
 use super::holds::Hold;
 use crate::results::{outcome_headers, parse, wrong_sequence};
 use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339};
-use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, dead_headers, headers, passed_on};
+use crate::wire::{
+    DeadHeaders, JobFailure, Outcome, Status, carry_on, dead_headers, headers, passed_on,
+};
 use crate::{JobsError, JobsErrorKind};
 
 /// Who recorded the outcome.
@@ -20,6 +22,45 @@ pub(super) enum Recorded {
     Ours,
     /// Another one, before.
     Other(Status),
+}
+
+/// How a job comes back as a new message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Back {
+    /// Retries that it has had then.
+    pub(super) retries: u32,
+    /// Attempts.
+    pub(super) attempts: u32,
+    /// Snoozes.
+    pub(super) snoozes: u32,
+    pub(super) delay: Duration,
+}
+
+impl Back {
+    /// As it is now, after `delay`.
+    pub(super) fn of(job: &Delivered, delay: Duration) -> Self {
+        Self {
+            retries: job.retries_done,
+            attempts: job.attempt(),
+            snoozes: job.snoozes,
+            delay,
+        }
+    }
+
+    /// As the next retry.
+    pub(super) fn retry(self) -> Self {
+        let retries = self.retries.saturating_add(1);
+        Self { retries, ..self }
+    }
+
+    /// As if the attempt had not been made.
+    pub(super) fn snooze(self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_sub(1),
+            snoozes: self.snoozes.saturating_add(1),
+            ..self
+        }
+    }
 }
 
 /// Settles one delivered job; every step is tried again until `deadline`.
@@ -154,11 +195,11 @@ impl Settler<'_> {
         ))
     }
 
-    /// Lets the server enqueue the job again after `delay`, as retry `number`.
-    pub(super) async fn schedule(&self, number: u32, delay: Duration) -> Result<(), JobsError> {
+    /// Lets the server enqueue the job again.
+    pub(super) async fn schedule(&self, back: Back) -> Result<(), JobsError> {
         let job = self.job;
         let due = SystemTime::now()
-            .checked_add(delay)
+            .checked_add(back.delay)
             .and_then(rfc3339)
             .ok_or_else(|| {
                 JobsError::new(
@@ -175,10 +216,17 @@ impl Settler<'_> {
         // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
         fields.insert(
             "Nats-Msg-Id",
-            format!("{}:{}:{number}", job.id, job.sequence),
+            format!(
+                "{}:{}:{}.{}",
+                job.id, job.sequence, back.retries, back.snoozes
+            ),
         );
-        fields.insert(headers::RETRY, number.to_string());
-        fields.insert(headers::ATTEMPT, job.attempt().to_string());
+        fields.insert(headers::RETRY, back.retries.to_string());
+        fields.insert(headers::ATTEMPT, back.attempts.to_string());
+        if back.snoozes > 0 {
+            fields.insert(headers::SNOOZE, back.snoozes.to_string());
+        }
+        carry_on(job.message.headers.as_ref(), &mut fields);
         if job.fence > 0 {
             fields.insert(headers::FENCE, job.fence.to_string());
         }

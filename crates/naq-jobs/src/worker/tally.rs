@@ -10,6 +10,7 @@ pub(super) struct Tally {
     pub(super) failed: AtomicU64,
     pub(super) cancelled: AtomicU64,
     pub(super) retried: AtomicU64,
+    pub(super) snoozed: AtomicU64,
     pub(super) handed_back: AtomicU64,
     pub(super) abandoned: AtomicU64,
 }
@@ -25,6 +26,8 @@ pub(super) enum Left {
     Cancelled,
     /// Its retry is scheduled.
     Retried,
+    /// It was put off.
+    Snoozed,
     /// It is back in the queue.
     HandedBack,
     /// Settled by somebody else, before.
@@ -44,6 +47,8 @@ pub struct StopReport {
     pub cancelled: u64,
     /// Retries that it scheduled or made.
     pub retried: u64,
+    /// Jobs that it let the server bring back later, at their handler's wish.
+    pub snoozed: u64,
     /// Jobs that it handed back when it stopped.
     pub handed_back: u64,
     /// Jobs that it could not settle; the server delivers them again after `ack_wait`.
@@ -54,9 +59,12 @@ impl Left {
     /// Whether the job is over here and the server is to be told.
     pub(super) fn needs_ack(self) -> bool {
         match self {
-            Self::Completed | Self::Failed | Self::Cancelled | Self::Retried | Self::Elsewhere => {
-                true
-            }
+            Self::Completed
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Retried
+            | Self::Snoozed
+            | Self::Elsewhere => true,
             Self::HandedBack | Self::Abandoned => false,
         }
     }
@@ -69,6 +77,7 @@ impl fmt::Display for Left {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Retried => "will be retried",
+            Self::Snoozed => "snoozes",
             Self::HandedBack => "handed back",
             Self::Elsewhere => "was settled before",
             Self::Abandoned => "left to another worker",
@@ -83,6 +92,7 @@ impl Tally {
             Left::Failed => &self.failed,
             Left::Cancelled => &self.cancelled,
             Left::Retried => &self.retried,
+            Left::Snoozed => &self.snoozed,
             Left::HandedBack => &self.handed_back,
             Left::Abandoned => &self.abandoned,
             Left::Elsewhere => return,
@@ -97,6 +107,7 @@ impl Tally {
             failed: read(&self.failed),
             cancelled: read(&self.cancelled),
             retried: read(&self.retried),
+            snoozed: read(&self.snoozed),
             handed_back: read(&self.handed_back),
             abandoned: read(&self.abandoned),
         }
