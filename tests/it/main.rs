@@ -12,6 +12,7 @@ mod crash;
 mod dead;
 mod enqueue;
 mod foreign;
+mod handlers;
 mod policies;
 mod presence;
 mod process;

@@ -5,6 +5,7 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod attribute;
 mod cancel;
 mod dead;
 mod enqueue;
@@ -17,6 +18,8 @@ mod server;
 mod wire;
 mod worker;
 
+#[doc(hidden)]
+pub use attribute::{Returned, serde};
 pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::JobHandle;
@@ -26,6 +29,7 @@ pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
     Kind, KindName, QueueName, RetryPolicy, ScheduleName,
 };
+pub use naq_macros::job;
 pub use results::{ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
@@ -36,4 +40,7 @@ pub use server::MINIMUM_SERVER;
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
 };
-pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};
+pub use worker::{
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
+    JobContext, JobError, JobFunction, RunningWorker, State, StopReport, Worker,
+};

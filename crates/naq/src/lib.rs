@@ -40,7 +40,7 @@
 //! | to | start at |
 //! |---|---|
 //! | enqueue, wait for a result | [`Jobs`], [`Kind`], [`Job`], [`JobHandle`] |
-//! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
+//! | run jobs | [`Jobs::worker`], [`macro@job`], [`JobContext`], [`JobError`], [`State`] |
 //! | cancel | [`Jobs::cancel`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
@@ -52,15 +52,18 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backoff, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter,
-    DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings,
-    InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobHandle,
-    JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER, NewSchedule, Outcome,
-    Overlap, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
-    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
-    Stock, StopReport, Timetable, TimetableError, Worker, WorkerInfo, WorkerRecord, WorkerStatus,
-    Zone,
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, Backoff, CancelReport,
+    CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst,
+    DstMark, EXIT_FATAL, FailureReason, Firing, Firings, FromJob, Handler, InvalidScheduleName,
+    InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction, JobHandle, JobId,
+    Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
+    QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
+    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, State,
+    Status, Stock, StopReport, Timetable, TimetableError, Worker, WorkerInfo, WorkerRecord,
+    WorkerStatus, Zone, job,
 };
+#[doc(hidden)]
+pub use naq_jobs::{Returned, serde};
 
 /// Typed settings, put together from files, environment and code.
 pub use naq_config as config;

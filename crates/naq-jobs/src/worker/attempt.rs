@@ -8,7 +8,7 @@ use futures::FutureExt;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::registry::Handle;
+use super::handler::Handle;
 use super::verdict::AttemptEnd;
 use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};

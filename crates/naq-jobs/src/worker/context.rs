@@ -7,6 +7,7 @@ use async_nats::HeaderMap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::handler::States;
 use crate::model::{JobId, KindName, QueueName, ScheduleName};
 use crate::wire::{CancelNotice, FailureReason, JobFailure};
 
@@ -26,6 +27,7 @@ pub(super) struct Inner {
     /// The schedule that made the job, and the instant that it was made for.
     pub(super) origin: Option<(ScheduleName, SystemTime)>,
     pub(super) worker: Arc<str>,
+    pub(super) states: Arc<States>,
     pub(super) cancelled: CancellationToken,
     /// Why somebody cancelled the job, and when its future is dropped.
     pub(super) notice: OnceLock<(String, Instant)>,
@@ -101,6 +103,10 @@ impl JobContext {
     /// Why somebody has cancelled the job; `None` if nobody has.
     pub fn cancel_reason(&self) -> Option<&str> {
         self.0.notice.get().map(|(reason, _)| reason.as_str())
+    }
+
+    pub(super) fn states(&self) -> &States {
+        &self.0.states
     }
 
     /// Tells the handler that the job is cancelled. The first one counts.

@@ -16,18 +16,18 @@ mod acks;
 mod attempt;
 mod builder;
 mod cancels;
-mod command;
 mod conclude;
 mod context;
 mod delivery;
-mod failure;
 mod fires;
+mod handler;
 mod holds;
 mod lease;
+mod prepare;
 mod presence;
 mod pull_loop;
 mod puller;
-mod registry;
+mod register;
 mod runner;
 mod running;
 mod seen;
@@ -38,8 +38,11 @@ mod tally;
 mod verdict;
 
 pub use builder::Worker;
-pub use command::EXIT_FATAL;
 pub use context::JobContext;
-pub use failure::JobError;
+pub use handler::{
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
+    JobError, State,
+};
+pub use register::JobFunction;
 pub use running::RunningWorker;
 pub use tally::StopReport;

@@ -14,17 +14,16 @@ use super::cancels::Cancels;
 use super::conclude::Span;
 use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
+use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
-use super::registry::{Handle, Registry};
+use super::prepare::{Prepared, undecodable};
 use super::settle::Settler;
 use super::shared_slots::Slot;
 use super::tally::{Left, Tally};
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::JobsError;
 use crate::server::{Link, now_ms};
-use crate::wire::{
-    Envelope, FailureReason, JobFailure, Status, Undecodable, decode, origin, passed_on,
-};
+use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 const SETTLE_MORE: Duration = Duration::from_secs(30);
@@ -37,6 +36,8 @@ const JOB_LOG: &str = "naq_jobs::job";
 pub(super) struct Runner {
     pub(super) link: Link,
     pub(super) registry: Registry,
+    pub(super) states: Arc<States>,
+    pub(super) threads: Threads,
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
     pub(super) cancels: Cancels,
@@ -125,10 +126,10 @@ impl Runner {
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
         let prepared = decoded
-            .map_err(|error| undecodable(&error))
+            .map_err(|error| Verdict::Dead(undecodable(&error)))
             .and_then(|envelope| {
-                let handler = self.handler_of(job, &envelope)?;
-                Ok((envelope, handler))
+                let prepared = self.prepare(job, &envelope)?;
+                Ok((envelope, prepared))
             });
         let mut span = Span {
             started_at_ms,
@@ -136,11 +137,11 @@ impl Runner {
             keeps_result: true,
         };
         let verdict = match prepared {
-            Err(failure) => Verdict::Dead(failure),
-            Ok((envelope, handler)) => {
+            Err(verdict) => verdict,
+            Ok((envelope, prepared)) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
                 span.keeps_result = envelope.keeps_result;
-                self.attempts(job, &envelope, &*handler, hold).await
+                self.attempts(job, &envelope, &prepared, hold).await
             }
         };
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
@@ -149,33 +150,6 @@ impl Runner {
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
         Ok((left, true))
-    }
-
-    /// The handler, unless the job may not run.
-    fn handler_of(
-        &self,
-        job: &Delivered,
-        envelope: &Envelope<'_>,
-    ) -> Result<Arc<dyn Handle>, JobFailure> {
-        let limit = self.max_deliver(job);
-        if !job.has_valid_id {
-            let subject = &job.message.subject;
-            let text = format!("the last part of the subject {subject} is no job id");
-            return Err(JobFailure::new(FailureReason::Undecodable, text));
-        }
-        if job.deliveries > limit {
-            let text = format!(
-                "delivered {limit} times without being settled: its workers died or lost their \
-                 leases (`queues.max_deliver`)"
-            );
-            return Err(JobFailure::new(FailureReason::Deliveries, text));
-        }
-        let kind = &envelope.kind;
-        self.registry.get(kind.as_str()).cloned().ok_or_else(|| {
-            let known = self.registry.kinds().join(", ");
-            let text = format!("no handler for the kind {kind}; this worker knows: {known}");
-            JobFailure::new(FailureReason::UnknownKind, text)
-        })
     }
 
     /// Deliveries of one message after which the job does not run any more.
@@ -191,7 +165,7 @@ impl Runner {
         &self,
         job: &mut Delivered,
         envelope: &Envelope<'_>,
-        handler: &dyn Handle,
+        prepared: &Prepared<'_>,
         hold: &Hold,
     ) -> Verdict {
         let workers = &self.link.settings().workers;
@@ -206,7 +180,8 @@ impl Runner {
             if let Some(notice) = self.cancels.recent(&job.id) {
                 return Verdict::Cancel(JobFailure::new(FailureReason::Cancelled, notice.reason));
             }
-            let end = attempt::run(handler, context, envelope.payload, &limits).await;
+            let Prepared { handler, payload } = prepared;
+            let end = attempt::run(&**handler, context, payload, &limits).await;
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
                 AttemptEnd::LeaseLost
@@ -243,6 +218,7 @@ impl Runner {
             headers: passed_on(job.message.headers.as_ref()),
             origin: origin(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
+            states: Arc::clone(&self.states),
             cancelled: CancellationToken::new(),
             notice: OnceLock::new(),
         })
@@ -268,12 +244,4 @@ impl Runner {
             deadline,
         }
     }
-}
-
-fn undecodable(error: &Undecodable) -> JobFailure {
-    let reason = match error {
-        Undecodable::Version(_) => FailureReason::UnsupportedVersion,
-        Undecodable::Malformed(_) => FailureReason::Undecodable,
-    };
-    JobFailure::new(reason, error.to_string())
 }

@@ -55,6 +55,8 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     let runner = Arc::new(Runner {
         link: plan.link.clone(),
         registry: plan.registry.clone(),
+        states: Arc::clone(&plan.states),
+        threads: plan.threads.clone(),
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
         cancels: Cancels::default(),
@@ -179,6 +181,7 @@ impl RunningWorker {
                 );
             }
         }
+        self.end_threads().await;
         self.gone.cancel();
         let keepers = async { while self.keepers.join_next().await.is_some() {} };
         if tokio::time::timeout(HAND_BACK, keepers).await.is_err() {
@@ -189,8 +192,27 @@ impl RunningWorker {
     }
 }
 
+impl RunningWorker {
+    /// The jobs are settled; functions that block may still run.
+    async fn end_threads(&self) {
+        let threads = &self.runner.threads;
+        threads.close();
+        if tokio::time::timeout(HAND_BACK, threads.ended())
+            .await
+            .is_err()
+        {
+            let count = threads.alive();
+            tracing::warn!(
+                count,
+                "stopped while blocking handlers go on; the end of the process ends them"
+            );
+        }
+    }
+}
+
 impl Drop for RunningWorker {
     fn drop(&mut self) {
+        self.runner.threads.close();
         self.runner.stopping.cancel();
         self.runner.abort.cancel();
         self.gone.cancel();

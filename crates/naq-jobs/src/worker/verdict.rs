@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::JobError;
-use super::failure::Wish;
+use super::handler::Wish;
 use crate::model::{ErrorWords, RetryPolicy};
 use crate::wire::{FailureReason, JobFailure};
 

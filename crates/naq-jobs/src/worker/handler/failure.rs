@@ -23,16 +23,16 @@ const SHORTEST_SNOOZE: Duration = Duration::from_millis(10);
 pub struct JobError(Box<Told>);
 
 /// What a handler says about its end.
-pub(super) struct Told {
-    pub(super) failure: JobFailure,
+pub(in crate::worker) struct Told {
+    pub(in crate::worker) failure: JobFailure,
     /// What the handler calls the error.
-    pub(super) class: Option<Cow<'static, str>>,
-    pub(super) wish: Wish,
+    pub(in crate::worker) class: Option<Cow<'static, str>>,
+    pub(in crate::worker) wish: Wish,
 }
 
 /// What the handler wants to become of the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(in crate::worker) enum Wish {
     /// What the job's policy says.
     Policy,
     /// A retry, if one is left, after this wait instead of the policy's.
@@ -96,7 +96,7 @@ impl JobError {
     }
 
     /// An error for this failure; `From` would take the failure for somebody else's error.
-    pub(super) fn of(failure: JobFailure) -> Self {
+    pub(in crate::worker) fn of(failure: JobFailure) -> Self {
         Self(Box::new(Told {
             failure,
             class: None,
@@ -104,11 +104,11 @@ impl JobError {
         }))
     }
 
-    pub(super) fn told(&self) -> &Told {
+    pub(in crate::worker) fn told(&self) -> &Told {
         &self.0
     }
 
-    pub(super) fn into_failure(self) -> JobFailure {
+    pub(in crate::worker) fn into_failure(self) -> JobFailure {
         self.0.failure
     }
 }

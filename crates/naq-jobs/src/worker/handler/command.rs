@@ -18,9 +18,10 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
+use super::JobError;
 use super::registry::{Handle, Work};
-use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};
+use crate::worker::JobContext;
 
 /// Exit code that says: do not try again.
 pub const EXIT_FATAL: i32 = 65;
@@ -30,13 +31,13 @@ const KEPT_STDERR: usize = 4096;
 
 /// Runs one configured command.
 #[derive(Debug, Clone)]
-pub(super) struct CommandJob(Arc<CommandHandler>);
+pub(in crate::worker) struct CommandJob(Arc<CommandHandler>);
 
 /// Kills the whole process group when it goes, however the attempt ended.
 struct Group(Option<rustix::process::Pid>);
 
 impl CommandJob {
-    pub(super) fn new(handler: CommandHandler) -> Self {
+    pub(in crate::worker) fn new(handler: CommandHandler) -> Self {
         Self(Arc::new(handler))
     }
 }
