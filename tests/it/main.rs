@@ -6,13 +6,18 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
 mod cancel;
+mod control;
 mod crash;
 mod dead;
 mod enqueue;
+mod failpoints;
 mod foreign;
 mod handlers;
+mod moments;
+mod parked;
 mod policies;
 mod presence;
 mod process;
@@ -24,3 +29,5 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod testing;
+mod unique;

@@ -6,12 +6,16 @@
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
 mod attribute;
+mod backlog;
 mod cancel;
+mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod failpoint;
 mod jobs;
 mod model;
+mod parked;
 mod results;
 mod schedule;
 mod server;
@@ -20,14 +24,18 @@ mod worker;
 
 #[doc(hidden)]
 pub use attribute::{Returned, serde};
+pub use backlog::{Backlog, BacklogPage, PendingJob};
 pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
+pub use control::{
+    Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
+};
 pub use dead::{DeadLetter, DeadLetters, DeadPage};
-pub use enqueue::JobHandle;
+pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
-    Kind, KindName, QueueName, RetryPolicy, ScheduleName,
+    Kind, KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use naq_macros::job;
 pub use results::{ResultPage, Results};

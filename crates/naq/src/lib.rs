@@ -52,15 +52,15 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    AttemptError, AttemptReply, AttemptRequest, AttemptService, Backoff, CancelReport,
-    CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst,
-    DstMark, EXIT_FATAL, FailureReason, Firing, Firings, FromJob, Handler, InvalidScheduleName,
-    InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction, JobHandle, JobId,
-    Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
-    QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
-    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, State,
-    Status, Stock, StopReport, Timetable, TimetableError, Worker, WorkerInfo, WorkerRecord,
-    WorkerStatus, Zone, job,
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, Backlog, BacklogPage, Backoff,
+    Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter,
+    DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, FromJob,
+    Handler, InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure,
+    JobFunction, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, Landing,
+    MINIMUM_SERVER, NewSchedule, Outcome, Overlap, PendingJob, QueueName, ResultPage, Results,
+    RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
+    ScheduleRule, ScheduleState, Schedules, State, Status, Stock, StopReport, Timetable,
+    TimetableError, Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Zone, job,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

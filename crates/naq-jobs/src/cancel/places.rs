@@ -7,13 +7,13 @@ use super::report::CancelledFrom;
 use crate::JobsError;
 use crate::model::{JobId, QueueName};
 use crate::server::{Link, Stored, next_at_leader};
-use crate::wire::{Delivery, Place, decode};
+use crate::wire::{Delivery, Stage, decode};
 
 /// A message of a job.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) message: Stored,
-    pub(super) place: Place,
+    pub(super) stage: Stage,
     pub(super) queue: QueueName,
 }
 
@@ -30,10 +30,10 @@ pub(super) async fn find(
         .map(|filter| next_at_leader(conn, stream, filter, 0));
     let found = try_join_all(looks).await?.into_iter().flatten();
     let known = found.filter_map(|message| {
-        let (place, queue) = link.names().place(&message.subject)?;
+        let (stage, queue) = link.names().stage(&message.subject)?;
         Some(Found {
             message,
-            place,
+            stage,
             queue,
         })
     });
@@ -60,10 +60,10 @@ impl Found {
     }
 
     pub(super) fn from(&self) -> CancelledFrom {
-        match self.place {
-            Place::Queue => CancelledFrom::Waiting,
-            Place::Later => CancelledFrom::Scheduled,
-            Place::Parked => CancelledFrom::Parked,
+        match self.stage {
+            Stage::Queue => CancelledFrom::Waiting,
+            Stage::Later => CancelledFrom::Scheduled,
+            Stage::Parked => CancelledFrom::Parked,
         }
     }
 }

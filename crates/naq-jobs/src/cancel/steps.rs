@@ -10,10 +10,12 @@ use tokio::time::Instant;
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
 use crate::model::JobId;
-use crate::results::{outcome_headers, parse, wrong_sequence};
-use crate::server::{Link, delivered_up_to, last_at_leader, now_ms, persist, purge};
+use crate::results::{outcome_headers, parse};
+use crate::server::{
+    Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
+};
 use crate::wire::{
-    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Place, Status, holder,
+    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, holder,
 };
 use crate::{JobsError, JobsErrorKind};
 
@@ -110,16 +112,13 @@ async fn place_of(
     found: &[Found],
 ) -> Result<CancelledFrom, JobsError> {
     for found in found {
-        if found.place != Place::Queue {
+        if found.stage != Stage::Queue {
             continue;
         }
         let delivered = delivered_up_to(conn, link, &found.queue).await?;
-        let is_plain = found
-            .message
-            .subject
-            .starts_with(&link.names().queue_prefix());
+        let is_normal = link.names().is_normal(&found.message.subject);
         // Of other consumers it is not known here: then the worker's answer decides.
-        if !is_plain || delivered >= found.message.sequence {
+        if !is_normal || delivered >= found.message.sequence {
             return Ok(CancelledFrom::Leased);
         }
     }

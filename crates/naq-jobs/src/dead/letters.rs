@@ -91,7 +91,8 @@ impl DeadLetters {
     /// until the new run replaces it.
     ///
     /// # Errors
-    /// [`JobsErrorKind::NotFound`] if there is none; [`JobsErrorKind::Connection`] and
+    /// [`JobsErrorKind::NotFound`] if there is none; [`JobsErrorKind::AlreadyExists`] if it is a unique job whose key
+    /// another job has taken (its id is in the message); [`JobsErrorKind::Connection`] and
     /// [`JobsErrorKind::OutcomeUnknown`] (a retry helps and does not enqueue twice).
     pub async fn requeue(&self, id: &JobId) -> Result<(), JobsError> {
         let Some(letter) = self.find(id).await? else {

@@ -5,6 +5,6 @@ mod record;
 mod store;
 mod wait;
 
-pub(crate) use fence::{outcome_headers, wrong_sequence};
+pub(crate) use fence::outcome_headers;
 pub(crate) use record::parse;
 pub use store::{ResultPage, Results};

@@ -21,6 +21,7 @@ pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
         results(names, settings),
         dead(names, settings),
         workers(names, settings),
+        run_time_settings(names, settings),
     ]
 }
 
@@ -86,6 +87,16 @@ fn workers(names: &Names, settings: &Settings) -> Config {
         "NAQ: live workers",
         names.worker_filter(),
         Storage::Memory,
+        settings.queues.replicas,
+    )
+}
+
+fn run_time_settings(names: &Names, settings: &Settings) -> Config {
+    last_value(
+        names.settings_stream(),
+        "NAQ: what was set at run time",
+        names.settings_filter(),
+        settings.queues.storage,
         settings.queues.replicas,
     )
 }

@@ -7,7 +7,7 @@ mod consumer;
 mod definition;
 mod delivered;
 mod feature;
-mod leader;
+mod fence;
 mod link;
 mod persist;
 mod stored;
@@ -15,11 +15,15 @@ mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{now_ms, rfc3339, server_now};
-pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_time};
+pub(crate) use consumer::{
+    Terms, ensure_consumer, ensure_fires_consumer, find_consumer, has_consumer, pause_consumer,
+};
 pub(crate) use delivered::delivered_up_to;
 pub use feature::MINIMUM_SERVER;
-pub(crate) use leader::{last_at_leader, next_at_leader};
+pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
-pub(crate) use stored::{Stored, count, last_of, page};
+pub(crate) use stored::{
+    Stored, count, last_at_leader, last_of, next_at_leader, page, subjects_at_leader,
+};
 pub(crate) use stream::{delete_sequence, ensure_streams, purge, repair_streams};

@@ -1,9 +1,15 @@
-//! Reading stored messages by direct get: one, or a page of them. See [`super::leader`] for what must not be stale.
+//! Reading stored messages by direct get: one, or a page of them.
+
+use std::collections::BTreeMap;
 
 use async_nats::{HeaderMap, Message};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use naq_connection::Connection;
+use serde::Deserialize;
 
+use super::api::{ApiError, call, refused};
 use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
@@ -56,6 +62,116 @@ pub(crate) async fn last_of(
         )),
         None => Ok(Stored::read(reply)),
     }
+}
+
+/// The last message on `subject`, read from the stream's leader, so that what was confirmed is seen.
+pub(crate) async fn last_at_leader(
+    conn: &Connection,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<Stored>, JobsError> {
+    let ask = serde_json::json!({ "last_by_subj": subject });
+    at_leader(conn, stream, subject, &ask).await
+}
+
+/// The first message on `filter` from sequence `from` on, read from the stream's leader.
+pub(crate) async fn next_at_leader(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    from: u64,
+) -> Result<Option<Stored>, JobsError> {
+    let ask = serde_json::json!({ "seq": from.max(1), "next_by_subj": filter });
+    at_leader(conn, stream, filter, &ask).await
+}
+
+async fn at_leader(
+    conn: &Connection,
+    stream: &str,
+    subject: &str,
+    ask: &serde_json::Value,
+) -> Result<Option<Stored>, JobsError> {
+    let found = match call::<Found>(conn, &format!("STREAM.MSG.GET.{stream}"), ask).await? {
+        Ok(found) => found.message,
+        Err(error) if error.err_code == ApiError::NO_MESSAGE => return Ok(None),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            let context = format!("read {subject}: its stream is gone");
+            return Err(JobsError::new(JobsErrorKind::Unavailable, context));
+        }
+        Err(error) => return Err(refused(format!("read {subject}"), error)),
+    };
+    let bytes = |text: Option<String>| {
+        BASE64.decode(text.unwrap_or_default()).map_err(|e| {
+            JobsError::new(JobsErrorKind::Corrupt, format!("read {subject}")).because(e)
+        })
+    };
+    Ok(Some(Stored {
+        subject: found.subject,
+        sequence: found.seq,
+        headers: read_headers(&bytes(found.hdrs)?),
+        payload: bytes(found.data)?.into(),
+        time: found.time,
+    }))
+}
+
+/// Headers as the API gives them: their lines after the first.
+fn read_headers(bytes: &[u8]) -> Option<HeaderMap> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut headers = HeaderMap::new();
+    for line in text.split("\r\n").skip(1) {
+        if let Some((name, value)) = line.split_once(':') {
+            headers.append(name, value.trim());
+        }
+    }
+    (headers.len() > 0).then_some(headers)
+}
+
+#[derive(Deserialize)]
+struct Subjects {
+    state: SubjectsState,
+}
+
+#[derive(Deserialize)]
+struct SubjectsState {
+    #[serde(default)]
+    subjects: Option<BTreeMap<String, u64>>,
+}
+
+/// The subjects under `filter` that hold a message, as the stream's leader has them.
+pub(crate) async fn subjects_at_leader(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+) -> Result<Vec<String>, JobsError> {
+    let ask = serde_json::json!({ "subjects_filter": filter });
+    match call::<Subjects>(conn, &format!("STREAM.INFO.{stream}"), &ask).await? {
+        Ok(found) => Ok(found
+            .state
+            .subjects
+            .unwrap_or_default()
+            .into_keys()
+            .collect()),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            let context = format!("list {filter}: its stream is gone");
+            Err(JobsError::new(JobsErrorKind::Unavailable, context))
+        }
+        Err(error) => Err(refused(format!("list {filter}"), error)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Found {
+    message: FoundMessage,
+}
+
+#[derive(Deserialize)]
+struct FoundMessage {
+    subject: String,
+    seq: u64,
+    hdrs: Option<String>,
+    data: Option<String>,
+    #[serde(default)]
+    time: String,
 }
 
 /// Some messages in the order of their stream, and where the next page begins.

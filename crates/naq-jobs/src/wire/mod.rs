@@ -10,19 +10,21 @@ mod names;
 mod outcome;
 mod presence;
 mod retry;
+mod unique;
 
 pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, Undecodable, decode, encode};
-pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carry_on, origin, passed_on, text};
-pub(crate) use names::{Names, Place};
+pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carried, moved, origin, passed_on, text};
+pub(crate) use names::{Names, Stage, token};
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
 pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
+pub(crate) use unique::{KeyHash, Place, UniqueSubject};
 
 /// Headers of this project and of the server that are used.
 pub mod headers {
     pub use super::header::{
-        ATTEMPT, DEAD_AT, ERROR, FENCE, INSTANT, KIND, QUEUE, REASON, RETRY, SCHEDULE, SNOOZE,
-        STATUS, TURN, WORKER,
+        ATTEMPT, BOOKED, DEAD_AT, ERROR, FENCE, INSTANT, KIND, LIMIT_KEY, PARKED, PARKED_AT,
+        PRIORITY, QUEUE, REASON, RETRY, SCHEDULE, SNOOZE, STATUS, TURN, UNIQUE, WORKER,
     };
 }

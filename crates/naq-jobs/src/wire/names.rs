@@ -1,6 +1,7 @@
 //! Every stream, subject and consumer name is built here and nowhere else.
 
-use crate::model::{JobId, QueueName, ScheduleName};
+use super::unique::{KeyHash, Place, UniqueSubject};
+use crate::model::{JobId, Priority, QueueName, ScheduleName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
 #[derive(Debug, Clone)]
@@ -10,7 +11,7 @@ pub(crate) struct Names {
 
 /// What it means that a job's message is where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Stage {
     /// It waits or runs.
     Queue,
     /// It is due later.
@@ -51,9 +52,14 @@ impl Names {
         vec![
             self.all_queues(),
             self.all_schedules(),
+            self.all_unique("*"),
+            format!("{}.bulk.*", self.prefix),
             self.all_recurring(),
             format!("{}.arm.*", self.prefix),
             self.fires_filter(),
+            format!("{}.high.*.*", self.prefix),
+            format!("{}.low.*.*", self.prefix),
+            format!("{}.parked.*.*.*", self.prefix),
         ]
     }
 
@@ -75,6 +81,48 @@ impl Names {
     /// All jobs that are due later.
     pub(crate) fn all_schedules(&self) -> String {
         format!("{}.schedule.*.*", self.prefix)
+    }
+
+    /// Where a unique job lies.
+    pub(crate) fn unique(&self, subject: &UniqueSubject) -> String {
+        let UniqueSubject {
+            queue,
+            place,
+            key,
+            id,
+        } = subject;
+        format!("{}.unique.{queue}.{place}.{key}.{id}", self.prefix)
+    }
+
+    /// All that a key can be. Always this text: servers of a cluster compare by it what they have not stored yet.
+    pub(crate) fn unique_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.*.{key}.*", self.prefix)
+    }
+
+    /// The marker of a window.
+    pub(crate) fn window_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.{}.{key}.*", self.prefix, Place::Window)
+    }
+
+    /// The unique jobs of all queues at a place, or at all (`*`).
+    pub(crate) fn all_unique(&self, place: impl std::fmt::Display) -> String {
+        format!("{}.unique.*.{place}.*.*", self.prefix)
+    }
+
+    /// Where a job that was delivered under `subject` sleeps.
+    pub(crate) fn sleep(&self, subject: &str, queue: &QueueName, id: &JobId) -> String {
+        match UniqueSubject::read(subject) {
+            Some(unique) => self.unique(&UniqueSubject {
+                place: Place::Later,
+                ..unique
+            }),
+            None => self.schedule(queue, id),
+        }
+    }
+
+    /// How far the bulk `name` has come.
+    pub(crate) fn bulk(&self, name: &str) -> String {
+        format!("{}.bulk.{name}", self.prefix)
     }
 
     /// What is known of a recurring schedule.
@@ -107,18 +155,98 @@ impl Names {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
     }
 
-    /// All waiting jobs of a queue.
-    pub(crate) fn queue_filter(&self, queue: &QueueName) -> String {
-        format!("{}.queue.{queue}.*", self.prefix)
-    }
-
-    /// The durable consumer that all workers of a queue share.
-    pub(crate) fn consumer(queue: &QueueName) -> String {
-        format!("naq-worker-{queue}")
+    /// The durable consumer that all workers of a queue share, one for each priority.
+    pub(crate) fn consumer(queue: &QueueName, priority: Priority) -> String {
+        match priority {
+            Priority::High => format!("naq-high-{queue}"),
+            Priority::Normal => format!("naq-worker-{queue}"),
+            Priority::Low => format!("naq-low-{queue}"),
+        }
     }
 
     /// The durable consumer of all firings, shared by all workers.
     pub(crate) const FIRES_CONSUMER: &'static str = "naq-schedules";
+
+    /// Where a job of this priority waits.
+    pub(crate) fn job_at(&self, queue: &QueueName, id: &JobId, priority: Priority) -> String {
+        format!("{}.{queue}.{id}", self.level(priority))
+    }
+
+    /// All waiting jobs of a queue that have this priority.
+    pub(crate) fn level_filters(&self, queue: &QueueName, priority: Priority) -> Vec<String> {
+        let plain = format!("{}.{queue}.*", self.level(priority));
+        match priority {
+            Priority::Normal => {
+                let unique = format!("{}.unique.{queue}.{}.*.*", self.prefix, Place::Normal);
+                vec![plain, unique]
+            }
+            Priority::High | Priority::Low => vec![plain],
+        }
+    }
+
+    fn level(&self, priority: Priority) -> String {
+        match priority {
+            Priority::High => format!("{}.high", self.prefix),
+            Priority::Normal => format!("{}.queue", self.prefix),
+            Priority::Low => format!("{}.low", self.prefix),
+        }
+    }
+
+    /// Where a job is parked; `why` is one token.
+    pub(crate) fn parked(&self, queue: &QueueName, why: &str, id: &JobId) -> String {
+        format!("{}.parked.{queue}.{why}.{id}", self.prefix)
+    }
+
+    /// The jobs that are parked for this reason, in one queue or in all.
+    pub(crate) fn parked_filter(&self, queue: Option<&QueueName>, why: &str) -> String {
+        let queue = queue.map_or("*", QueueName::as_str);
+        format!("{}.parked.{queue}.{why}.*", self.prefix)
+    }
+
+    /// What is set at run time.
+    pub(crate) fn settings_stream(&self) -> String {
+        format!("{}_settings", self.prefix)
+    }
+
+    /// All that is set at run time.
+    pub(crate) fn settings_filter(&self) -> String {
+        format!("{}.setting.*.*", self.prefix)
+    }
+
+    /// What is set for a queue.
+    pub(crate) fn queue_setting(&self, queue: &QueueName) -> String {
+        format!("{}.setting.queue.{queue}", self.prefix)
+    }
+
+    /// What is set for a kind.
+    pub(crate) fn kind_setting(&self, kind: &str) -> String {
+        format!("{}.setting.kind.{}", self.prefix, token(kind))
+    }
+
+    /// What is set for all kinds.
+    pub(crate) fn kind_settings(&self) -> String {
+        format!("{}.setting.kind.*", self.prefix)
+    }
+
+    /// What is set for a worker.
+    pub(crate) fn worker_setting(&self, id: &str) -> String {
+        format!("{}.setting.worker.{id}", self.prefix)
+    }
+
+    /// Where workers hear that a kind was paused or resumed; not stored.
+    pub(crate) fn control_kind(&self, kind: &str) -> String {
+        format!("{}.control.kind.{}", self.prefix, token(kind))
+    }
+
+    /// All of [`Self::control_kind`].
+    pub(crate) fn control_kinds(&self) -> String {
+        format!("{}.control.kind.*", self.prefix)
+    }
+
+    /// Where a worker hears what is set for it; not stored.
+    pub(crate) fn control_worker(&self, id: &str) -> String {
+        format!("{}.control.worker.{id}", self.prefix)
+    }
 
     /// Where the outcome of a job is recorded.
     pub(crate) fn result(&self, id: &JobId) -> String {
@@ -150,9 +278,10 @@ impl Names {
         JobId::new(subject.rsplit('.').next()?).ok()
     }
 
-    /// What the subject of every job of normal priority begins with.
-    pub(crate) fn queue_prefix(&self) -> String {
-        format!("{}.queue.", self.prefix)
+    /// Whether a job that waits there is of normal priority.
+    pub(crate) fn is_normal(&self, subject: &str) -> bool {
+        let rest = subject.strip_prefix(&self.prefix);
+        rest.is_some_and(|rest| !rest.starts_with(".high.") && !rest.starts_with(".low."))
     }
 
     /// Filters for every place where a message of a job can be.
@@ -162,7 +291,8 @@ impl Names {
             "high.*",
             "low.*",
             "schedule.*",
-            "unique.*.*.*",
+            "unique.*.normal.*",
+            "unique.*.later.*",
             "parked.*.*",
         ];
         let filter = |tree: &str| format!("{}.{tree}.{id}", self.prefix);
@@ -170,17 +300,17 @@ impl Names {
     }
 
     /// What the place of a job's message means, and its queue; `None` if the subject is none of [`Self::places`].
-    pub(crate) fn place(&self, subject: &str) -> Option<(Place, QueueName)> {
+    pub(crate) fn stage(&self, subject: &str) -> Option<(Stage, QueueName)> {
         let rest = subject.strip_prefix(&self.prefix)?.strip_prefix('.')?;
         let mut parts = rest.split('.');
         let (tree, queue, third) = (parts.next()?, parts.next()?, parts.next()?);
         let place = match (tree, third) {
-            ("queue" | "high" | "low", _) => Place::Queue,
-            ("schedule", _) | ("unique", "later") => Place::Later,
+            ("queue" | "high" | "low", _) => Stage::Queue,
+            ("schedule", _) | ("unique", "later") => Stage::Later,
             // The marker of a window is no job.
             ("unique", "window") => return None,
-            ("unique", _) => Place::Queue,
-            ("parked", _) => Place::Parked,
+            ("unique", _) => Stage::Queue,
+            ("parked", _) => Stage::Parked,
             _ => return None,
         };
         Some((place, QueueName::new(queue).ok()?))
@@ -221,6 +351,9 @@ impl Names {
 
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
+        if let Some(unique) = UniqueSubject::read(subject) {
+            return Some((unique.queue, unique.id));
+        }
         let mut parts = subject.rsplitn(3, '.');
         let id = JobId::new(parts.next()?).ok()?;
         let queue = QueueName::new(parts.next()?).ok()?;
@@ -228,9 +361,24 @@ impl Names {
     }
 }
 
+/// A token for a text that may have any characters: its FNV-1a hash (64 bits) as 16 hexadecimal digits, the same in each
+/// version and language.
+pub(crate) fn token(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_the_known_hash() {
+        assert_eq!(token(""), "cbf29ce484222325");
+        assert_eq!(token("foobar"), "85944171f73967e8");
+    }
 
     #[test]
     fn a_job_subject_is_read_back() {
@@ -250,13 +398,13 @@ mod tests {
                 .map(|(place, queue)| (place, queue.to_string()))
         };
         for (subject, expected) in [
-            ("t1.queue.mail.a", Some(Place::Queue)),
-            ("t1.low.mail.a", Some(Place::Queue)),
-            ("t1.schedule.mail.a", Some(Place::Later)),
-            ("t1.unique.mail.later.k.a", Some(Place::Later)),
-            ("t1.unique.mail.normal.k.a", Some(Place::Queue)),
+            ("t1.queue.mail.a", Some(Stage::Queue)),
+            ("t1.low.mail.a", Some(Stage::Queue)),
+            ("t1.schedule.mail.a", Some(Stage::Later)),
+            ("t1.unique.mail.later.k.a", Some(Stage::Later)),
+            ("t1.unique.mail.normal.k.a", Some(Stage::Queue)),
             ("t1.unique.mail.window.k.a", None),
-            ("t1.parked.mail.kind-1.a", Some(Place::Parked)),
+            ("t1.parked.mail.kind-1.a", Some(Stage::Parked)),
             ("t1.recurring.mail", None),
             ("other.queue.mail.a", None),
         ] {

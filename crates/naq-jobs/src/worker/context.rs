@@ -23,6 +23,7 @@ pub(super) struct Inner {
     pub(super) attempt: u32,
     pub(super) retries: u32,
     pub(super) enqueued_at: Option<SystemTime>,
+    pub(super) deadline: Option<SystemTime>,
     pub(super) headers: HeaderMap,
     /// The schedule that made the job, and the instant that it was made for.
     pub(super) origin: Option<(ScheduleName, SystemTime)>,
@@ -66,6 +67,11 @@ impl JobContext {
     /// When it was enqueued, by the sender's clock, if the sender said so.
     pub fn enqueued_at(&self) -> Option<SystemTime> {
         self.0.enqueued_at
+    }
+
+    /// When the job is over, whatever its attempts do, if the sender said so.
+    pub fn deadline(&self) -> Option<SystemTime> {
+        self.0.deadline
     }
 
     /// The sender's headers, such as trace context.

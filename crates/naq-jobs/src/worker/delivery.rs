@@ -32,7 +32,11 @@ pub(super) struct Delivered {
     pub(super) attempts_before: u32,
     /// Snoozes before this message.
     pub(super) snoozes: u32,
+    /// Whether it was put aside.
+    pub(super) was_parked: bool,
     pub(super) fence: u64,
+    /// Whether it comes from the dead letters.
+    pub(super) is_requeued: bool,
 }
 
 impl Delivered {
@@ -55,7 +59,9 @@ impl Delivered {
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
             snoozes: headers.snoozes,
+            was_parked: headers.was_parked,
             fence: headers.fence,
+            is_requeued: headers.is_requeued,
             message,
         })
     }
@@ -72,6 +78,7 @@ impl Delivered {
             || self.retries_done > 0
             || self.attempts_before > 0
             || self.snoozes > 0
+            || self.was_parked
             || self.fence > 0
     }
 }

@@ -13,16 +13,19 @@
 //! `docs/design/0001-first-job.md` has the failure table.
 
 mod acks;
+mod admit;
 mod attempt;
 mod builder;
 mod cancels;
 mod conclude;
 mod context;
+mod control_loop;
 mod delivery;
 mod fires;
 mod handler;
 mod holds;
 mod lease;
+mod permits;
 mod prepare;
 mod presence;
 mod pull_loop;
@@ -34,7 +37,9 @@ mod seen;
 mod settle;
 mod shared_slots;
 mod slots;
+mod steering;
 mod tally;
+mod time_limits;
 mod verdict;
 
 pub use builder::Worker;

@@ -14,8 +14,10 @@ use super::puller::{Event, Lost, Puller, Timing};
 use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
-use crate::model::QueueName;
-use crate::server::{ensure_consumer, read_lease_time, repair_streams};
+use super::steering::Source;
+use crate::control::{News, apply_pause, hear, read_queue, terms};
+use crate::model::{Priority, QueueName};
+use crate::server::{ensure_consumer, find_consumer, repair_streams};
 use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
@@ -45,6 +47,8 @@ enum Over {
     Again,
     /// The connection was given up.
     Lost,
+    /// Slots were taken away: the requests are withdrawn.
+    Withdrawn,
 }
 
 /// What one connection epoch offers.
@@ -62,10 +66,15 @@ impl PullLoop {
     pub(super) async fn run(mut self) -> Result<(), JobsError> {
         let mut puller = Puller::new(Timing::of(self.consumer.1), Instant::now());
         let stopping = self.runner.stopping.clone();
+        let mut steered = self.runner.steering.watch();
         let result = loop {
             let inbox = tokio::select! {
                 () = stopping.cancelled() => return Ok(()),
-                inbox = self.open() => inbox,
+                inbox = async {
+                    // The sender lives in the runner, so this cannot fail.
+                    drop(steered.wait_for(|now| !now.is_quiet).await);
+                    self.open().await
+                } => inbox,
             };
             match inbox {
                 Ok(inbox) => {
@@ -77,6 +86,9 @@ impl PullLoop {
                     match self.epoch(inbox, &mut puller).await {
                         Over::Stopped => break Ok(()),
                         Over::Again => {}
+                        Over::Withdrawn => {
+                            self.give_back(puller.on(Event::Reconnected, Instant::now()))
+                        }
                         Over::Lost => {
                             let context = "keep the connection: it was given up \
                                            (`nats.max_reconnect_attempts`)";
@@ -123,8 +135,15 @@ impl PullLoop {
         let stopping = self.runner.stopping.clone();
         let mut states = inbox.conn.states();
         let slots = self.slots.clone();
+        let mut steered = self.runner.steering.watch();
+        self.read_setting(&inbox.conn).await;
         self.read_lease_time(&inbox.conn, puller).await;
         loop {
+            let has_excess = self.slots.with(|slots| slots.has_excess(self.lane));
+            if has_excess || steered.borrow_and_update().is_quiet {
+                self.drain(inbox).await;
+                return Over::Withdrawn;
+            }
             self.ask(&inbox, puller).await;
             let now = Instant::now();
             let wake = puller.wake_at(now).unwrap_or(now + IDLE);
@@ -150,7 +169,8 @@ impl PullLoop {
                     }
                     None => return Over::Again,
                 },
-                Some(_) = inbox.control.next() => self.read_lease_time(&inbox.conn, puller).await,
+                Some(news) = inbox.control.next() => self.on_news(&inbox.conn, &news, puller).await,
+                _ = steered.changed() => {}
                 () = slots.changed(self.lane) => {}
                 () = tokio::time::sleep_until(wake) => {
                     let lost = puller.tick(Instant::now());
@@ -163,10 +183,61 @@ impl PullLoop {
         }
     }
 
+    /// What may have been set for the queue while nobody listened.
+    async fn read_setting(&self, conn: &Connection) {
+        let Runner { link, steering, .. } = &*self.runner;
+        match read_queue(conn, link, &self.queue).await {
+            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
+            // The connection is lost again, and with the next one this is read again.
+            Err(error) => {
+                tracing::debug!(queue = %self.queue, %error, "could not read what is set");
+            }
+        }
+    }
+
+    /// Something about the queue has changed.
+    async fn on_news(&mut self, conn: &Connection, news: &Message, puller: &mut Puller) {
+        match hear(&news.payload) {
+            Some(News::Queue(pushed)) => {
+                let setting = pushed.into();
+                self.runner
+                    .steering
+                    .set_queue(&self.queue, setting, Source::Push);
+            }
+            Some(News::Parked(job)) => {
+                if self.runner.registry.knows(&job.kind) {
+                    self.runner.steering.hint(&self.queue, job);
+                }
+            }
+            _ => self.read_lease_time(conn, puller).await,
+        }
+    }
+
+    /// Pauses or resumes the consumer, should that have been left half done.
+    async fn pause_as_set(&self, conn: &Connection, is_paused: bool) {
+        let Runner { link, steering, .. } = &*self.runner;
+        if steering.queue(&self.queue).paused.is_some() == is_paused {
+            return;
+        }
+        let applied = async {
+            let setting = read_queue(conn, link, &self.queue).await?;
+            apply_pause(conn, link, &self.queue, setting).await
+        };
+        match applied.await {
+            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
+            Err(error) => {
+                tracing::debug!(queue = %self.queue, %error, "could not pause or resume the queue");
+            }
+        }
+    }
+
     /// Another worker may have given the consumer another lease time.
     async fn read_lease_time(&mut self, conn: &Connection, puller: &mut Puller) {
-        match read_lease_time(conn, &self.runner.link, &self.queue).await {
-            Ok(Some(ack_wait)) => self.set_lease_time(ack_wait, puller),
+        match find_consumer(conn, &self.runner.link, (&self.queue, Priority::Normal)).await {
+            Ok(Some(found)) => {
+                self.set_lease_time(found.lease_time, puller);
+                self.pause_as_set(conn, found.is_paused).await;
+            }
             Ok(None) => self.give_back(puller.on(Event::Missing, Instant::now())),
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
@@ -184,7 +255,10 @@ impl PullLoop {
     /// Makes the consumer again if it is missing, and asks for jobs if slots are free.
     async fn ask(&mut self, inbox: &Inbox, puller: &mut Puller) {
         if puller.is_missing(Instant::now()) {
-            match ensure_consumer(&inbox.conn, &self.runner.link, &self.queue).await {
+            let Runner { link, steering, .. } = &*self.runner;
+            let terms = terms(link, &self.queue, &steering.queue(&self.queue));
+            let level = (&self.queue, Priority::Normal);
+            match ensure_consumer(&inbox.conn, link, level, terms).await {
                 Ok(consumer) => {
                     self.set_lease_time(consumer.1, puller);
                     puller.found(Instant::now());

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +18,13 @@ use super::holds::{Hold, Holds};
 use super::prepare::{Prepared, undecodable};
 use super::settle::Settler;
 use super::shared_slots::Slot;
+use super::steering::Steering;
 use super::tally::{Left, Tally};
+use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
-use crate::JobsError;
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
+use crate::{JobsError, failpoint};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 const SETTLE_MORE: Duration = Duration::from_secs(30);
@@ -41,8 +42,9 @@ pub(super) struct Runner {
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
     pub(super) cancels: Cancels,
-    /// The hard limit of running handlers; the slots keep it from ever being waited for, a reconnect apart.
-    pub(super) permits: Semaphore,
+    /// What is set at run time, and with it the hard limit of running handlers; the slots keep that from ever being
+    /// waited for, a reconnect apart.
+    pub(super) steering: Steering,
     pub(super) acks: Acks,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
@@ -55,6 +57,7 @@ impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
+        failpoint::reach("job-delivered");
         let started = Instant::now();
         let (left, is_recorded) = match self.process(&mut job, &hold).await {
             Ok(ended) => ended,
@@ -87,13 +90,13 @@ impl Runner {
 
     /// How the job left, and whether that is written down somewhere.
     async fn process(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
-        let _permit = match self.permits.try_acquire() {
+        let _permit = match self.steering.permits.try_acquire() {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
                 biased;
                 () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
                 () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
-                permit = self.permits.acquire() => match permit {
+                permit = self.steering.permits.acquire() => match permit {
                     Ok(permit) => permit,
                     Err(_closed) => return Ok((Left::Abandoned, false)),
                 },
@@ -125,6 +128,12 @@ impl Runner {
         let body = job.message.payload.clone();
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
+        if let Ok(envelope) = &decoded
+            && self.is_in_question(job, envelope)
+            && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
+        {
+            return Ok((left, true));
+        }
         let prepared = decoded
             .map_err(|error| Verdict::Dead(undecodable(&error)))
             .and_then(|envelope| {
@@ -169,12 +178,19 @@ impl Runner {
         hold: &Hold,
     ) -> Verdict {
         let workers = &self.link.settings().workers;
-        let limits = Limits {
-            timeout: envelope.timeout.unwrap_or(workers.max_job_duration),
+        let usual = envelope.timeout.unwrap_or(workers.max_job_duration);
+        let mut times = TimeLimits::of(job, envelope);
+        let mut limits = Limits {
+            timeout: usual,
             lost: hold.lost(),
             abort: &self.abort,
         };
         loop {
+            let now = SystemTime::now();
+            if let Some(refusal) = times.refusal(now) {
+                return refusal;
+            }
+            limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
             if let Some(notice) = self.cancels.recent(&job.id) {
@@ -182,14 +198,18 @@ impl Runner {
             }
             let Prepared { handler, payload } = prepared;
             let end = attempt::run(&**handler, context, payload, &limits).await;
+            failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
                 AttemptEnd::LeaseLost
             } else {
                 end
             };
+            let now = SystemTime::now();
+            let end = times.ended(end, now);
+            let last = times.keep(&end);
             let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
-            let (delay, is_retry) = match verdict {
+            let (delay, is_retry) = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => (delay, true),
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
@@ -215,6 +235,7 @@ impl Runner {
             attempt: job.attempt(),
             retries: envelope.retry.retries,
             enqueued_at: envelope.enqueued_at,
+            deadline: envelope.deadline,
             headers: passed_on(job.message.headers.as_ref()),
             origin: origin(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),

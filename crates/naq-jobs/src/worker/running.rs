@@ -11,7 +11,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::acks::Acks;
 use super::builder::Plan;
 use super::cancels::Cancels;
+use super::control_loop::ControlLoop;
 use super::fires::FireLoop;
 use super::holds::Holds;
 use super::presence::{Presence, worker_id};
@@ -26,7 +26,10 @@ use super::pull_loop::PullLoop;
 use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
+use super::steering::Steering;
 use super::tally::{StopReport, Tally};
+use crate::control::{read_queue, remove_worker, terms};
+use crate::model::Priority;
 use crate::server::{ensure_consumer, now_ms};
 use crate::{JobsError, JobsErrorKind};
 
@@ -49,9 +52,14 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     let conn = plan.link.lease("prepare the queues").await?;
     let mut consumers = Vec::with_capacity(plan.queues.len());
     for queue in &plan.queues {
-        consumers.push(ensure_consumer(&conn, &plan.link, queue).await?);
+        let setting = read_queue(&conn, &plan.link, queue).await?;
+        let terms = terms(&plan.link, queue, &setting.value);
+        let level = (queue, Priority::Normal);
+        consumers.push(ensure_consumer(&conn, &plan.link, level, terms).await?);
     }
     drop(conn);
+    let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
+    let steering = (plan.link.clone(), plan.concurrency, plan.queues.clone());
     let runner = Arc::new(Runner {
         link: plan.link.clone(),
         registry: plan.registry.clone(),
@@ -60,7 +68,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
         cancels: Cancels::default(),
-        permits: Semaphore::new(usize::try_from(plan.concurrency).unwrap_or(1)),
+        steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
         acks: Acks::new(),
         stopping: CancellationToken::new(),
         abort: CancellationToken::new(),
@@ -68,7 +76,6 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     });
     let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
     let keepers = keep(&runner, &plan, &gone);
-    let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
     let mut loops = JoinSet::new();
     for (lane, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
         let (runner, jobs, slots) = (Arc::clone(&runner), jobs.clone(), slots.clone());
@@ -128,6 +135,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
     });
     let (stopping, until) = (runner.stopping.clone(), gone.clone());
     keepers.spawn(async move { presence.keep(&stopping, &until).await });
+    let control = ControlLoop::new(Arc::clone(runner), plan.queues.clone());
+    let (told, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        control.run(&until).await;
+        told.forget_setting().await;
+    });
     keepers
 }
 
@@ -140,6 +153,20 @@ impl RunningWorker {
     /// What it did so far.
     pub fn report(&self) -> StopReport {
         self.runner.tally.report()
+    }
+
+    /// Completes when an operator wants the worker to end (`naq worker stop`); then call [`Self::stop`].
+    ///
+    /// # Cancel safety
+    /// Safe to drop and call again.
+    pub fn told_to_stop(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut steered = self.runner.steering.watch();
+        async move {
+            if steered.wait_for(|now| now.has_to_stop).await.is_err() {
+                // The worker is gone, and nobody can tell it anything.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Completes when the worker cannot go on: the connection is lost for good. Normally it never does.
@@ -206,6 +233,22 @@ impl RunningWorker {
                 count,
                 "stopped while blocking handlers go on; the end of the process ends them"
             );
+        }
+    }
+}
+
+impl Runner {
+    /// Takes away what was set for this worker: nobody else has its id.
+    async fn forget_setting(&self) {
+        if !self.steering.is_set() {
+            return;
+        }
+        let forget = async {
+            let conn = self.link.lease("forget a setting").await?;
+            remove_worker(&conn, &self.link, &self.worker).await
+        };
+        if let Err(error) = forget.await {
+            tracing::debug!(%error, "what was set for the worker is left to expire");
         }
     }
 }

@@ -8,12 +8,10 @@ use naq_connection::{Connection, ConnectionErrorKind};
 
 use super::delivery::Delivered;
 use super::holds::Hold;
-use crate::results::{outcome_headers, parse, wrong_sequence};
-use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339};
-use crate::wire::{
-    DeadHeaders, JobFailure, Outcome, Status, carry_on, dead_headers, headers, passed_on,
-};
-use crate::{JobsError, JobsErrorKind};
+use crate::results::{outcome_headers, parse};
+use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339, wrong_sequence};
+use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, carried, dead_headers, headers};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Who recorded the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +59,21 @@ impl Back {
             ..self
         }
     }
+}
+
+/// A job that is put aside.
+#[derive(Debug)]
+pub(super) struct Sleep {
+    /// Where it lies.
+    pub(super) subject: String,
+    pub(super) delay: Duration,
+    /// Recognised if it is put aside twice.
+    pub(super) message_id: String,
+    pub(super) retries_done: u32,
+    /// Attempts that were made before it comes back.
+    pub(super) attempts: u32,
+    /// Headers besides those that travel with the job.
+    pub(super) headers: HeaderMap,
 }
 
 /// Settles one delivered job; every step is tried again until `deadline`.
@@ -112,7 +125,10 @@ impl Settler<'_> {
                 })
                 .await?;
             match sent {
-                Ok(()) => return Ok(Recorded::Ours),
+                Ok(()) => {
+                    failpoint::reach("outcome-stored");
+                    return Ok(Recorded::Ours);
+                }
                 // The failed outcome that this run was to replace has expired: now none may exist.
                 Err(0) if fence != 0 => fence = 0,
                 Err(_) => return Box::pin(self.recorded_by(outcome.nonce)).await,
@@ -186,6 +202,7 @@ impl Settler<'_> {
                 })
                 .await?;
             if done {
+                failpoint::reach("dead-letter-stored");
                 return Ok(());
             }
         }
@@ -198,46 +215,77 @@ impl Settler<'_> {
     /// Lets the server enqueue the job again.
     pub(super) async fn schedule(&self, back: Back) -> Result<(), JobsError> {
         let job = self.job;
+        let mut own = HeaderMap::new();
+        if back.snoozes > 0 {
+            own.insert(headers::SNOOZE, back.snoozes.to_string());
+        }
+        self.sleep(Sleep {
+            subject: self.asleep(),
+            delay: back.delay,
+            // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
+            message_id: format!(
+                "{}:{}:{}.{}",
+                job.id, job.sequence, back.retries, back.snoozes
+            ),
+            retries_done: back.retries,
+            attempts: back.attempts,
+            headers: own,
+        })
+        .await
+    }
+
+    /// Stores the job where no consumer reads it, until the server brings it back to where it came from.
+    pub(super) async fn sleep(&self, sleep: Sleep) -> Result<(), JobsError> {
+        let job = self.job;
         let due = SystemTime::now()
-            .checked_add(back.delay)
+            .checked_add(sleep.delay)
             .and_then(rfc3339)
             .ok_or_else(|| {
                 JobsError::new(
                     JobsErrorKind::Configuration,
-                    "schedule a retry after the year 9999",
+                    "schedule a job after the year 9999",
                 )
             })?;
-        let mut fields = passed_on(job.message.headers.as_ref());
-        fields.insert("Nats-Schedule", format!("@at {due}"));
-        fields.insert(
-            "Nats-Schedule-Target",
-            self.link.names().job(&job.queue, &job.id),
-        );
-        // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
-        fields.insert(
-            "Nats-Msg-Id",
-            format!(
-                "{}:{}:{}.{}",
-                job.id, job.sequence, back.retries, back.snoozes
-            ),
-        );
-        fields.insert(headers::RETRY, back.retries.to_string());
-        fields.insert(headers::ATTEMPT, back.attempts.to_string());
-        if back.snoozes > 0 {
-            fields.insert(headers::SNOOZE, back.snoozes.to_string());
+        let mut fields = carried(job.message.headers.as_ref());
+        for (name, values) in sleep.headers.iter() {
+            for value in values {
+                fields.append(name.clone(), value.clone());
+            }
         }
-        carry_on(job.message.headers.as_ref(), &mut fields);
-        if job.fence > 0 {
+        fields.insert("Nats-Schedule", format!("@at {due}"));
+        fields.insert("Nats-Schedule-Target", self.origin());
+        fields.insert("Nats-Msg-Id", sleep.message_id);
+        fields.insert(headers::RETRY, sleep.retries_done.to_string());
+        fields.insert(headers::ATTEMPT, sleep.attempts.to_string());
+        if job.is_requeued {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
-        let (fields, subject) = (&fields, &self.link.names().schedule(&job.queue, &job.id));
+        let (fields, subject) = (&fields, &sleep.subject);
         self.persist(move |conn| async move {
             conn.publish_acked(subject.clone(), fields.clone(), job.message.payload.clone())
                 .await
-                .map_err(|e| JobsError::connection("schedule a retry", e))
+                .map_err(|e| JobsError::connection("put a job aside", e))
         })
-        .await
-        .map(drop)
+        .await?;
+        failpoint::reach("retry-stored");
+        Ok(())
+    }
+
+    /// Where the job sleeps: a unique one in the tree of its key, so that it goes on holding it.
+    fn asleep(&self) -> String {
+        let job = self.job;
+        let names = self.link.names();
+        names.sleep(&job.message.subject, &job.queue, &job.id)
+    }
+
+    /// The subject that the job came from; one with an impossible subject gets that of its stand-in.
+    fn origin(&self) -> String {
+        let job = self.job;
+        if job.has_valid_id {
+            job.message.subject.to_string()
+        } else {
+            self.link.names().job(&job.queue, &job.id)
+        }
     }
 
     /// Acknowledges the job by itself, for one that goes back as a new message; see [`super::acks`] for the others.

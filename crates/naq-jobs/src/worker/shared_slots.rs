@@ -39,6 +39,14 @@ impl SharedSlots {
         });
     }
 
+    /// The slots are other ones from now on: all queues look again.
+    pub(super) fn resize(&self, capacity: u32, caps: impl Iterator<Item = Option<u32>>) {
+        self.with(|slots| slots.resize(capacity, caps));
+        for bell in &self.0.bells {
+            bell.notify_one();
+        }
+    }
+
     /// A job arrived on `lane`: its slot runs until the guard is dropped.
     pub(super) fn take(&self, lane: usize) -> Slot {
         self.with(|slots| slots.arrived(lane));

@@ -33,6 +33,8 @@ struct Lane {
     /// The last that was heard is a job, not the end of a request without one.
     is_warm: bool,
     is_hungry: bool,
+    /// The most of them, if it is limited.
+    cap: Option<u32>,
 }
 
 impl Lane {
@@ -97,7 +99,28 @@ impl Slots {
     fn free_for(&self, lane: usize) -> u32 {
         let is_idle = self.lanes.get(lane).is_some_and(|state| state.used() == 0);
         let kept = self.idle - u32::from(is_idle);
-        self.capacity.saturating_sub(self.used).saturating_sub(kept)
+        let free = self.capacity.saturating_sub(self.used).saturating_sub(kept);
+        let lane = self.lanes.get(lane);
+        match lane.and_then(|state| Some((state.cap?, state.used()))) {
+            Some((cap, used)) => free.min(cap.saturating_sub(used)),
+            None => free,
+        }
+    }
+
+    /// The slots of the worker, and the most of each queue, are other ones from now on. Jobs that run keep theirs.
+    pub(super) fn resize(&mut self, capacity: u32, caps: impl Iterator<Item = Option<u32>>) {
+        self.capacity = capacity;
+        for (state, cap) in self.lanes.iter_mut().zip(caps) {
+            state.cap = cap;
+        }
+    }
+
+    /// Whether `lane` has asked for jobs that now have no slot.
+    pub(super) fn has_excess(&self, lane: usize) -> bool {
+        self.lanes.get(lane).is_some_and(|state| {
+            let over = state.cap.is_some_and(|cap| state.used() > cap);
+            state.asked > 0 && (over || self.used > self.capacity)
+        })
     }
 
     /// A job arrived on `lane`. One that was not asked for (asked before a reconnect) still counts as running.
@@ -134,6 +157,12 @@ impl Slots {
         self.used = self.used - before.used() + state.used();
         self.idle = self.idle - u32::from(before.used() == 0) + u32::from(state.used() == 0);
         self.hungry = self.hungry - u32::from(before.is_hungry) + u32::from(state.is_hungry);
+    }
+
+    /// Whether fewer jobs run than may.
+    pub(super) fn has_room(&self) -> bool {
+        let running: u32 = self.lanes.iter().map(|lane| lane.running).sum();
+        running < self.capacity
     }
 
     /// Jobs that run.
@@ -226,6 +255,28 @@ mod tests {
         assert_eq!(slots.callers(0).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(slots.grant(0), 1);
         assert_eq!(slots.callers(0).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_resize_takes_effect_on_what_is_asked_and_leaves_what_runs() {
+        let mut slots = Slots::new(4, 1);
+        assert_eq!(slots.grant(0), 4);
+        slots.arrived(0);
+        slots.arrived(0);
+        slots.resize(1, std::iter::once(None));
+        assert!(
+            slots.has_excess(0),
+            "two are asked for, and there is no slot"
+        );
+        slots.returned(0, 2);
+        assert!(!slots.has_excess(0), "running jobs keep their slots");
+        slots.finished(0);
+        assert_eq!(slots.grant(0), 0);
+        slots.resize(6, std::iter::once(Some(3)));
+        assert_eq!(slots.grant(0), 2, "the queue itself may have three");
+        slots.resize(6, std::iter::once(None));
+        slots.returned(0, 2);
+        assert_eq!(slots.grant(0), 5);
     }
 
     #[derive(Debug, Clone)]

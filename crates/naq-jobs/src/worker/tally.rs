@@ -13,6 +13,7 @@ pub(super) struct Tally {
     pub(super) snoozed: AtomicU64,
     pub(super) handed_back: AtomicU64,
     pub(super) abandoned: AtomicU64,
+    pub(super) parked: AtomicU64,
 }
 
 /// How a job left this worker.
@@ -28,6 +29,8 @@ pub(super) enum Left {
     Retried,
     /// It was put off.
     Snoozed,
+    /// It waits until it may run.
+    Parked,
     /// It is back in the queue.
     HandedBack,
     /// Settled by somebody else, before.
@@ -53,6 +56,8 @@ pub struct StopReport {
     pub handed_back: u64,
     /// Jobs that it could not settle; the server delivers them again after `ack_wait`.
     pub abandoned: u64,
+    /// Jobs that it put aside because they could not run yet: a limit, a paused kind, a kind that it does not know.
+    pub parked: u64,
 }
 
 impl Left {
@@ -64,6 +69,7 @@ impl Left {
             | Self::Cancelled
             | Self::Retried
             | Self::Snoozed
+            | Self::Parked
             | Self::Elsewhere => true,
             Self::HandedBack | Self::Abandoned => false,
         }
@@ -78,6 +84,7 @@ impl fmt::Display for Left {
             Self::Cancelled => "cancelled",
             Self::Retried => "will be retried",
             Self::Snoozed => "snoozes",
+            Self::Parked => "waits until it may run",
             Self::HandedBack => "handed back",
             Self::Elsewhere => "was settled before",
             Self::Abandoned => "left to another worker",
@@ -93,6 +100,7 @@ impl Tally {
             Left::Cancelled => &self.cancelled,
             Left::Retried => &self.retried,
             Left::Snoozed => &self.snoozed,
+            Left::Parked => &self.parked,
             Left::HandedBack => &self.handed_back,
             Left::Abandoned => &self.abandoned,
             Left::Elsewhere => return,
@@ -110,6 +118,7 @@ impl Tally {
             snoozed: read(&self.snoozed),
             handed_back: read(&self.handed_back),
             abandoned: read(&self.abandoned),
+            parked: read(&self.parked),
         }
     }
 }

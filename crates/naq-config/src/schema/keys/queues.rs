@@ -64,6 +64,12 @@ pub(super) static QUEUES: &[KeySpec] = &[
     )
     .optional(),
     key(
+        "queues.unknown_kind_after",
+        Form::Time,
+        "Time after which a job whose kind no worker knows goes to the dead letters.",
+        |s, _, i| put(&mut s.queues.unknown_kind_after, i),
+    ),
+    key(
         "queues.dead_letters.max_age",
         Form::Time,
         "Age after which a dead letter is dropped; for ever if empty.",
@@ -95,6 +101,21 @@ pub(super) static QUEUES: &[KeySpec] = &[
         Form::Number,
         "As queues.max_ack_pending, for this queue.",
         |s, n, i| put(&mut queue(s, n).max_ack_pending, i),
+    )
+    .optional(),
+    key(
+        "queues.configs.<queue>.concurrency",
+        Form::Number,
+        "Jobs of this queue that one worker runs at the same time; as many as it has slots if empty.",
+        |s, n, i| put(&mut queue(s, n).concurrency, i),
+    )
+    .optional(),
+    key(
+        "queues.configs.<queue>.max_running_per_key",
+        Form::Number,
+        "Jobs of this queue with the same limit key that run at the same time, over all workers; no \
+         limit if empty.",
+        |s, n, i| put(&mut queue(s, n).max_running_per_key, i),
     )
     .optional(),
 ];

@@ -124,6 +124,11 @@ impl Registry {
         Ok((Arc::clone(&entry.handler), payload))
     }
 
+    /// Whether there is a handler for the kind, of whatever version.
+    pub(in crate::worker) fn knows(&self, kind: &str) -> bool {
+        self.entry(kind).is_some()
+    }
+
     pub(in crate::worker) fn kinds(&self) -> Vec<String> {
         let aliases = self.aliases.keys();
         let mut kinds: Vec<_> = self.entries.keys().chain(aliases).cloned().collect();
