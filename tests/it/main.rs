@@ -17,6 +17,7 @@ mod failpoints;
 mod foreign;
 mod handlers;
 mod moments;
+mod notes;
 mod parked;
 mod policies;
 mod presence;

@@ -12,6 +12,7 @@ use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
 use crate::model::{Job, JobId};
+use crate::notes::Watch;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams, page};
@@ -156,6 +157,28 @@ impl Jobs {
     /// If the future is dropped, the job may or may not be cancelled; a second call does what is left.
     pub fn cancel(&self, id: &JobId) -> CancelRequest {
         CancelRequest::new(self.link.clone(), id.clone())
+    }
+
+    /// Watches a job: what it has said so far, then each progress, partial result and line of its log as it comes, then its
+    /// end. From any process, also before the job runs and after it has ended.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs, id: naq_jobs::JobId) -> Result<(), naq_jobs::JobsError> {
+    /// use naq_jobs::JobNews;
+    ///
+    /// let mut watch = jobs.watch(&id);
+    /// while let Some(news) = watch.next().await {
+    ///     match news? {
+    ///         JobNews::Progress(progress) => println!("{} of {}", progress.done, progress.total),
+    ///         JobNews::End(outcome) => println!("{}", outcome.status),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self, id: &JobId) -> Watch {
+        Watch::new(self.link.clone(), id.clone())
     }
 
     /// Enqueues up to 1,000 jobs together: all of them, or none. One atomic batch of the server, which also costs its disk

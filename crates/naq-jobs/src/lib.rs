@@ -15,6 +15,7 @@ mod error;
 mod failpoint;
 mod jobs;
 mod model;
+mod notes;
 mod parked;
 mod results;
 mod schedule;
@@ -38,6 +39,7 @@ pub use model::{
     Kind, KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use naq_macros::job;
+pub use notes::{JobLogLayer, JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
@@ -50,5 +52,5 @@ pub use wire::{
 };
 pub use worker::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
-    JobContext, JobError, JobFunction, RunningWorker, State, StopReport, Worker,
+    JobContext, JobError, JobFunction, ProgressNote, RunningWorker, State, StopReport, Worker,
 };

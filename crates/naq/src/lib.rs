@@ -42,6 +42,7 @@
 //! | enqueue, wait for a result | [`Jobs`], [`Kind`], [`Job`], [`JobHandle`] |
 //! | run jobs | [`Jobs::worker`], [`macro@job`], [`JobContext`], [`JobError`], [`State`] |
 //! | cancel | [`Jobs::cancel`] |
+//! | tell and see how far a job is | [`JobContext::progress`], [`Jobs::watch`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
@@ -56,11 +57,12 @@ pub use naq_jobs::{
     Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter,
     DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, FromJob,
     Handler, InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure,
-    JobFunction, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, Landing,
-    MINIMUM_SERVER, NewSchedule, Outcome, Overlap, PendingJob, QueueName, ResultPage, Results,
-    RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
-    ScheduleRule, ScheduleState, Schedules, State, Status, Stock, StopReport, Timetable,
-    TimetableError, Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Zone, job,
+    JobFunction, JobHandle, JobId, JobLogLayer, JobNews, Jobs, JobsError, JobsErrorKind, Kind,
+    KindName, Landing, LogLine, MINIMUM_SERVER, NewSchedule, Outcome, Overlap, Part, PendingJob,
+    Progress, ProgressNote, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker,
+    Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules,
+    State, Status, Stock, StopReport, Timetable, TimetableError, Unique, Watch, Worker, WorkerInfo,
+    WorkerRecord, WorkerStatus, Zone, job,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

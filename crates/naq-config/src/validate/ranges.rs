@@ -58,6 +58,12 @@ const NUMBERS: &[Number] = &[
         1000,
     ),
     ("results.replicas", |s| s.results.replicas.into(), 1, 5),
+    (
+        "results.notes_max_bytes",
+        |s| s.results.notes_max_bytes,
+        KIB * KIB,
+        1 << 50,
+    ),
 ];
 
 const TIMES: &[Time] = &[
@@ -148,6 +154,12 @@ const TIMES: &[Time] = &[
         CENTURY,
     ),
     ("results.ttl", |s| s.results.ttl, SECOND, CENTURY),
+    (
+        "results.notes_ttl",
+        |s| s.results.notes_ttl,
+        SECOND,
+        CENTURY,
+    ),
 ];
 
 /// The smallest and the largest value of a number, unless its path has a name of the user's in it.

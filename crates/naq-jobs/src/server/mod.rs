@@ -10,6 +10,7 @@ mod feature;
 mod fence;
 mod link;
 mod persist;
+mod reader;
 mod stored;
 mod stream;
 
@@ -23,6 +24,7 @@ pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
+pub(crate) use reader::create_reader;
 pub(crate) use stored::{
     Stored, count, last_at_leader, last_of, next_at_leader, page, subjects_at_leader,
 };

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::handler::Handle;
 use super::verdict::AttemptEnd;
 use super::{JobContext, JobError};
+use crate::notes::{CURRENT, is_captured};
 use crate::wire::{FailureReason, JobFailure};
 
 /// What can end an attempt from outside.
@@ -56,6 +57,12 @@ async fn supervise(
         Ok(Ok(work)) => work,
         Ok(Err(failure)) => return AttemptEnd::Failed(JobError::of(failure)),
         Err(panic) => return AttemptEnd::Failed(panicked(&*panic)),
+    };
+    // Only for a layer that wants to know which job an event belongs to.
+    let work = if is_captured() {
+        Box::pin(CURRENT.scope(context.clone(), work))
+    } else {
+        work
     };
     let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
     // Most of what ends the attempt from outside has to be listened to only by a job that takes its time.

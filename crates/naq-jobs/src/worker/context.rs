@@ -1,5 +1,6 @@
 //! What a handler knows about the job that it runs.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -9,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::handler::States;
 use crate::model::{JobId, KindName, QueueName, ScheduleName};
+use crate::notes::Outbox;
 use crate::wire::{CancelNotice, FailureReason, JobFailure};
 
 /// What a handler knows about its job. A cheap handle.
 #[derive(Debug, Clone)]
-pub struct JobContext(Arc<Inner>);
+pub struct JobContext(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -29,6 +31,9 @@ pub(super) struct Inner {
     pub(super) origin: Option<(ScheduleName, SystemTime)>,
     pub(super) worker: Arc<str>,
     pub(super) states: Arc<States>,
+    pub(super) notes: Outbox,
+    /// The number of the last note, 0 if there is none.
+    pub(super) last_note: AtomicU64,
     pub(super) cancelled: CancellationToken,
     /// Why somebody cancelled the job, and when its future is dropped.
     pub(super) notice: OnceLock<(String, Instant)>,

@@ -34,6 +34,8 @@ pub(super) struct Delivered {
     pub(super) snoozes: u32,
     /// Whether it was put aside.
     pub(super) was_parked: bool,
+    /// The number of the last note that its handler has made here, 0 if there is none.
+    pub(super) last_note: u64,
     pub(super) fence: u64,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
@@ -60,6 +62,7 @@ impl Delivered {
             attempts_before: headers.attempts_before,
             snoozes: headers.snoozes,
             was_parked: headers.was_parked,
+            last_note: 0,
             fence: headers.fence,
             is_requeued: headers.is_requeued,
             message,

@@ -25,6 +25,7 @@ mod fires;
 mod handler;
 mod holds;
 mod lease;
+mod notes;
 mod permits;
 mod prepare;
 mod presence;
@@ -48,6 +49,7 @@ pub use handler::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
     JobError, State,
 };
+pub use notes::ProgressNote;
 pub use register::JobFunction;
 pub use running::RunningWorker;
 pub use tally::StopReport;

@@ -1,6 +1,6 @@
 //! What happens to one delivered job, from the message to the acknowledgement.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +22,7 @@ use super::steering::Steering;
 use super::tally::{Left, Tally};
 use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
+use crate::notes::Outbox;
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
 use crate::{JobsError, failpoint};
@@ -39,6 +40,7 @@ pub(super) struct Runner {
     pub(super) registry: Registry,
     pub(super) states: Arc<States>,
     pub(super) threads: Threads,
+    pub(super) notes: Outbox,
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
     pub(super) cancels: Cancels,
@@ -156,6 +158,10 @@ impl Runner {
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
             return Ok((Left::Completed, false));
         }
+        if job.last_note > 0 {
+            // Who sees the end is to have seen all that came before.
+            self.notes.sent(job.last_note).await;
+        }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
         Ok((left, true))
@@ -197,7 +203,8 @@ impl Runner {
                 return Verdict::Cancel(JobFailure::new(FailureReason::Cancelled, notice.reason));
             }
             let Prepared { handler, payload } = prepared;
-            let end = attempt::run(&**handler, context, payload, &limits).await;
+            let end = attempt::run(&**handler, context.clone(), payload, &limits).await;
+            job.last_note = job.last_note.max(context.last_note());
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
@@ -242,6 +249,8 @@ impl Runner {
             states: Arc::clone(&self.states),
             cancelled: CancellationToken::new(),
             notice: OnceLock::new(),
+            notes: self.notes.clone(),
+            last_note: AtomicU64::new(0),
         })
     }
 

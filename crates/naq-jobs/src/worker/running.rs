@@ -30,6 +30,7 @@ use super::steering::Steering;
 use super::tally::{StopReport, Tally};
 use crate::control::{read_queue, remove_worker, terms};
 use crate::model::Priority;
+use crate::notes::Outbox;
 use crate::server::{ensure_consumer, now_ms};
 use crate::{JobsError, JobsErrorKind};
 
@@ -65,6 +66,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         registry: plan.registry.clone(),
         states: Arc::clone(&plan.states),
         threads: plan.threads.clone(),
+        notes: Outbox::default(),
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
         cancels: Cancels::default(),
@@ -122,6 +124,8 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         let Runner { link, tally, .. } = &*acking;
         acking.acks.keep(link, tally, &until).await;
     });
+    let (telling, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move { telling.notes.keep(&telling.link, &until).await });
     let (listening, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move {
         let Runner {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::function::{read, written};
 use super::registry::{Handle, Work};
 use super::{JobError, Threads};
+use crate::notes::CURRENT;
 use crate::wire::JobFailure;
 use crate::worker::JobContext;
 
@@ -53,8 +54,9 @@ where
                 }
                 let _runtime = runtime.enter();
                 let call = AssertUnwindSafe(|| {
-                    let value = function(context, args).map_err(Into::into)?;
-                    written(&value)
+                    let current = context.clone();
+                    let value = CURRENT.sync_scope(current, || function(context, args));
+                    written(&value.map_err(Into::into)?)
                 });
                 if telling.send(std::panic::catch_unwind(call)).is_err() {
                     tracing::warn!(%id, "a blocking handler has ended after its attempt; its result is dropped");
