@@ -146,7 +146,13 @@ async fn a_profile_that_fails_does_not_disturb_the_others() {
     assert_ne!(health.state, HealthState::Healthy);
     let health = probe(&service, DEFAULT_PROFILE).await;
     assert_eq!(health.state, HealthState::Healthy);
-    assert_eq!(service.metrics_of(DEFAULT_PROFILE).unwrap().failed_connections, 0);
+    assert_eq!(
+        service
+            .metrics_of(DEFAULT_PROFILE)
+            .unwrap()
+            .failed_connections,
+        0
+    );
     assert_eq!(server.total_connects().await, 1);
     assert_eq!(service.shutdown(SOON).await.connections_left, 0);
 }
