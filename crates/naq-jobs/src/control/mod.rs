@@ -9,8 +9,9 @@ mod pause;
 mod rate_text;
 mod setting;
 mod store;
+mod telling;
 
-pub(crate) use change::push;
+pub(crate) use change::{push, use_level};
 pub use controls::Controls;
 pub(crate) use hear::{News, ParkedJob, hear};
 pub(crate) use pause::{apply_pause, terms};

@@ -23,14 +23,10 @@ use crate::JobsError;
 use crate::control::{News, ParkedJob, push, read_kind};
 use crate::parked::Why;
 use crate::server::now_ms;
-use crate::wire::{Envelope, headers, text};
+use crate::wire::{Envelope, UniqueSubject, headers, text};
 
 /// How soon a job of an unknown kind comes back by itself: the first time, and at the most.
 const UNKNOWN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-
-/// Longest wait of a unique job that may not run now. It stays in the tree of its key, to go on holding it, so nobody
-/// releases it.
-const UNIQUE_WAIT: Duration = Duration::from_secs(10);
 
 /// How often others are told at once of a job of an unknown kind; later it only comes back by itself. With two workers each
 /// try meets the right one in half of the cases.
@@ -38,6 +34,9 @@ const TOLD: u32 = 20;
 
 /// How soon a job of a paused kind comes back by itself, should nobody release it.
 const PAUSED: Duration = Duration::from_secs(600);
+
+/// How soon a unique job comes back by itself: the first time, and at the most.
+const UNIQUE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// How often a job was put aside for one reason, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,12 +141,18 @@ impl Runner {
             format!("{} {}", waits.times + 1, why.as_str()),
         );
         more.insert(headers::PARKED_AT, waits.since_ms.to_string());
-        let settler = self.settler(job, hold);
-        let parked = self.link.names().parked(&job.queue, why.as_str(), &job.id);
-        let (subject, delay) = if settler.is_unique() {
-            (settler.asleep(), delay.min(UNIQUE_WAIT))
-        } else {
-            (parked, delay)
+        // A unique job stays in the tree of its key, where nobody releases it: it comes back sooner.
+        let is_unique = UniqueSubject::read(&job.message.subject).is_some();
+        let (subject, delay) = match is_unique {
+            true => {
+                let names = self.link.names();
+                let subject = names.sleep(&job.message.subject, &job.queue, &job.id);
+                (subject, delay.min(waits.delay(UNIQUE)))
+            }
+            false => {
+                let parked = self.link.names().parked(&job.queue, why.as_str(), &job.id);
+                (parked, delay)
+            }
         };
         let sleep = Sleep {
             subject,
@@ -157,7 +162,7 @@ impl Runner {
             attempts: job.attempt().saturating_sub(1),
             headers: more,
         };
-        settler.sleep(sleep).await
+        self.settler(job, hold).sleep(sleep).await
     }
 }
 

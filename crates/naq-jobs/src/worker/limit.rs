@@ -103,16 +103,15 @@ impl Runner {
         };
         let mut more = HeaderMap::new();
         more.insert(headers::BOOKED, now_ms().to_string());
-        let settler = self.settler(job, hold);
         let sleep = Sleep {
-            subject: settler.asleep(),
+            subject: names.sleep(&job.message.subject, &job.queue, &job.id),
             due: Some(due),
             message_id: format!("{}:{}:booked", job.id, job.sequence),
             retries_done: job.retries_done,
             attempts: job.attempt().saturating_sub(1),
             headers: more,
         };
-        settler.sleep(sleep).await?;
+        self.settler(job, hold).sleep(sleep).await?;
         Ok(true)
     }
 

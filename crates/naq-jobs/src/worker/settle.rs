@@ -10,9 +10,7 @@ use super::delivery::Delivered;
 use super::holds::Hold;
 use crate::results::parse;
 use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339, wrong_sequence};
-use crate::wire::{
-    DeadHeaders, JobFailure, Outcome, Status, UniqueSubject, carried, dead_headers, headers,
-};
+use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, carried, dead_headers, headers};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Longest life of an outcome, in seconds: ten years. The server refuses what does not fit its clock.
@@ -228,13 +226,8 @@ impl Settler<'_> {
         Ok(())
     }
 
-    /// Whether it is the only job of a key.
-    pub(super) fn is_unique(&self) -> bool {
-        UniqueSubject::read(&self.job.message.subject).is_some()
-    }
-
     /// Where the job sleeps: a unique one in the tree of its key, so that it goes on holding it.
-    pub(super) fn asleep(&self) -> String {
+    fn asleep(&self) -> String {
         let job = self.job;
         let names = self.link.names();
         names.sleep(&job.message.subject, &job.queue, &job.id)
