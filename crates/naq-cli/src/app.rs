@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, queue,
-    result, schedule, worker,
+    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, metrics,
+    queue, result, schedule, worker,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -48,6 +48,7 @@ enum Command {
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
     Events(events::Args),
+    Metrics(metrics::Args),
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
@@ -106,6 +107,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
+        Command::Metrics(args) => Box::pin(metrics::run(context, args)).await,
         Command::Events(args) => Box::pin(events::run(context, args)).await,
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),

@@ -33,6 +33,7 @@ fn every_command_has_help() {
         "schedule delete",
         "schedule preview",
         "list-scheduled",
+        "metrics",
         "events",
         "events tail",
         "events stream",

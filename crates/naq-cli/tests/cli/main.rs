@@ -16,5 +16,6 @@ mod errors;
 mod events;
 mod help;
 mod jobs;
+mod metrics;
 mod processes;
 mod schedule;
