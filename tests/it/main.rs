@@ -35,3 +35,6 @@ mod stop;
 mod streams;
 mod testing;
 mod unique;
+mod workflow_changes;
+mod workflow_faults;
+mod workflows;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, metrics,
-    queue, result, schedule, worker,
+    queue, result, schedule, worker, workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -45,6 +45,7 @@ enum Command {
     Purge(queue::PurgeArgs),
     Dead(dead::Args),
     Schedule(schedule::Args),
+    Workflow(workflow::Args),
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
     Events(events::Args),
@@ -106,6 +107,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
+        Command::Workflow(args) => Box::pin(workflow::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
         Command::Metrics(args) => Box::pin(metrics::run(context, args)).await,
         Command::Events(args) => Box::pin(events::run(context, args)).await,

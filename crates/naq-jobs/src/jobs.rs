@@ -11,12 +11,13 @@ use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
 use crate::event_log::{Events, LAST_FLUSH, start_outbox};
-use crate::model::{Job, Priority};
+use crate::model::{Job, JobId, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams};
 use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
+use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit};
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -203,6 +204,31 @@ impl Jobs {
     /// Pause, resume, quiet, scale and limit.
     pub fn controls(&self) -> Controls {
         Controls::new(self.link.clone())
+    }
+
+    /// Submits a workflow: when this returns, the server has all of it, and what may begin has begun. An answer that was
+    /// lost is asked for again, which cannot submit twice.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidWorkflow`] for an impossible graph, [`crate::JobsErrorKind::AlreadyExists`] if its
+    /// id is taken, [`crate::JobsErrorKind::NotFound`] for a job outside of which nothing is known,
+    /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] (retry with the same [`Workflow::id`]).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the workflow may or may not have been submitted.
+    pub async fn submit(&self, workflow: Workflow) -> Result<WorkflowHandle, JobsError> {
+        submit(&self.link, workflow).await
+    }
+
+    /// A handle on a workflow that somebody has submitted.
+    pub fn workflow(&self, id: JobId) -> WorkflowHandle {
+        WorkflowHandle::new(self.link.clone(), id)
+    }
+
+    /// The workflows.
+    pub fn workflows(&self) -> Workflows {
+        Workflows::new(self.link.clone())
     }
 
     /// The dead letters.

@@ -23,6 +23,7 @@ mod schedule;
 mod server;
 mod wire;
 mod worker;
+mod workflow;
 
 pub use backlog::{Backlog, BacklogPage, PendingJob};
 pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
@@ -56,3 +57,7 @@ pub use wire::{
     WorkerStatus, headers,
 };
 pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};
+pub use workflow::{
+    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
+};

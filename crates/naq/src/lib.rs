@@ -43,6 +43,7 @@
 //! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
+//! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
 //! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
 //! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
@@ -56,11 +57,12 @@ pub use naq_jobs::{
     Backlog, BacklogPage, Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters,
     DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName,
     InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId, Jobs, JobsError,
-    JobsErrorKind, Kind, KindName, Landing, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
-    PendingJob, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
-    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
-    Stock, StopReport, Timetable, TimetableError, Unique, Worker, WorkerInfo, WorkerRecord,
-    WorkerStatus, Zone,
+    JobsErrorKind, Kind, KindName, Landing, MINIMUM_SERVER, Membership, NewSchedule, NodeKind,
+    NodeState, NodeStatus, On, Outcome, Overlap, PendingJob, QueueName, ResultPage, Results,
+    RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
+    ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError,
+    Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone,
 };
 pub use naq_jobs::{
     DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,

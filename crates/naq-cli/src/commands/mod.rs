@@ -16,6 +16,7 @@ pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
 pub(crate) mod worker;
+pub(crate) mod workflow;
 
 mod job_flags;
 mod outcome;

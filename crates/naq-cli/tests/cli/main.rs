@@ -19,3 +19,4 @@ mod jobs;
 mod metrics;
 mod processes;
 mod schedule;
+mod workflow;

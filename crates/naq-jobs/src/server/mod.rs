@@ -7,6 +7,7 @@ mod consumer;
 mod consumer_state;
 mod definition;
 mod delivered;
+mod ear;
 mod feature;
 mod fence;
 mod link;
@@ -18,10 +19,12 @@ pub(crate) use api::{ApiError, call, refused};
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
-    Terms, ensure_consumer, ensure_fires_consumer, find_consumer, has_consumer, pause_consumer,
+    Terms, ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, find_consumer,
+    has_consumer, pause_consumer,
 };
 pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub(crate) use delivered::delivered_up_to;
+pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;

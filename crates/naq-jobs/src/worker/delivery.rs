@@ -7,7 +7,7 @@ use async_nats::Message;
 use super::limits::Place;
 use super::telling::Begun;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, JobFailure, Names, headers, text};
+use crate::wire::{Delivery, FlowNode, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Delivered {
     pub(super) place: Option<Box<Place>>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
+    /// The node of a workflow that it is; known once the envelope is read.
+    pub(super) flow: Option<FlowNode>,
 }
 
 impl Delivered {
@@ -67,6 +69,7 @@ impl Delivered {
             failure: None,
             place: None,
             is_requeued: headers.is_requeued,
+            flow: None,
             message,
         })
     }

@@ -18,7 +18,10 @@ use tokio_util::task::TaskTracker;
 use super::acks::Acks;
 use super::builder::Plan;
 use super::control_loop::ControlLoop;
-use super::fires::FireLoop;
+use super::ears;
+use super::errands::ErrandLoop;
+use super::fires::Fires;
+use super::flows::Flows;
 use super::holds::Holds;
 use super::limits::Buckets;
 use super::presence::{Presence, worker_id};
@@ -34,6 +37,7 @@ use crate::event_log::LAST_FLUSH;
 use crate::model::Priority;
 use crate::server::{ensure_consumer, now_ms};
 use crate::wire::Names;
+use crate::workflow::Advancer;
 use crate::{JobsError, JobsErrorKind};
 
 /// Time that cancelled jobs get to be handed back.
@@ -95,8 +99,11 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         };
         loops.spawn(pull(normal, index));
     }
-    let (link, stopping) = (plan.link.clone(), runner.stopping.clone());
-    loops.spawn(FireLoop::new(link, stopping).run());
+    let (link, stopping) = (plan.link, &runner.stopping);
+    loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
+    let flows = Flows(Advancer::new(link.clone()));
+    loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
+    loops.spawn(ears::listen(link, stopping.clone()));
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,
