@@ -16,6 +16,7 @@ mod errors;
 mod events;
 mod help;
 mod jobs;
+mod metrics;
 mod processes;
 mod schedule;
 mod workflow;
