@@ -12,7 +12,11 @@ mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod event_log;
+mod events;
+mod explain;
 mod failpoint;
+mod inspect;
 mod jobs;
 mod model;
 mod notes;
@@ -22,35 +26,43 @@ mod schedule;
 mod server;
 mod wire;
 mod worker;
+mod workflow;
 
 #[doc(hidden)]
 pub use attribute::{Returned, serde};
 pub use backlog::{Backlog, BacklogPage, PendingJob};
 pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
-pub use control::{
-    Controls, InvalidRate, KindSetting, Paused, QueueOrder, QueueSetting, Rate, WorkerSetting,
-};
-pub use dead::{DeadLetter, DeadLetters, DeadPage};
+pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
+pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
+pub use event_log::*;
+pub use events::{Event, EventBody, EventType, UnknownEventType};
+pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
+pub use inspect::{
+    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
+};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
     Kind, KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
+pub use naq_config::settings::{InvalidRate, Rate};
 pub use naq_macros::job;
-pub use notes::{JobLogLayer, JobNews, LogLine, Part, Progress, Watch};
-pub use results::{ResultPage, Results};
-pub use schedule::{
-    CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
-    Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,
-    TimetableError, Zone,
-};
+pub use notes::{JobNews, LogLine, Part, Progress, Watch};
+pub use results::{ResultFilter, ResultPage, Results};
+pub use schedule::*;
 pub use server::MINIMUM_SERVER;
 pub use wire::{
-    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
+    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
+    WorkerStatus, headers,
 };
 pub use worker::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
-    JobContext, JobError, JobFunction, ProgressNote, RunningWorker, State, StopReport, Worker,
+    JobContext, JobError, JobFunction, JobLogLayer, ProgressNote, RunningWorker, State, StopReport,
+    Worker,
+};
+pub use workflow::{
+    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
 };

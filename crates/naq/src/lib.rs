@@ -45,7 +45,10 @@
 //! | tell and see how far a job is | [`JobContext::progress`], [`Jobs::watch`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
+//! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
+//! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
+//! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
 //!
@@ -58,11 +61,20 @@ pub use naq_jobs::{
     DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, FromJob,
     Handler, InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure,
     JobFunction, JobHandle, JobId, JobLogLayer, JobNews, Jobs, JobsError, JobsErrorKind, Kind,
-    KindName, Landing, LogLine, MINIMUM_SERVER, NewSchedule, Outcome, Overlap, Part, PendingJob,
-    Progress, ProgressNote, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker,
-    Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules,
-    State, Status, Stock, StopReport, Timetable, TimetableError, Unique, Watch, Worker, WorkerInfo,
-    WorkerRecord, WorkerStatus, Zone, job,
+    KindName, Landing, LogLine, MINIMUM_SERVER, Membership, NewSchedule, NodeKind, NodeState,
+    NodeStatus, On, Outcome, Overlap, Part, PendingJob, Progress, ProgressNote, QueueName,
+    ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange,
+    ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, State, Status, Stock,
+    StopReport, Timetable, TimetableError, Unique, Watch, Worker, WorkerInfo, WorkerRecord,
+    WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus,
+    WorkflowSummary, Workflows, Zone, job,
+};
+pub use naq_jobs::{
+    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,
+    EventStats, EventStream, EventType, Events, Explanation, Facts, Hold, JobHistory, JobInfo,
+    JobPage, JobStatus, ListedJob, PendingState, ProcessorReport, PurgePlan, QueueInfo, QueuePage,
+    Reason, ResultFilter, RunningProcessor, StatsBy, StatsRow, UnknownEventType, WorkerFact,
+    reasons,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

@@ -12,6 +12,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
 
 type Number = (&'static str, fn(&Settings) -> u64, u64, u64);
 type Time = (&'static str, fn(&Settings) -> Duration, Duration, Duration);
@@ -63,6 +64,30 @@ const NUMBERS: &[Number] = &[
         |s| s.results.notes_max_bytes,
         KIB * KIB,
         1 << 50,
+    ),
+    (
+        "events.batch_size",
+        |s| s.events.batch_size.into(),
+        1,
+        10_000,
+    ),
+    (
+        "events.max_buffer_size",
+        |s| s.events.max_buffer_size.into(),
+        1,
+        10_000_000,
+    ),
+    (
+        "events.stream.max_bytes",
+        |s| s.events.stream.max_bytes,
+        MIB,
+        1 << 50,
+    ),
+    (
+        "events.stream.replicas",
+        |s| s.events.stream.replicas.into(),
+        1,
+        5,
     ),
 ];
 
@@ -159,6 +184,24 @@ const TIMES: &[Time] = &[
         |s| s.results.notes_ttl,
         SECOND,
         CENTURY,
+    ),
+    (
+        "events.flush_interval",
+        |s| s.events.flush_interval,
+        Duration::from_millis(100),
+        Duration::from_secs(3600),
+    ),
+    (
+        "events.stream.max_age",
+        |s| s.events.stream.max_age,
+        SECOND,
+        CENTURY,
+    ),
+    (
+        "events.filters.min_job_duration",
+        |s| s.events.filters.min_job_duration,
+        Duration::ZERO,
+        DAY,
     ),
 ];
 

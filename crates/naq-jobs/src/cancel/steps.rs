@@ -17,6 +17,7 @@ use crate::server::{
 use crate::wire::{
     CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, holder,
 };
+use crate::workflow::tell_end;
 use crate::{JobsError, JobsErrorKind};
 
 /// Looks at a job that moves on while it is looked at, and removals of its messages.
@@ -52,6 +53,7 @@ pub(super) async fn cancel(
                 return Ok(seen.from);
             }
             if seen.is_written || write(&conn, link, id_ref, &seen, notice, nonce).await? {
+                tell_workflow(link, &seen, deadline).await?;
                 remove(&conn, link, id_ref).await?;
                 return push(&conn, link, id_ref, notice, seen).await;
             }
@@ -167,6 +169,15 @@ async fn write(
         Ok(_) => Ok(true),
         Err(e) if wrong_sequence(&e).is_some() => Ok(false),
         Err(e) => Err(JobsError::connection(CONTEXT, e)),
+    }
+}
+
+/// A workflow whose node this is goes on, also if no worker ever sees the job.
+async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<(), JobsError> {
+    let flow = seen.found.iter().find_map(Found::flow);
+    match &flow {
+        Some(flow) => tell_end(link, flow, Status::Cancelled, deadline).await,
+        None => Ok(()),
     }
 }
 

@@ -8,8 +8,10 @@ use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
-use crate::model::{Due, Job, JobId, Landing, Policy, QueueName};
+use crate::control::use_level;
+use crate::model::{Due, Job, JobId, KindName, Landing, Policy, Priority, QueueName};
 use crate::server::{Link, Write, persist, rfc3339};
+use crate::wire::headers::PRIORITY;
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -24,8 +26,11 @@ pub(super) struct Prepared {
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<Later>,
+    /// Whether its priority has to be seen to.
+    level: Option<Box<(QueueName, Priority)>>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
+    pub(super) kind: KindName,
 }
 
 #[derive(Debug)]
@@ -52,6 +57,14 @@ impl Landed {
 }
 
 impl Prepared {
+    /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
+    pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
+        match &self.level {
+            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Made anew for each sending, which is cheaper than a copy.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = self.own_headers();
@@ -116,13 +129,17 @@ pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsE
 
 /// Sends a prepared job until it is confirmed, at most for three request timeouts.
 pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsError> {
+    job.use_level(link).await?;
     let job = &job;
     if let Some(plan) = &job.unique {
-        return Box::pin(unique::store(link, job, plan)).await;
+        let landed = Box::pin(unique::store(link, job, plan)).await?;
+        job.tell_landed(link, &landed);
+        return Ok(landed);
     }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
+    job.tell(link);
     failpoint::reach("job-enqueued");
     Ok(Landed::new(job.id.clone()))
 }
@@ -145,7 +162,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
     let unique = match job.unique.take() {
         None => None,
         Some(unique) => Some(Box::new(UniquePlan::new(
-            queue.clone(),
+            (queue.clone(), job.priority),
             id.clone(),
             unique,
         )?)),
@@ -153,7 +170,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
     let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
     let place = |is_due| match &unique {
         Some(plan) => plan.own_subject(link, is_due),
-        None if is_due => link.names().job(&queue, &id),
+        None if is_due => link.names().job_at(&queue, &id, job.priority),
         None => link.names().schedule(&queue, &id),
     };
     let target = place(true);
@@ -169,13 +186,20 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             (place(false), Some(Later { at, text, target }))
         }
     };
+    let has_level = job.priority != Priority::Normal;
+    if has_level {
+        job.headers.insert(PRIORITY, job.priority.as_str());
+    }
+    let level = has_level.then(|| Box::new((queue, job.priority)));
     Ok(Prepared {
         id,
         subject,
         body: body.into(),
         due,
+        level,
         unique,
         headers: job.headers,
+        kind: job.kind,
     })
 }
 

@@ -47,11 +47,11 @@ pub const BOOKED: &str = "Naq-Booked";
 pub const PARKED: &str = "Naq-Parked";
 /// Job: when it was parked first for the present reason, milliseconds since 1970.
 pub const PARKED_AT: &str = "Naq-Parked-At";
-/// Dead letter: the priority of the job, if it is not the normal one.
+/// Job: its priority, if it is not the normal one, for when it comes back from the dead letters. Its subject decides.
 pub const PRIORITY: &str = "Naq-Priority";
 
 /// Headers of this project that belong to the job, not to one of its messages.
-const OF_THE_JOB: [&str; 4] = [LIMIT_KEY, UNIQUE, SCHEDULE, INSTANT];
+const OF_THE_JOB: [&str; 5] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT];
 
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;

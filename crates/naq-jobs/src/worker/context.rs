@@ -12,6 +12,7 @@ use super::handler::States;
 use crate::model::{JobId, KindName, QueueName, ScheduleName};
 use crate::notes::Outbox;
 use crate::wire::{CancelNotice, FailureReason, JobFailure};
+use crate::workflow::Membership;
 
 /// What a handler knows about its job. A cheap handle.
 #[derive(Debug, Clone)]
@@ -37,6 +38,7 @@ pub(super) struct Inner {
     pub(super) cancelled: CancellationToken,
     /// Why somebody cancelled the job, and when its future is dropped.
     pub(super) notice: OnceLock<(String, Instant)>,
+    pub(super) membership: Option<Membership>,
 }
 
 impl JobContext {
@@ -97,6 +99,11 @@ impl JobContext {
     /// The id of the worker.
     pub fn worker_id(&self) -> &str {
         &self.0.worker
+    }
+
+    /// The workflow that the job belongs to: results of its parents, and a way to add nodes. `None` for a plain job.
+    pub fn workflow(&self) -> Option<&Membership> {
+        self.0.membership.as_ref()
     }
 
     /// Fires when the job is to stop: somebody has cancelled it (then [`Self::cancel_reason`] says why, and the handler has

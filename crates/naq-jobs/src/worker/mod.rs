@@ -21,10 +21,16 @@ mod conclude;
 mod context;
 mod control_loop;
 mod delivery;
+mod ears;
+mod errands;
 mod fires;
+mod flows;
 mod handler;
 mod holds;
+mod job_log;
 mod lease;
+mod limit;
+mod limits;
 mod notes;
 mod permits;
 mod prepare;
@@ -36,10 +42,12 @@ mod runner;
 mod running;
 mod seen;
 mod settle;
+mod share;
 mod shared_slots;
 mod slots;
 mod steering;
 mod tally;
+mod telling;
 mod time_limits;
 mod verdict;
 
@@ -49,6 +57,7 @@ pub use handler::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
     JobError, State,
 };
+pub use job_log::JobLogLayer;
 pub use notes::ProgressNote;
 pub use register::JobFunction;
 pub use running::RunningWorker;

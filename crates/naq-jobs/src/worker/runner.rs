@@ -15,6 +15,7 @@ use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
 use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
+use super::limits::Buckets;
 use super::prepare::{Prepared, undecodable};
 use super::settle::Settler;
 use super::shared_slots::Slot;
@@ -25,10 +26,11 @@ use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::notes::Outbox;
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
+use crate::workflow::Membership;
 use crate::{JobsError, failpoint};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
-const SETTLE_MORE: Duration = Duration::from_secs(30);
+pub(super) const SETTLE_MORE: Duration = Duration::from_secs(30);
 
 /// Target of the log that has one line per job, at level debug.
 const JOB_LOG: &str = "naq_jobs::job";
@@ -47,6 +49,7 @@ pub(super) struct Runner {
     /// What is set at run time, and with it the hard limit of running handlers; the slots keep that from ever being
     /// waited for, a reconnect apart.
     pub(super) steering: Steering,
+    pub(super) buckets: Buckets,
     pub(super) acks: Acks,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
@@ -61,7 +64,7 @@ impl Runner {
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
         failpoint::reach("job-delivered");
         let started = Instant::now();
-        let (left, is_recorded) = match self.process(&mut job, &hold).await {
+        let (left, is_recorded) = match self.process_and_tell(&mut job, &hold).await {
             Ok(ended) => ended,
             Err(error) => {
                 let id = &job.id;
@@ -75,6 +78,7 @@ impl Runner {
             started.elapsed(),
         );
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);
         }
@@ -88,6 +92,19 @@ impl Runner {
         // The slot is given back after this: should the server not answer, the worker comes to rest.
         self.acks.give(settled).await;
         drop(slot);
+    }
+
+    /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.
+    async fn process_and_tell(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+    ) -> Result<(Left, bool), JobsError> {
+        let ended = self.process(job, hold).await?;
+        if job.flow.is_some() || ended.0 == Left::Elsewhere {
+            Box::pin(self.tell_workflow(job, hold, ended.0)).await?;
+        }
+        Ok(ended)
     }
 
     /// How the job left, and whether that is written down somewhere.
@@ -105,9 +122,19 @@ impl Runner {
             },
         };
         if job.may_be_settled() && Box::pin(self.is_settled(job, hold)).await? {
+            self.leave(job, hold, Left::Elsewhere).await;
             return Ok((Left::Elsewhere, true));
         }
-        self.run(job, hold).await
+        let ended = self.run(job, hold).await?;
+        self.leave(job, hold, ended.0).await;
+        Ok(ended)
+    }
+
+    /// Gives back what the job may have taken for the time of its run.
+    async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if job.place.is_some() || (self.steering.has_rules() && job.limit_key().is_some()) {
+            Box::pin(self.leave_place(job, hold, left)).await;
+        }
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
@@ -130,6 +157,7 @@ impl Runner {
         let body = job.message.payload.clone();
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
+        job.flow = decoded.as_ref().ok().and_then(|e| e.flow.clone());
         if let Ok(envelope) = &decoded
             && self.is_in_question(job, envelope)
             && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
@@ -152,7 +180,8 @@ impl Runner {
             Ok((envelope, prepared)) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
                 span.keeps_result = envelope.keeps_result;
-                self.attempts(job, &envelope, &prepared, hold).await
+                self.attempts_in_place(job, &envelope, &prepared, hold)
+                    .await
             }
         };
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
@@ -173,6 +202,28 @@ impl Runner {
             .settings()
             .queues
             .max_deliver_of(job.queue.as_str())
+    }
+
+    /// As [`Self::attempts`], with the place of the job, if it has one, kept meanwhile.
+    async fn attempts_in_place(
+        &self,
+        job: &mut Delivered,
+        envelope: &Envelope<'_>,
+        prepared: &Prepared<'_>,
+        hold: &Hold,
+    ) -> Verdict {
+        let Some(mut place) = job.place.take() else {
+            return self.attempts(job, envelope, prepared, hold).await;
+        };
+        let done = CancellationToken::new();
+        let attempts = async {
+            let verdict = self.attempts(job, envelope, prepared, hold).await;
+            done.cancel();
+            verdict
+        };
+        let (verdict, ()) = tokio::join!(attempts, self.keep_place(&mut place, &done));
+        job.place = Some(place);
+        verdict
     }
 
     /// Runs attempts until the verdict is one for the server; short retries stay here, under the lease.
@@ -202,6 +253,7 @@ impl Runner {
             if let Some(notice) = self.cancels.recent(&job.id) {
                 return Verdict::Cancel(JobFailure::new(FailureReason::Cancelled, notice.reason));
             }
+            self.tell_started(job, &context);
             let Prepared { handler, payload } = prepared;
             let end = attempt::run(&**handler, context.clone(), payload, &limits).await;
             job.last_note = job.last_note.max(context.last_note());
@@ -215,12 +267,16 @@ impl Runner {
             let now = SystemTime::now();
             let end = times.ended(end, now);
             let last = times.keep(&end);
+            job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
             let (delay, is_retry) = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => (delay, true),
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
             };
+            if is_retry {
+                self.tell_retry(job, delay);
+            }
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,
@@ -251,6 +307,10 @@ impl Runner {
             notice: OnceLock::new(),
             notes: self.notes.clone(),
             last_note: AtomicU64::new(0),
+            membership: job
+                .flow
+                .as_ref()
+                .and_then(|flow| Membership::new(&self.link, flow)),
         })
     }
 

@@ -66,7 +66,8 @@ impl Back {
 pub(super) struct Sleep {
     /// Where it lies.
     pub(super) subject: String,
-    pub(super) delay: Duration,
+    /// When it comes back; `None` is beyond all clocks.
+    pub(super) due: Option<SystemTime>,
     /// Recognised if it is put aside twice.
     pub(super) message_id: String,
     pub(super) retries_done: u32,
@@ -221,7 +222,7 @@ impl Settler<'_> {
         }
         self.sleep(Sleep {
             subject: self.asleep(),
-            delay: back.delay,
+            due: SystemTime::now().checked_add(back.delay),
             // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
             message_id: format!(
                 "{}:{}:{}.{}",
@@ -237,15 +238,12 @@ impl Settler<'_> {
     /// Stores the job where no consumer reads it, until the server brings it back to where it came from.
     pub(super) async fn sleep(&self, sleep: Sleep) -> Result<(), JobsError> {
         let job = self.job;
-        let due = SystemTime::now()
-            .checked_add(sleep.delay)
-            .and_then(rfc3339)
-            .ok_or_else(|| {
-                JobsError::new(
-                    JobsErrorKind::Configuration,
-                    "schedule a job after the year 9999",
-                )
-            })?;
+        let due = sleep.due.and_then(rfc3339).ok_or_else(|| {
+            JobsError::new(
+                JobsErrorKind::Configuration,
+                "schedule a job after the year 9999",
+            )
+        })?;
         let mut fields = carried(job.message.headers.as_ref());
         for (name, values) in sleep.headers.iter() {
             for value in values {

@@ -40,6 +40,16 @@ pub(super) enum AttemptEnd {
     Interrupted,
 }
 
+impl AttemptEnd {
+    /// Why it failed, if it did.
+    pub(super) fn failure(&self) -> Option<&JobFailure> {
+        match self {
+            Self::Failed(error) => Some(&error.told().failure),
+            Self::Done(_) | Self::LeaseLost | Self::Interrupted => None,
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Verdict {

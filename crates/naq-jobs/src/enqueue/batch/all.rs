@@ -37,6 +37,9 @@ pub(crate) async fn enqueue_all<R>(
         let text = format!("{context}: {first} and {second} have the same id or key");
         return Err(JobsError::new(JobsErrorKind::AlreadyExists, text));
     }
+    for job in &jobs {
+        job.use_level(link).await?;
+    }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let (jobs, context) = (&jobs, &context);
     let is_in_doubt = &AtomicBool::new(false);
@@ -44,6 +47,7 @@ pub(crate) async fn enqueue_all<R>(
         once(link, &conn, context, jobs, is_in_doubt).await
     })
     .await?;
+    jobs.iter().for_each(|job| job.tell(link));
     Ok(jobs.iter().map(|job| Landed::new(job.id.clone())).collect())
 }
 
