@@ -50,8 +50,8 @@ impl Results {
         super::wait::wait(&self.link, id, within).await
     }
 
-    pub(crate) fn watch(&self, id: &JobId) -> crate::notes::Watch {
-        crate::notes::Watch::new(self.link.clone(), id.clone())
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// At most `limit` outcomes (at most 1000), from `from` on: 0, or what the last page said.

@@ -27,6 +27,7 @@ mod fires;
 mod flows;
 mod handler;
 mod holds;
+mod job_log;
 mod lease;
 mod limit;
 mod limits;
@@ -56,6 +57,7 @@ pub use handler::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
     JobError, State,
 };
+pub use job_log::JobLogLayer;
 pub use notes::ProgressNote;
 pub use register::JobFunction;
 pub use running::RunningWorker;
