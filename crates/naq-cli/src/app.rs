@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, result, schedule, worker,
+    bench, completion, config, connection, dead, demo, dev, enqueue, kind, queue, result, schedule,
+    worker,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -36,6 +37,8 @@ enum Command {
     /// List the live workers: the same as `naq worker list`
     ListWorkers(worker::ListArgs),
     Enqueue(enqueue::Args),
+    Queue(queue::Args),
+    Kind(kind::Args),
     Result(result::Args),
     Dead(dead::Args),
     Schedule(schedule::Args),
@@ -91,6 +94,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Queue(args) => Box::pin(queue::run(context, args)).await,
+        Command::Kind(args) => Box::pin(kind::run(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,

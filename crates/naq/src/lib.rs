@@ -42,6 +42,7 @@
 //! | enqueue, wait for a result | [`Jobs`], [`Kind`], [`Job`], [`JobHandle`] |
 //! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
 //! | retry | [`RetryPolicy`] |
+//! | pause, limit, scale while jobs run | [`Jobs::controls`], [`Priority`], [`Job::limit_key`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
 //! | configure | [`Loader`], [`Settings`] |
@@ -51,14 +52,15 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backlog, BacklogPage, Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters,
-    DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName,
-    InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId, Jobs, JobsError,
-    JobsErrorKind, Kind, KindName, Landing, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
-    PendingJob, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
+    Backlog, BacklogPage, Backoff, Bulk, CatchUp, Controls, Cron, CronError, DeadLetter,
+    DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidRate,
+    InvalidScheduleName, InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId,
+    Jobs, JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, MINIMUM_SERVER,
+    NewSchedule, Outcome, Overlap, Paused, PendingJob, Priority, QueueName, QueueOrder,
+    QueueSetting, Rate, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
     ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
-    Stock, StopReport, Timetable, TimetableError, Unique, Worker, WorkerInfo, WorkerRecord,
-    WorkerStatus, Zone,
+    Stock, StopReport, Timetable, TimetableError, Unique, Worker, WorkerConnection, WorkerInfo,
+    WorkerRecord, WorkerSetting, WorkerStatus, Zone,
 };
 
 /// Typed settings, put together from files, environment and code.

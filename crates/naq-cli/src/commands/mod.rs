@@ -8,10 +8,13 @@ pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod enqueue;
+pub(crate) mod kind;
+pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
 pub(crate) mod worker;
 
 mod job_flags;
+mod operator;
 mod outcome;
 mod payload;
