@@ -19,11 +19,11 @@ use super::runner::Runner;
 use super::settle::Sleep;
 use super::steering::Source;
 use super::tally::Left;
-use crate::JobsError;
 use crate::control::{News, ParkedJob, push, read_kind};
 use crate::parked::Why;
 use crate::server::now_ms;
 use crate::wire::{Envelope, UniqueSubject, headers, text};
+use crate::{JobsError, failpoint};
 
 /// How soon a job of an unknown kind comes back by itself: the first time, and at the most.
 const UNKNOWN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -162,7 +162,9 @@ impl Runner {
             attempts: job.attempt().saturating_sub(1),
             headers: more,
         };
-        self.settler(job, hold).sleep(sleep).await
+        self.settler(job, hold).sleep(sleep).await?;
+        failpoint::reach("job-parked");
+        Ok(())
     }
 }
 
