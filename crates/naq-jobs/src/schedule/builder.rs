@@ -171,8 +171,8 @@ fn prepared<R>(link: &Link, job: Job<R>) -> Result<(QueueName, Box<RawValue>), J
              for one at a time there is the overlap policy",
         ));
     }
-    let has_priority = job.priority != Priority::Normal;
-    if has_priority || !job.headers.is_empty() || matches!(job.expires, Some(Due::At(_))) {
+    let is_ranked = job.priority != Priority::Normal || job.limit_key.is_some();
+    if is_ranked || !job.headers.is_empty() || matches!(job.expires, Some(Due::At(_))) {
         return Err(JobsError::new(
             JobsErrorKind::InvalidSchedule,
             "plan a schedule: its jobs have neither headers of their own nor a priority or limit key, and expire some time after they were made, \

@@ -45,6 +45,28 @@ pub(super) struct Waits {
     pub(super) since_ms: u64,
 }
 
+/// How a job is parked.
+#[derive(Debug)]
+pub(super) struct Parking<'a> {
+    why: &'a Why,
+    waits: Waits,
+    /// When it comes back by itself.
+    delay: Duration,
+    /// Headers besides those that each parked job has.
+    pub(super) more: HeaderMap,
+}
+
+impl<'a> Parking<'a> {
+    pub(super) fn new(why: &'a Why, waits: Waits, delay: Duration) -> Self {
+        Self {
+            why,
+            waits,
+            delay,
+            more: HeaderMap::new(),
+        }
+    }
+}
+
 impl Runner {
     /// Whether the job has to be looked at more closely before it runs. Most need not.
     pub(super) fn is_in_question(&self, job: &Delivered, envelope: &Envelope<'_>) -> bool {
@@ -88,7 +110,7 @@ impl Runner {
             return Ok(None);
         };
         let delay = waits.delay(UNKNOWN).min(left);
-        self.park(job, hold, &why, waits, delay, HeaderMap::new())
+        self.park(job, hold, Parking::new(&why, waits, delay))
             .await?;
         if waits.times < TOLD {
             let news = News::Parked(ParkedJob {
@@ -113,7 +135,7 @@ impl Runner {
     ) -> Result<Option<Left>, JobsError> {
         let why = Why::kind(kind);
         let waits = Waits::of(job, &why);
-        self.park(job, hold, &why, waits, PAUSED, HeaderMap::new())
+        self.park(job, hold, Parking::new(&why, waits, PAUSED))
             .await?;
         // It may have been resumed in between, and what was parked then be released already.
         let conn = self.link.lease("look whether a kind is paused").await?;
@@ -131,11 +153,14 @@ impl Runner {
         &self,
         job: &Delivered,
         hold: &Hold,
-        why: &Why,
-        waits: Waits,
-        delay: Duration,
-        mut more: HeaderMap,
+        parking: Parking<'_>,
     ) -> Result<(), JobsError> {
+        let Parking {
+            why,
+            waits,
+            delay,
+            mut more,
+        } = parking;
         more.insert(
             headers::PARKED,
             format!("{} {}", waits.times + 1, why.as_str()),

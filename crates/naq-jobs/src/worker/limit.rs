@@ -6,7 +6,7 @@ use async_nats::HeaderMap;
 use naq_config::settings::Rate;
 use tokio_util::sync::CancellationToken;
 
-use super::admit::Waits;
+use super::admit::{Parking, Waits};
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::limits::{Place, Pool};
@@ -65,12 +65,11 @@ impl Runner {
         }
         let why = Why::key(&pool.key);
         let waits = Waits::of(job, &why);
-        let mut more = HeaderMap::new();
+        let mut parking = Parking::new(&why, waits, waits.delay(NO_PLACE));
         if limits.rate.is_some() || limits.rate_per_key.is_some() {
-            more.insert(headers::BOOKED, now_ms().to_string());
+            parking.more.insert(headers::BOOKED, now_ms().to_string());
         }
-        let delay = waits.delay(NO_PLACE);
-        self.park(job, hold, &why, waits, delay, more).await?;
+        self.park(job, hold, parking).await?;
         // A place may have become free in between, and who freed it found nobody.
         let free = pool.free(&conn, &self.link).await?.len();
         if free > 0 {

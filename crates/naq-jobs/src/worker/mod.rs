@@ -36,7 +36,6 @@ mod runner;
 mod running;
 mod seen;
 mod settle;
-mod share;
 mod shared_slots;
 mod slots;
 mod steering;

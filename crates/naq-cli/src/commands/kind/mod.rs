@@ -1,14 +1,12 @@
 //! `naq kind`: pause and resume the jobs of a kind, in all queues.
 
-use clap::Subcommand;
-use naq::{Jobs, KindName};
-use serde_json::json;
+mod change;
 
-use super::operator::{Reason, controls};
+use clap::Subcommand;
+
 use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};
-use crate::output::Table;
 
 /// Pause and resume the jobs of a kind, in all queues
 #[derive(Debug, clap::Args)]
@@ -19,102 +17,19 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    Pause(PauseArgs),
-    Resume(ResumeArgs),
-    List(ListArgs),
-}
-
-/// Let the jobs of a kind wait; those that run go on
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  naq kind pause invoice.send --reason 'the API is down'")]
-struct PauseArgs {
-    /// The kind
-    kind: KindName,
-
-    #[command(flatten)]
-    reason: Reason,
-
-    /// Print JSON: what is set for the kind
-    #[arg(long)]
-    json: bool,
-}
-
-/// Let the jobs of a kind run again, and print how many had been waiting
-#[derive(Debug, clap::Args)]
-struct ResumeArgs {
-    /// The kind
-    kind: KindName,
-
-    /// Print JSON: `{"kind", "released"}`
-    #[arg(long)]
-    json: bool,
-}
-
-/// List the kinds that are paused
-#[derive(Debug, clap::Args)]
-struct ListArgs {
-    /// Print JSON: `{"kinds": [...]}`
-    #[arg(long)]
-    json: bool,
+    Pause(change::PauseArgs),
+    Resume(change::ResumeArgs),
+    List(change::ListArgs),
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let jobs = context.jobs().await?;
     let done = match args.action {
-        Action::Pause(args) => pause(context, &jobs, args).await,
-        Action::Resume(args) => resume(context, &jobs, args).await,
-        Action::List(args) => list(context, &jobs, args).await,
+        Action::Pause(args) => change::pause(context, &jobs, args).await,
+        Action::Resume(args) => change::resume(context, &jobs, args).await,
+        Action::List(args) => change::list(context, &jobs, args).await,
     };
     jobs.shutdown().await;
     done
-}
-
-async fn pause(context: &Context, jobs: &Jobs, args: PauseArgs) -> Result<(), CliError> {
-    let kind = &args.kind;
-    let set = controls(jobs)
-        .pause_kind(kind, args.reason.reason.as_deref())
-        .await?;
-    if args.json {
-        return Ok(context.output.json(&json!(set))?);
-    }
-    let line = format!("{kind} is paused; `naq kind resume {kind}` ends it");
-    Ok(context.output.line(line)?)
-}
-
-async fn resume(context: &Context, jobs: &Jobs, args: ResumeArgs) -> Result<(), CliError> {
-    let kind = &args.kind;
-    let released = controls(jobs).resume_kind(kind).await?;
-    if args.json {
-        let value = json!({ "kind": kind.as_str(), "released": released });
-        return Ok(context.output.json(&value)?);
-    }
-    // Workers release some themselves, so this is how many were released here.
-    Ok(context
-        .output
-        .line(format!("{kind} is not paused; {released} jobs released"))?)
-}
-
-async fn list(context: &Context, jobs: &Jobs, args: ListArgs) -> Result<(), CliError> {
-    let mut kinds = jobs.controls().kinds().await?;
-    kinds.retain(|kind| kind.paused.is_some());
-    kinds.sort_by(|a, b| a.kind.cmp(&b.kind));
-    if args.json {
-        return Ok(context.output.json(&json!({ "kinds": kinds }))?);
-    }
-    if kinds.is_empty() {
-        context.output.note("no kind is paused");
-        return Ok(());
-    }
-    let mut table = Table::new(&["KIND", "PAUSED BY", "REASON"]);
-    for kind in &kinds {
-        let paused = kind.paused.as_ref();
-        let text = |text: Option<&String>| text.cloned().unwrap_or_else(|| "-".to_owned());
-        table.row([
-            kind.kind.clone(),
-            text(paused.and_then(|paused| paused.by.as_ref())),
-            text(paused.and_then(|paused| paused.reason.as_ref())),
-        ]);
-    }
-    Ok(context.output.table(table)?)
 }
