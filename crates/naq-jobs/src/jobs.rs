@@ -10,15 +10,14 @@ use crate::backlog::Backlog;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
-use crate::model::{Job, Priority};
+use crate::event_log::{Events, LAST_FLUSH, start_outbox};
+use crate::model::{Job, JobId, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams, page};
+use crate::server::{Link, count, ensure_streams};
 use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
-
-/// Workers that are listed at the most.
-const MAX_WORKERS: usize = 10_000;
+use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit};
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -89,6 +88,7 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
+        start_outbox(&link);
         Ok(Self { link, inline: None })
     }
 
@@ -206,6 +206,31 @@ impl Jobs {
         Controls::new(self.link.clone())
     }
 
+    /// Submits a workflow: when this returns, the server has all of it, and what may begin has begun. An answer that was
+    /// lost is asked for again, which cannot submit twice.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidWorkflow`] for an impossible graph, [`crate::JobsErrorKind::AlreadyExists`] if its
+    /// id is taken, [`crate::JobsErrorKind::NotFound`] for a job outside of which nothing is known,
+    /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] (retry with the same [`Workflow::id`]).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the workflow may or may not have been submitted.
+    pub async fn submit(&self, workflow: Workflow) -> Result<WorkflowHandle, JobsError> {
+        submit(&self.link, workflow).await
+    }
+
+    /// A handle on a workflow that somebody has submitted.
+    pub fn workflow(&self, id: JobId) -> WorkflowHandle {
+        WorkflowHandle::new(self.link.clone(), id)
+    }
+
+    /// The workflows.
+    pub fn workflows(&self) -> Workflows {
+        Workflows::new(self.link.clone())
+    }
+
     /// The dead letters.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.link.clone())
@@ -217,17 +242,12 @@ impl Jobs {
     /// [`crate::JobsErrorKind::Connection`] (a retry helps).
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
         let conn = self.link.lease("list the workers").await?;
-        let names = self.link.names();
-        let filter = names.worker_filter();
-        let found = page(&conn, &names.workers_stream(), &filter, 0, MAX_WORKERS).await?;
-        let known = found.messages.into_iter().filter_map(|stored| {
-            let record = serde_json::from_slice(&stored.payload).ok()?;
-            Some(WorkerInfo {
-                record,
-                seen_at: stored.time,
-            })
-        });
-        Ok(known.collect())
+        crate::inspect::workers(&conn, &self.link).await
+    }
+
+    /// What has happened: live, again, counted.
+    pub fn events(&self) -> Events {
+        Events::new(self.link.clone())
     }
 
     /// Counts what the server has in store, without reading it.
@@ -252,13 +272,18 @@ impl Jobs {
         })
     }
 
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// The connections that this uses.
     pub fn connections(&self) -> &ConnectionService {
         self.link.service()
     }
 
-    /// Closes the connections: flush, drain, close, inside `nats.drain_timeout`.
+    /// Sends the last events and closes the connections: flush, drain, close, inside `nats.drain_timeout`.
     pub async fn shutdown(&self) -> ShutdownReport {
+        self.link.events().stop(LAST_FLUSH).await;
         self.link
             .service()
             .shutdown(self.link.settings().nats.drain_timeout)

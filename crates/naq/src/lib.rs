@@ -44,7 +44,10 @@
 //! | retry | [`RetryPolicy`] |
 //! | pause, limit, scale while jobs run | [`Jobs::controls`], [`Priority`], [`Job::limit_key`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
+//! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
+//! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
+//! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
 //!
@@ -56,11 +59,20 @@ pub use naq_jobs::{
     DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidRate,
     InvalidScheduleName, InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId,
     Jobs, JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, MINIMUM_SERVER,
-    NewSchedule, Outcome, Overlap, Paused, PendingJob, Priority, QueueName, QueueOrder,
-    QueueSetting, Rate, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
-    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
-    Stock, StopReport, Timetable, TimetableError, Unique, Worker, WorkerConnection, WorkerInfo,
-    WorkerRecord, WorkerSetting, WorkerStatus, Zone,
+    Membership, NewSchedule, NodeKind, NodeState, NodeStatus, On, Outcome, Overlap, Paused,
+    PendingJob, Priority, QueueName, QueueOrder, QueueSetting, Rate, ResultPage, Results,
+    RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
+    ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError,
+    Unique, Worker, WorkerConnection, WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus,
+    Workflow, WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus, WorkflowSummary,
+    Workflows, Zone,
+};
+pub use naq_jobs::{
+    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,
+    EventStats, EventStream, EventType, Events, Explanation, Facts, Hold, JobHistory, JobInfo,
+    JobPage, JobStatus, ListedJob, PendingState, ProcessorReport, PurgePlan, QueueInfo, QueuePage,
+    Reason, ResultFilter, RunningProcessor, StatsBy, StatsRow, UnknownEventType, WorkerFact,
+    reasons,
 };
 
 /// Typed settings, put together from files, environment and code.

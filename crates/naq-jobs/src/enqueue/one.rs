@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
 use crate::control::use_level;
-use crate::model::{Due, Job, JobId, Landing, Policy, Priority, QueueName};
+use crate::model::{Due, Job, JobId, KindName, Landing, Policy, Priority, QueueName};
 use crate::server::{Link, Write, persist, rfc3339};
 use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
@@ -30,6 +30,7 @@ pub(super) struct Prepared {
     level: Option<Box<(QueueName, Priority)>>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
+    pub(super) kind: KindName,
 }
 
 #[derive(Debug)]
@@ -131,11 +132,14 @@ pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsEr
     job.use_level(link).await?;
     let job = &job;
     if let Some(plan) = &job.unique {
-        return Box::pin(unique::store(link, job, plan)).await;
+        let landed = Box::pin(unique::store(link, job, plan)).await?;
+        job.tell_landed(link, &landed);
+        return Ok(landed);
     }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
+    job.tell(link);
     failpoint::reach("job-enqueued");
     Ok(Landed::new(job.id.clone()))
 }
@@ -198,6 +202,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         level,
         unique,
         headers: job.headers,
+        kind: job.kind,
     })
 }
 

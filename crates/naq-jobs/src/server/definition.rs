@@ -92,6 +92,44 @@ fn workers(names: &Names, settings: &Settings) -> Config {
     )
 }
 
+/// Events and their counters. They are made by whoever finds them missing, not with the others: nothing depends on them.
+pub(crate) fn event_streams(names: &Names, settings: &Settings) -> [Config; 2] {
+    let (events, kept) = (&settings.events, &settings.events.stream);
+    let stream = |name, description: &str, subject| Config {
+        subjects: vec![subject],
+        max_age: kept.max_age,
+        ..last_value(
+            name,
+            description,
+            String::new(),
+            kept.storage,
+            kept.replicas,
+        )
+    };
+    let log = Config {
+        max_bytes: limit(Some(kept.max_bytes)),
+        max_messages_per_subject: -1,
+        allow_message_ttl: false,
+        allow_rollup: false,
+        ..stream(
+            names.events_stream(events),
+            "NAQ: what has happened",
+            names.event(events, ["*"; 5]),
+        )
+    };
+    let counters = Config {
+        allow_message_counter: true,
+        allow_message_ttl: false,
+        allow_rollup: false,
+        ..stream(
+            names.counters_stream(),
+            "NAQ: how much has happened",
+            names.counter(["*"; 5]),
+        )
+    };
+    [log, counters]
+}
+
 fn run_time_settings(names: &Names, settings: &Settings) -> Config {
     last_value(
         names.settings_stream(),

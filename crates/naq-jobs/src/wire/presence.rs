@@ -17,6 +17,9 @@ pub struct WorkerRecord {
     pub status: WorkerStatus,
     /// The queues that it serves.
     pub queues: Vec<String>,
+    /// The kinds that it has handlers for, in order; at most 256 of them.
+    #[serde(default)]
+    pub kinds: Vec<String>,
     /// Jobs that it may run at the same time.
     pub concurrency: u32,
     /// It takes no more jobs because an operator wants so.

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::runner::Runner;
+use super::telling::{Signs, tell_worker};
+use crate::events::EventType;
 use crate::server::{purge, repair_streams};
 use crate::wire::{WorkerConnection, WorkerRecord, WorkerStatus};
 use crate::{JobsError, JobsErrorKind};
@@ -20,6 +22,7 @@ const CHANGE: Duration = Duration::from_millis(500);
 pub(super) struct Presence {
     pub(super) runner: Arc<Runner>,
     pub(super) queues: Vec<String>,
+    pub(super) kinds: Vec<String>,
     pub(super) started_at_ms: u64,
 }
 
@@ -28,6 +31,9 @@ impl Presence {
     /// touches a job.
     pub(super) async fn keep(&self, stopping: &CancellationToken, gone: &CancellationToken) {
         let beat = self.runner.link.settings().workers.heartbeat_interval;
+        let link = &self.runner.link;
+        tell_worker(link, &self.record(false), EventType::WorkerStarted, None);
+        let mut signs = Signs::default();
         let mut shown: Option<(WorkerRecord, Instant)> = None;
         let mut steered = self.runner.steering.watch();
         loop {
@@ -49,8 +55,13 @@ impl Presence {
                 continue;
             }
             match self.write(&now).await {
-                Ok(()) => shown = Some((now, Instant::now())),
+                Ok(()) => {
+                    signs.tell(link, &now, beat);
+                    shown = Some((now, Instant::now()));
+                }
                 Err(error) => {
+                    let text = error.to_string();
+                    tell_worker(link, &now, EventType::WorkerError, Some(&text));
                     tracing::debug!(%error, "the worker could not show itself");
                     if error.kind() == JobsErrorKind::Unavailable {
                         drop(repair_streams(&self.runner.link).await);
@@ -63,6 +74,7 @@ impl Presence {
                 () = tokio::time::sleep(CHANGE.min(beat)) => {}
             }
         }
+        tell_worker(link, &self.record(true), EventType::WorkerStopped, None);
         if let Err(error) = self.remove().await {
             tracing::debug!(%error, "the worker's record is left to expire");
         }
@@ -82,6 +94,7 @@ impl Presence {
             pid: std::process::id(),
             status,
             queues: self.queues.clone(),
+            kinds: self.kinds.clone(),
             concurrency: steered.capacity,
             quiet: steered.is_quiet,
             connection: None,

@@ -23,10 +23,11 @@ use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
+use crate::workflow::Membership;
 use crate::{JobsError, failpoint};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
-const SETTLE_MORE: Duration = Duration::from_secs(30);
+pub(super) const SETTLE_MORE: Duration = Duration::from_secs(30);
 
 /// Target of the log that has one line per job, at level debug.
 const JOB_LOG: &str = "naq_jobs::job";
@@ -56,7 +57,7 @@ impl Runner {
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
         failpoint::reach("job-delivered");
         let started = Instant::now();
-        let (left, is_recorded) = match self.process(&mut job, &hold).await {
+        let (left, is_recorded) = match self.process_and_tell(&mut job, &hold).await {
             Ok(ended) => ended,
             Err(error) => {
                 let id = &job.id;
@@ -70,6 +71,7 @@ impl Runner {
             started.elapsed(),
         );
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);
         }
@@ -83,6 +85,19 @@ impl Runner {
         // The slot is given back after this: should the server not answer, the worker comes to rest.
         self.acks.give(settled).await;
         drop(slot);
+    }
+
+    /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.
+    async fn process_and_tell(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+    ) -> Result<(Left, bool), JobsError> {
+        let ended = self.process(job, hold).await?;
+        if job.flow.is_some() || ended.0 == Left::Elsewhere {
+            Box::pin(self.tell_workflow(job, hold, ended.0)).await?;
+        }
+        Ok(ended)
     }
 
     /// How the job left, and whether that is written down somewhere.
@@ -135,6 +150,7 @@ impl Runner {
         let body = job.message.payload.clone();
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
+        job.flow = decoded.as_ref().ok().and_then(|e| e.flow.clone());
         if let Ok(envelope) = &decoded
             && self.is_in_question(job, envelope)
             && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
@@ -250,6 +266,7 @@ impl Runner {
             limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
+            self.tell_started(job, &context);
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
@@ -261,12 +278,14 @@ impl Runner {
             let now = SystemTime::now();
             let end = times.ended(end, now);
             let last = times.keep(&end);
+            job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done);
             let delay = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => delay,
                 verdict => return verdict,
             };
             self.tally.retried.fetch_add(1, Ordering::Relaxed);
+            self.tell_retry(job, delay);
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,
@@ -289,6 +308,10 @@ impl Runner {
             headers: passed_on(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
             cancelled: CancellationToken::new(),
+            membership: job
+                .flow
+                .as_ref()
+                .and_then(|flow| Membership::new(&self.link, flow)),
         })
     }
 

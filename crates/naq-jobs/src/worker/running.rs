@@ -18,7 +18,10 @@ use tokio_util::task::TaskTracker;
 use super::acks::Acks;
 use super::builder::Plan;
 use super::control_loop::ControlLoop;
-use super::fires::FireLoop;
+use super::ears;
+use super::errands::ErrandLoop;
+use super::fires::Fires;
+use super::flows::Flows;
 use super::holds::Holds;
 use super::limits::Buckets;
 use super::presence::{Presence, worker_id};
@@ -30,13 +33,18 @@ use super::slots::Slots;
 use super::steering::Steering;
 use super::tally::{StopReport, Tally};
 use crate::control::{read_queue, remove_worker, terms};
+use crate::event_log::LAST_FLUSH;
 use crate::model::Priority;
 use crate::server::{ensure_consumer, now_ms};
 use crate::wire::Names;
+use crate::workflow::Advancer;
 use crate::{JobsError, JobsErrorKind};
 
 /// Time that cancelled jobs get to be handed back.
 const HAND_BACK: Duration = Duration::from_secs(3);
+
+/// Most kinds that the record of a worker names.
+const MAX_KINDS: usize = 256;
 
 /// A running worker. Dropping it aborts its jobs; [`RunningWorker::stop`] ends it well.
 #[derive(Debug)]
@@ -91,8 +99,11 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         };
         loops.spawn(pull(normal, index));
     }
-    let (link, stopping) = (plan.link.clone(), runner.stopping.clone());
-    loops.spawn(FireLoop::new(link, stopping).run());
+    let (link, stopping) = (plan.link, &runner.stopping);
+    loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
+    let flows = Flows(Advancer::new(link.clone()));
+    loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
+    loops.spawn(ears::listen(link, stopping.clone()));
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,
@@ -143,6 +154,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
     let presence = Presence {
         runner: Arc::clone(runner),
         queues: plan.queues.iter().map(ToString::to_string).collect(),
+        kinds: runner
+            .registry
+            .kinds()
+            .into_iter()
+            .take(MAX_KINDS)
+            .collect(),
         started_at_ms: now_ms(),
     };
     let (renewing, until) = (Arc::clone(runner), gone.clone());
@@ -232,6 +249,7 @@ impl RunningWorker {
         if tokio::time::timeout(HAND_BACK, keepers).await.is_err() {
             self.keepers.abort_all();
         }
+        self.runner.link.events().flush(LAST_FLUSH).await;
         tracing::info!(worker = %self.runner.worker, report = ?self.report(), "worker stopped");
         self.report()
     }

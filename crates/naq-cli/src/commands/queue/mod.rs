@@ -1,7 +1,9 @@
-//! `naq queue`: pause, resume, limit and scale a queue while its workers run.
+//! `naq queue`: how deep the queues are, removing what waits, and what is changed while workers run.
 
 mod change;
 mod limit;
+mod list;
+mod purge;
 
 use clap::Subcommand;
 
@@ -9,8 +11,16 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};
 
-/// Change how the jobs of a queue are run, for all workers and at once: pause, resume, limit, scale
+pub(crate) use purge::{PurgeArgs, purge};
+
+/// List, show or purge queues; pause, resume, limit or scale one for all its workers
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  naq queue list
+  naq queue show mail --json | jq .waiting     a signal for an autoscaler
+  naq queue pause mail --reason 'the relay is down'
+  naq queue purge mail --dry-run")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -18,20 +28,31 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    List(list::ListArgs),
+    Show(list::ShowArgs),
     Pause(change::PauseArgs),
     Resume(change::ResumeArgs),
     Limit(limit::Args),
     Scale(change::ScaleArgs),
+    /// Remove the jobs of queues that wait
+    Purge(PurgeArgs),
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
+    let action = match args.action {
+        Action::Purge(args) => return purge(context, args).await,
+        other => other,
+    };
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let jobs = context.jobs().await?;
-    let done = match args.action {
+    let done = match action {
+        Action::List(args) => list::list(context, &jobs, args).await,
+        Action::Show(args) => list::show(context, &jobs, args).await,
         Action::Pause(args) => change::pause(context, &jobs, args).await,
         Action::Resume(args) => change::resume(context, &jobs, args).await,
         Action::Limit(args) => limit::run(context, &jobs, args).await,
         Action::Scale(args) => change::scale(context, &jobs, args).await,
+        Action::Purge(_) => Ok(()),
     };
     jobs.shutdown().await;
     done
