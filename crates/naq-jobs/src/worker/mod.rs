@@ -8,7 +8,8 @@
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
-//! Beside it, `fires` takes what recurring schedules fire.
+//! Before a job runs, `admit` and `limit` put it aside if it may not run yet. Beside it, `fires` takes what recurring schedules
+//! fire, and `control_loop` and `steering` follow what is set at run time.
 //!
 //! `docs/design/0001-first-job.md` has the failure table.
 
@@ -33,6 +34,7 @@ mod limits;
 mod permits;
 mod presence;
 mod pull_loop;
+mod pull_news;
 mod puller;
 mod registry;
 mod runner;
