@@ -186,11 +186,11 @@ async fn a_queue_without_priorities_has_one_consumer() {
     let worker = worker(&bed.jobs, &ledger, 2, 0).await;
     enqueue(&bed.jobs, Priority::Normal, 3).await;
     eventually_eq(LONG, 0, async || bed.waiting().await).await;
-    let consumers = bed.ask("CONSUMER.NAMES.naq_jobs", json!({})).await;
-    assert_eq!(
-        consumers["consumers"],
-        json!(["naq-schedules", "naq-worker-mail"])
-    );
+    let names = bed.ask("CONSUMER.NAMES.naq_jobs", json!({})).await;
+    let names = names["consumers"].as_array().unwrap().clone();
+    let of_the_queue = |name: &&serde_json::Value| name.as_str().unwrap().ends_with("-mail");
+    let consumers: Vec<_> = names.iter().filter(of_the_queue).collect();
+    assert_eq!(consumers, [&json!("naq-worker-mail")]);
     worker.stop(LONG).await;
 }
 
