@@ -17,6 +17,7 @@ mod errors;
 mod events;
 mod help;
 mod jobs;
+mod metrics;
 mod processes;
 mod schedule;
 mod workflow;
