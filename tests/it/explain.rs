@@ -193,10 +193,14 @@ async fn a_job_of_a_worker_that_fell_silent_is_explained() {
         consumer,
     )
     .await;
-    let taken = conn
-        .request("$JS.API.CONSUMER.MSG.NEXT.naq_jobs.naq-worker-mail", "1")
-        .await;
-    assert!(!taken.unwrap().payload.is_empty(), "delivered to us");
+    let inbox = conn.new_inbox();
+    let mut taken = conn.subscribe(inbox.clone()).await.unwrap();
+    let next = "$JS.API.CONSUMER.MSG.NEXT.naq_jobs.naq-worker-mail";
+    let no_headers = async_nats::HeaderMap::new();
+    conn.publish_with_reply(next, inbox, no_headers, "1")
+        .await
+        .unwrap();
+    taken.next().await.unwrap();
     reason(&bed, "lost", |r| {
         matches!(r, Reason::InHand { lease_ms: 600_000 })
     })

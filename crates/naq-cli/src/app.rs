@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bench, completion, config, connection, dead, demo, dev, enqueue, explain, job, queue, result,
-    schedule, worker,
+    schedule, top, worker,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -41,6 +41,7 @@ enum Command {
     Explain(explain::Args),
     Result(result::Args),
     Queue(queue::Args),
+    Top(top::Args),
     /// Remove the jobs of queues that wait: the same as `naq queue purge`
     Purge(queue::PurgeArgs),
     Dead(dead::Args),
@@ -100,6 +101,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Job(args) => Box::pin(job::run(context, args)).await,
         Command::Explain(args) => Box::pin(explain::run(context, args)).await,
         Command::Queue(args) => Box::pin(queue::run(context, args)).await,
+        Command::Top(args) => Box::pin(top::run(context, args)).await,
         Command::Purge(args) => Box::pin(queue::purge(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};
 
+pub(crate) use list::state;
 pub(crate) use purge::{PurgeArgs, purge};
 
 /// List, show or purge queues
