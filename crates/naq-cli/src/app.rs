@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bench, completion, config, connection, dead, demo, dev, enqueue, explain, job, queue, result,
-    schedule, top, worker,
+    schedule, system, top, worker,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -51,6 +51,7 @@ enum Command {
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
+    System(system::Args),
     Completion(completion::Args),
 }
 
@@ -110,6 +111,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Connection(args) => Box::pin(connection::run(context, args)).await,
+        Command::System(args) => Box::pin(system::run(context, args)).await,
         Command::Completion(args) => completion::run::<App>(context, args),
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod job;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
+pub(crate) mod system;
 pub(crate) mod top;
 pub(crate) mod worker;
 

@@ -14,6 +14,8 @@ mod demo;
 mod dev;
 mod errors;
 mod help;
+mod inspect;
 mod jobs;
 mod processes;
 mod schedule;
+mod walk;

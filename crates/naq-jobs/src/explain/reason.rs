@@ -266,7 +266,7 @@ fn held(
     why: Option<&str>,
 ) -> fmt::Result {
     f.write_str(&since.map_or_else(String::new, |since| {
-        format!(" (since {} ago)", span(elapsed(since)))
+        format!(" for {}", span(elapsed(since)))
     }))?;
     by.map_or(Ok(()), |by| write!(f, " by {by}"))?;
     why.map_or(Ok(()), |why| write!(f, ": {why}"))
@@ -289,9 +289,7 @@ fn at(time: Option<SystemTime>) -> String {
 }
 
 fn ago(time: Option<SystemTime>) -> String {
-    time.map_or_else(String::new, |time| {
-        format!(" (since {} ago)", span(elapsed(time)))
-    })
+    time.map_or_else(String::new, |time| format!(" for {}", span(elapsed(time))))
 }
 
 fn elapsed(time: SystemTime) -> u64 {

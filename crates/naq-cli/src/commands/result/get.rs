@@ -22,7 +22,7 @@ Examples:
 
 /// Which job, and whether to wait.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct GetFlags {
     /// The job's id
     #[arg(required = true)]
     id: Option<JobId>,
@@ -74,7 +74,7 @@ pub(super) struct Asked {
     json: bool,
 }
 
-impl Args {
+impl GetFlags {
     pub(super) fn asked(self) -> Asked {
         Asked {
             id: self.id,

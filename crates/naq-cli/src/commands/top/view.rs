@@ -122,8 +122,8 @@ fn draw_queues(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: Paint) {
         "STATE",
     ];
     let rows = model.queues.iter().map(|row| queue_row(row, paint));
-    let mut widths = vec![Constraint::Fill(1)];
-    widths.extend([10, 10, 10, 8, 8, 9, 9, 9, 11].map(Constraint::Length));
+    let mut widths = vec![Constraint::Min(14)];
+    widths.extend([9, 9, 9, 7, 7, 7, 7, 8, 10].map(Constraint::Length));
     let table = Table::new(rows, widths)
         .header(Row::new(head).style(paint.head()))
         .block(titled(title("queues", model.queues.len(), area)));

@@ -24,6 +24,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the live workers
+    #[command(visible_alias = "status")]
     List(ListArgs),
 }
 
