@@ -205,22 +205,30 @@ async fn workers_are_scaled_while_they_run_and_running_jobs_keep_their_slots() {
         .unwrap();
     gate.started(11).await;
     assert_eq!(leased(&bed).await, 11);
-    // Down again: none of the running ones is touched, and none starts until fewer than two run.
+    // Down again: none of the running ones is touched, and then no more than two run.
     controls
         .scale_worker(workers[0].id(), Some(1))
         .await
         .unwrap();
     controls.scale_queue(&mail(), Some(1)).await.unwrap();
-    gate.open(9);
+    eventually_eq(LONG, vec![1, 1], async || {
+        let workers = bed.jobs.workers().await.unwrap();
+        workers
+            .iter()
+            .map(|worker| worker.record.concurrency)
+            .collect()
+    })
+    .await;
+    gate.open(11);
+    gate.started(13).await;
     eventually_eq(LONG, 2, async || leased(&bed).await).await;
-    assert_eq!(gate.ever(), 11);
     gate.open(1);
-    gate.started(12).await;
-    assert_eq!(leased(&bed).await, 2);
+    gate.started(14).await;
+    eventually_eq(LONG, 2, async || leased(&bed).await).await;
     // A worker that starts later is scaled, too.
     let three = bed.other(|_| {}).await;
     let third = gated(&three, &gate, 8).await;
-    gate.started(13).await;
+    gate.started(15).await;
     eventually_eq(LONG, 3, async || leased(&bed).await).await;
     gate.open(100);
     eventually_eq(LONG, 0, async || bed.waiting().await).await;

@@ -6,18 +6,24 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
 mod control;
 mod crash;
 mod dead;
 mod dead_many;
 mod enqueue;
+mod event_processors;
+mod events;
 mod explain;
 mod failpoints;
 mod foreign;
 mod inspect;
+mod limits;
+mod moments;
 mod parked;
 mod presence;
+mod priority;
 mod process;
 mod queues;
 mod results;
@@ -29,3 +35,6 @@ mod stop;
 mod streams;
 mod testing;
 mod unique;
+mod workflow_changes;
+mod workflow_faults;
+mod workflows;

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, explain, job, queue, result,
-    schedule, system, top, worker,
+    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, queue,
+    result, schedule, system, top, worker, workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -46,8 +46,10 @@ enum Command {
     Purge(queue::PurgeArgs),
     Dead(dead::Args),
     Schedule(schedule::Args),
+    Workflow(workflow::Args),
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
+    Events(events::Args),
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
@@ -107,7 +109,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
+        Command::Workflow(args) => Box::pin(workflow::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
+        Command::Events(args) => Box::pin(events::run(context, args)).await,
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Connection(args) => Box::pin(connection::run(context, args)).await,

@@ -9,13 +9,15 @@ use crate::JobsError;
 use crate::backlog::Backlog;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
-use crate::enqueue::{JobHandle, enqueue, enqueue_many};
-use crate::model::Job;
+use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
+use crate::event_log::{Events, LAST_FLUSH, start_outbox};
+use crate::model::{Job, JobId, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams};
 use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
+use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit};
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -86,6 +88,7 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
+        start_outbox(&link);
         Ok(Self { link, inline: None })
     }
 
@@ -129,6 +132,33 @@ impl Jobs {
             .into_iter()
             .map(|landed| Ok(JobHandle::new(landed?, self.results())))
             .collect()
+    }
+
+    /// Enqueues up to 1,000 jobs together: all of them, or none. One atomic batch of the server, which also costs its disk
+    /// less than as many jobs one by one. A unique job counts as two if it has a window, and needs a free key here,
+    /// whatever its policy.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::AlreadyExists`] if the id of one is known or its key is taken (the message names it);
+    /// [`crate::JobsErrorKind::TooLarge`] if they are too many, or one is too large; otherwise as [`Self::enqueue`].
+    /// In each case none was enqueued, except after [`crate::JobsErrorKind::OutcomeUnknown`].
+    pub async fn enqueue_all<R>(
+        &self,
+        jobs: impl IntoIterator<Item = Job<R>>,
+    ) -> Result<Vec<JobHandle<R>>, JobsError> {
+        let landed = Box::pin(enqueue_all(&self.link, jobs)).await?;
+        let handle = |landed| JobHandle::new(landed, self.results());
+        Ok(landed.into_iter().map(handle).collect())
+    }
+
+    /// Opens a bulk: any number of jobs under one name, in chunks that are stored whole, together with the place behind
+    /// them. A program that was killed opens the same name and goes on exactly there. The place is kept as long as
+    /// outcomes are (`results.ttl`). A name is 1 to 40 of `A-Z a-z 0-9 _ -`.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidName`]; [`crate::JobsErrorKind::Connection`] (a retry helps).
+    pub async fn bulk(&self, name: &str) -> Result<Bulk, JobsError> {
+        Bulk::open(self.link.clone(), name).await
     }
 
     /// Describes a worker.
@@ -176,6 +206,31 @@ impl Jobs {
         Controls::new(self.link.clone())
     }
 
+    /// Submits a workflow: when this returns, the server has all of it, and what may begin has begun. An answer that was
+    /// lost is asked for again, which cannot submit twice.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidWorkflow`] for an impossible graph, [`crate::JobsErrorKind::AlreadyExists`] if its
+    /// id is taken, [`crate::JobsErrorKind::NotFound`] for a job outside of which nothing is known,
+    /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] (retry with the same [`Workflow::id`]).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the workflow may or may not have been submitted.
+    pub async fn submit(&self, workflow: Workflow) -> Result<WorkflowHandle, JobsError> {
+        submit(&self.link, workflow).await
+    }
+
+    /// A handle on a workflow that somebody has submitted.
+    pub fn workflow(&self, id: JobId) -> WorkflowHandle {
+        WorkflowHandle::new(self.link.clone(), id)
+    }
+
+    /// The workflows.
+    pub fn workflows(&self) -> Workflows {
+        Workflows::new(self.link.clone())
+    }
+
     /// The dead letters.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.link.clone())
@@ -190,6 +245,11 @@ impl Jobs {
         crate::inspect::workers(&conn, &self.link).await
     }
 
+    /// What has happened: live, again, counted.
+    pub fn events(&self) -> Events {
+        Events::new(self.link.clone())
+    }
+
     /// Counts what the server has in store, without reading it.
     ///
     /// # Errors
@@ -198,9 +258,13 @@ impl Jobs {
         let conn = self.link.lease("count the jobs").await?;
         let names = self.link.names();
         let jobs = names.jobs_stream();
+        let mut waiting = 0;
+        for priority in Priority::ALL {
+            waiting += count(&conn, &jobs, &names.all_of(priority)).await?
+                + count(&conn, &jobs, &names.all_unique(Place::of(priority))).await?;
+        }
         Ok(Stock {
-            waiting: count(&conn, &jobs, &names.all_queues()).await?
-                + count(&conn, &jobs, &names.all_unique(Place::Normal)).await?,
+            waiting,
             scheduled: count(&conn, &jobs, &names.all_schedules()).await?
                 + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
@@ -217,8 +281,9 @@ impl Jobs {
         self.link.service()
     }
 
-    /// Closes the connections: flush, drain, close, inside `nats.drain_timeout`.
+    /// Sends the last events and closes the connections: flush, drain, close, inside `nats.drain_timeout`.
     pub async fn shutdown(&self) -> ShutdownReport {
+        self.link.events().stop(LAST_FLUSH).await;
         self.link
             .service()
             .shutdown(self.link.settings().nats.drain_timeout)

@@ -17,6 +17,9 @@ const WORK: Kind<u64, u64> = Kind::new("work");
 /// Fails in so many attempts, then returns the number of the attempt.
 const FAIL: Kind<u32, u32> = Kind::new("fail");
 
+/// Sleeps for so many milliseconds, and fails if it is told so.
+const STEP: Kind<(u64, bool), ()> = Kind::new("step");
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
@@ -45,6 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     jobs.worker()
         .handle(WORK, work)
         .handle(FAIL, fail)
+        .handle(STEP, step)
         .run_until(async move {
             terminate.recv().await;
         })
@@ -66,6 +70,14 @@ async fn fail(context: JobContext, failures: u32) -> Result<u32, JobError> {
         attempt if attempt > failures => Ok(attempt),
         attempt => Err(JobError::message(format!("broken in attempt {attempt}"))),
     }
+}
+
+async fn step(_: JobContext, (millis, fails): (u64, bool)) -> Result<(), JobError> {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    if fails {
+        return Err(JobError::message("told to fail"));
+    }
+    Ok(())
 }
 
 /// One line per event; a short append to a file is whole also when several processes write.

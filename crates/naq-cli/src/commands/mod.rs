@@ -8,6 +8,7 @@ pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod enqueue;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod job;
 pub(crate) mod queue;
@@ -16,6 +17,7 @@ pub(crate) mod schedule;
 pub(crate) mod system;
 pub(crate) mod top;
 pub(crate) mod worker;
+pub(crate) mod workflow;
 
 mod job_flags;
 mod outcome;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Rate;
+
 /// Section `queues`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuesSettings {
@@ -50,6 +52,10 @@ pub struct QueueOverrides {
     pub concurrency: Option<u32>,
     /// Jobs of one limit key that run at the same time, over all workers; `None` (the default): no limit.
     pub max_running_per_key: Option<u32>,
+    /// Starts of jobs of the queue, over all workers; `None` (the default): no limit.
+    pub rate: Option<Rate>,
+    /// Starts of jobs of one limit key, over all workers; `None` (the default): no limit.
+    pub rate_per_key: Option<Rate>,
 }
 
 /// Where the server keeps a stream.

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::hear::{News, Pushed};
 use super::pause::{apply_pause, terms};
-use super::store::{Versioned, change};
+use super::store::{Versioned, change, read_queue};
 use super::{KindSetting, Paused, QueueSetting, WorkerSetting};
 use crate::model::{KindName, Priority, QueueName};
 use crate::server::{Link, ensure_consumer, has_consumer, now_ms, persist};
@@ -49,6 +49,32 @@ async fn apply(
         }
     }
     apply_pause(conn, link, queue, setting).await
+}
+
+/// Sees to it that jobs of this priority are consumed. Once in a process, and for the normal priority never, it costs
+/// messages.
+pub(crate) async fn use_level(
+    link: &Link,
+    queue: &QueueName,
+    priority: Priority,
+) -> Result<(), JobsError> {
+    if priority == Priority::Normal || link.knows_level(queue, priority) {
+        return Ok(());
+    }
+    let conn = link.lease("prepare a priority").await?;
+    if !read_queue(&conn, link, queue)
+        .await?
+        .value
+        .levels
+        .contains(&priority)
+    {
+        change_queue(link, queue, |setting| {
+            setting.levels.insert(priority);
+        })
+        .await?;
+    }
+    link.note_level(queue.clone(), priority);
+    Ok(())
 }
 
 /// Changes what is set for a kind.

@@ -6,14 +6,14 @@ mod change;
 mod controls;
 mod hear;
 mod pause;
-mod rate;
+mod rate_text;
 mod setting;
 mod store;
+mod telling;
 
-pub(crate) use change::push;
+pub(crate) use change::{push, use_level};
 pub use controls::Controls;
 pub(crate) use hear::{News, ParkedJob, hear};
 pub(crate) use pause::{apply_pause, terms};
-pub use rate::{InvalidRate, Rate};
 pub use setting::{KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub(crate) use store::{Versioned, kinds, read_kind, read_queue, read_worker, remove_worker};

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use naq_config::settings::Rate;
 use serde::{Deserialize, Serialize};
 
-use super::Rate;
+use super::rate_text;
 use crate::model::Priority;
 
 /// Since when something is paused, and why.
@@ -39,10 +40,10 @@ pub struct QueueSetting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_running_per_key: Option<u32>,
     /// Starts of its jobs, over all workers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rate_text", skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
     /// Starts of jobs of one limit key, over all workers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rate_text", skip_serializing_if = "Option::is_none")]
     pub rate_per_key: Option<Rate>,
     /// How its priorities share the workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,14 +2,16 @@
 
 use std::time::SystemTime;
 
-use async_nats::HeaderMap;
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
-use crate::model::{Job, JobId, Landing, Policy, QueueName};
-use crate::server::{Link, persist, rfc3339};
+use crate::control::use_level;
+use crate::model::{Due, Job, JobId, KindName, Landing, Policy, Priority, QueueName};
+use crate::server::{Link, Write, persist, rfc3339};
+use crate::wire::headers::PRIORITY;
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -24,7 +26,11 @@ pub(super) struct Prepared {
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<Later>,
+    /// Whether its priority has to be seen to.
+    level: Option<Box<(QueueName, Priority)>>,
     pub(super) unique: Option<Box<UniquePlan>>,
+    headers: HeaderMap,
+    pub(super) kind: KindName,
 }
 
 #[derive(Debug)]
@@ -51,6 +57,14 @@ impl Landed {
 }
 
 impl Prepared {
+    /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
+    pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
+        match &self.level {
+            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Made anew for each sending, which is cheaper than a copy.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = self.own_headers();
@@ -62,9 +76,44 @@ impl Prepared {
         headers
     }
 
+    /// The messages of the job: its own, and the marker of a window. A unique job is stored only if `expected` is the
+    /// newest of its key.
+    pub(super) fn writes(&self, link: &Link, expected: u64) -> Vec<Write> {
+        let mut headers = self.headers();
+        let mut marker = None;
+        if let Some(plan) = &self.unique {
+            plan.guard(link, expected, &mut headers);
+            marker = plan.marker(link);
+        }
+        let own = Write {
+            subject: self.subject.clone(),
+            headers,
+            body: self.body.clone(),
+        };
+        std::iter::once(own).chain(marker).collect()
+    }
+
+    /// Where it waits when it is due.
+    pub(super) fn target(&self) -> &str {
+        match &self.due {
+            Some(due) => &due.target,
+            None => &self.subject,
+        }
+    }
+
     /// The sender's own.
     pub(super) fn own_headers(&self) -> HeaderMap {
-        HeaderMap::new()
+        self.headers.clone()
+    }
+
+    /// Bytes of the sender's headers, as they are on the wire.
+    fn headers_size(&self) -> usize {
+        let of = |(name, values): (&HeaderName, &Vec<HeaderValue>)| {
+            let name: &str = name.as_ref();
+            let each = |value: &HeaderValue| name.len() + value.as_str().len() + 4;
+            values.iter().map(each).sum::<usize>()
+        };
+        self.headers.iter().map(of).sum()
     }
 
     /// When it is due, if it is later.
@@ -80,13 +129,17 @@ pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsE
 
 /// Sends a prepared job until it is confirmed, at most for three request timeouts.
 pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsError> {
+    job.use_level(link).await?;
     let job = &job;
     if let Some(plan) = &job.unique {
-        return Box::pin(unique::store(link, job, plan)).await;
+        let landed = Box::pin(unique::store(link, job, plan)).await?;
+        job.tell_landed(link, &landed);
+        return Ok(landed);
     }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
+    job.tell(link);
     failpoint::reach("job-enqueued");
     Ok(Landed::new(job.id.clone()))
 }
@@ -101,23 +154,23 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
         })?,
     };
+    if let Some(Policy::Debounce(wait)) = job.unique.as_ref().map(|unique| unique.policy) {
+        job.due = Some(Due::In(wait));
+    }
     let body = encode(&job, now)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
     let unique = match job.unique.take() {
         None => None,
         Some(unique) => Some(Box::new(UniquePlan::new(
-            queue.clone(),
+            (queue.clone(), job.priority),
             id.clone(),
             unique,
         )?)),
     };
-    let due = match unique.as_ref().map(|plan| plan.policy()) {
-        Some(Policy::Debounce(wait)) => Some(now.checked_add(wait).unwrap_or(now)),
-        _ => job.due.map(|due| due.instant(now)).filter(|due| *due > now),
-    };
+    let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
     let place = |is_due| match &unique {
         Some(plan) => plan.own_subject(link, is_due),
-        None if is_due => link.names().job(&queue, &id),
+        None if is_due => link.names().job_at(&queue, &id, job.priority),
         None => link.names().schedule(&queue, &id),
     };
     let target = place(true);
@@ -133,12 +186,20 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             (place(false), Some(Later { at, text, target }))
         }
     };
+    let has_level = job.priority != Priority::Normal;
+    if has_level {
+        job.headers.insert(PRIORITY, job.priority.as_str());
+    }
+    let level = has_level.then(|| Box::new((queue, job.priority)));
     Ok(Prepared {
         id,
         subject,
         body: body.into(),
         due,
+        level,
         unique,
+        headers: job.headers,
+        kind: job.kind,
     })
 }
 
@@ -159,14 +220,15 @@ async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
 /// Refuses a job whose dead letter would not fit.
 pub(super) fn check_size(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
     let limit = conn.max_payload().saturating_sub(RESERVE);
-    if job.body.len() > limit {
+    let size = job.body.len() + job.headers_size();
+    if size > limit {
         return Err(JobsError::new(
             JobsErrorKind::TooLarge,
             format!(
                 "enqueue a job of {} bytes: the server takes {} (max_payload), of which {RESERVE} are \
                  kept for the headers of a dead letter. Store the data elsewhere and send its address, \
                  or raise max_payload",
-                job.body.len(),
+                size,
                 conn.max_payload()
             ),
         ));

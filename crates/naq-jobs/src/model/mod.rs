@@ -11,6 +11,7 @@ mod token;
 mod unique;
 
 pub use id::{InvalidJobId, JobId};
+pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
 pub use priority::Priority;

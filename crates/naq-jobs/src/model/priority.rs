@@ -23,6 +23,12 @@ impl Priority {
     /// All of them, the first one first.
     pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
 
+    /// The priority of a word; anything else is the normal one.
+    pub(crate) fn read(word: Option<&str>) -> Self {
+        let is_meant = |priority: &Self| word == Some(priority.as_str());
+        Self::ALL.into_iter().find(is_meant).unwrap_or_default()
+    }
+
     /// The word for it, as on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -18,8 +18,11 @@ const MAX_WAITING: i64 = 10_000;
 /// A firing that a worker took and did not finish goes to another one after this time.
 const FIRES_ACK_WAIT: Duration = Duration::from_secs(10);
 
-/// Firings that workers may have taken and not finished.
-const FIRES_PENDING: i64 = 10_000;
+/// The same for an end in a workflow: handling one takes milliseconds, and twice is harmless.
+const FLOWS_ACK_WAIT: Duration = Duration::from_secs(5);
+
+/// Messages of a consumer of all workers that may be taken and not finished.
+const SHARED_PENDING: i64 = 10_000;
 
 /// Until when a paused queue is paused: its operator says when it ends.
 const FAR: &str = "2250-01-01T00:00:00Z";
@@ -62,15 +65,8 @@ struct Made<'a> {
 #[derive(Deserialize)]
 struct ConsumerInfo {
     config: Consumer,
-    delivered: Option<Delivered>,
     #[serde(default)]
     paused: bool,
-}
-
-/// How far a consumer has come.
-#[derive(Deserialize)]
-struct Delivered {
-    stream_seq: u64,
 }
 
 /// The jobs of one priority in a queue.
@@ -176,18 +172,39 @@ pub(crate) async fn ensure_fires_consumer(
     conn: &Connection,
     link: &Link,
 ) -> Result<Duration, JobsError> {
+    let filter = link.names().fires_filter();
+    ensure_shared(conn, link, Names::FIRES_CONSUMER, filter, FIRES_ACK_WAIT).await
+}
+
+/// Creates the consumer of the ends in workflows, or updates it; says its lease time.
+pub(crate) async fn ensure_flows_consumer(
+    conn: &Connection,
+    link: &Link,
+) -> Result<Duration, JobsError> {
+    let filter = link.names().flow_ends_filter();
+    ensure_shared(conn, link, Names::FLOWS_CONSUMER, filter, FLOWS_ACK_WAIT).await
+}
+
+/// Creates a consumer that all workers share, whatever their queues, or updates it; says its lease time.
+async fn ensure_shared(
+    conn: &Connection,
+    link: &Link,
+    name: &str,
+    filter: String,
+    ack_wait: Duration,
+) -> Result<Duration, JobsError> {
     let wanted = Consumer {
-        durable_name: Names::FIRES_CONSUMER.to_owned(),
-        filter_subjects: vec![link.names().fires_filter()],
+        durable_name: name.to_owned(),
+        filter_subjects: vec![filter],
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
-        ack_wait: u64::try_from(FIRES_ACK_WAIT.as_nanos()).unwrap_or(u64::MAX),
+        ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
         max_deliver: -1,
-        max_ack_pending: FIRES_PENDING,
+        max_ack_pending: SHARED_PENDING,
         max_waiting: MAX_WAITING,
     };
-    let context = "make the consumer of the schedules";
-    let (stream, name) = (link.names().jobs_stream(), Names::FIRES_CONSUMER);
+    let context = format!("make the consumer {name}");
+    let stream = link.names().jobs_stream();
     let create = Create {
         stream_name: &stream,
         config: Made {
@@ -223,17 +240,6 @@ pub(crate) async fn has_consumer(
     level: Level<'_>,
 ) -> Result<bool, JobsError> {
     Ok(find(conn, link, level).await?.is_some())
-}
-
-/// The newest job of `level` that any worker has got; 0 if none.
-pub(crate) async fn delivered_up_to(
-    conn: &Connection,
-    link: &Link,
-    level: Level<'_>,
-) -> Result<u64, JobsError> {
-    let found = find(conn, link, level).await?;
-    let delivered = found.and_then(|found| found.delivered);
-    Ok(delivered.map_or(0, |delivered| delivered.stream_seq))
 }
 
 /// The consumer of `level` as the server has it now; `None` if it has none.

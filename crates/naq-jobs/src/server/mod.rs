@@ -6,6 +6,8 @@ mod clock;
 mod consumer;
 mod consumer_state;
 mod definition;
+mod delivered;
+mod ear;
 mod feature;
 mod fence;
 mod link;
@@ -13,13 +15,16 @@ mod persist;
 mod stored;
 mod stream;
 
+pub(crate) use api::{ApiError, call, refused};
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
-pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now};
+pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
-    Terms, delivered_up_to, ensure_consumer, ensure_fires_consumer, find_consumer, has_consumer,
-    pause_consumer,
+    Terms, ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, find_consumer,
+    has_consumer, pause_consumer,
 };
 pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
+pub(crate) use delivered::delivered_up_to;
+pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
@@ -28,4 +33,6 @@ pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
     next_at_leader, oldest, page, subjects_at_leader,
 };
-pub(crate) use stream::{delete_sequence, ensure_streams, purge, purge_before, repair_streams};
+pub(crate) use stream::{
+    delete_sequence, ensure_event_streams, ensure_streams, purge, purge_before, repair_streams,
+};

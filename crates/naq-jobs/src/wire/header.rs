@@ -4,7 +4,8 @@ use async_nats::HeaderMap;
 
 /// Retries that were scheduled before this message; absent means 0.
 pub const RETRY: &str = "Naq-Retry";
-/// Sequence of the outcome that this run may replace; absent means 0: none may exist.
+/// Sequence of the outcome that this run may replace, 0 if it has gone; absent: none may exist. A message that has it
+/// comes from the dead letters.
 pub const FENCE: &str = "Naq-Fence";
 /// Outcome: `completed`, `failed` or `cancelled`.
 pub const STATUS: &str = "Naq-Status";
@@ -40,11 +41,11 @@ pub const BOOKED: &str = "Naq-Booked";
 pub const PARKED: &str = "Naq-Parked";
 /// Job: when it was parked first for the present reason, milliseconds since 1970.
 pub const PARKED_AT: &str = "Naq-Parked-At";
-/// Dead letter: the priority of the job, if it is not the normal one.
+/// Job: its priority, if it is not the normal one, for when it comes back from the dead letters. Its subject decides.
 pub const PRIORITY: &str = "Naq-Priority";
 
 /// Headers of this project that belong to the job, not to one of its messages.
-const OF_THE_JOB: [&str; 2] = [LIMIT_KEY, UNIQUE];
+const OF_THE_JOB: [&str; 3] = [LIMIT_KEY, PRIORITY, UNIQUE];
 
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;
@@ -58,6 +59,8 @@ pub(crate) struct Delivery {
     pub(crate) attempts_before: u32,
     /// See [`FENCE`].
     pub(crate) fence: u64,
+    /// Whether there is a [`FENCE`] at all.
+    pub(crate) is_requeued: bool,
 }
 
 impl Delivery {
@@ -74,6 +77,7 @@ impl Delivery {
             fence: text(headers, FENCE)
                 .and_then(|t| t.parse().ok())
                 .unwrap_or(0),
+            is_requeued: text(headers, FENCE).is_some(),
         }
     }
 }

@@ -12,11 +12,11 @@ mod retry;
 mod unique;
 
 pub(crate) use dead::{DeadHeaders, dead_headers};
-pub(crate) use envelope::{Envelope, Undecodable, decode, encode};
+pub(crate) use envelope::{Envelope, FlowNode, Undecodable, decode, encode};
 pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carried, moved, passed_on, text};
 pub(crate) use names::{Names, token};
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
-pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
+pub use presence::{RunningJob, WorkerConnection, WorkerRecord, WorkerStatus};
 pub(crate) use unique::{KeyHash, Place, UniqueSubject};
 
 /// Headers of this project and of the server that are used.

@@ -4,10 +4,12 @@
 //!   kind unknown ──── for less than `queues.unknown_kind_after` ──► PARKED, comes back soon ──► (again)
 //!                └─── for longer ─────────────────────────────────► dead letter
 //!   kind paused ──────────────────────────────────────────────────► PARKED until it is resumed
+//!   beyond a rate ────────────────────────────────────────────────► sleeps until its own instant
+//!   no place free for its limit key ──────────────────────────────► PARKED until one is
 //!   everything else ──────────────────────────────────────────────► RUNS
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 
@@ -21,7 +23,7 @@ use crate::JobsError;
 use crate::control::{News, ParkedJob, push, read_kind};
 use crate::parked::Why;
 use crate::server::now_ms;
-use crate::wire::{Envelope, headers, text};
+use crate::wire::{Envelope, UniqueSubject, headers, text};
 
 /// How soon a job of an unknown kind comes back by itself: the first time, and at the most.
 const UNKNOWN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -32,6 +34,9 @@ const TOLD: u32 = 20;
 
 /// How soon a job of a paused kind comes back by itself, should nobody release it.
 const PAUSED: Duration = Duration::from_secs(600);
+
+/// How soon a unique job comes back by itself: the first time, and at the most.
+const UNIQUE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// How often a job was put aside for one reason, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +70,7 @@ impl Runner {
         if self.steering.is_paused(kind) {
             return self.park_paused(job, kind, hold).await;
         }
-        Ok(None)
+        self.admit_by_limits(job, hold).await
     }
 
     /// Lets a job wait for a worker that knows its kind.
@@ -136,9 +141,22 @@ impl Runner {
             format!("{} {}", waits.times + 1, why.as_str()),
         );
         more.insert(headers::PARKED_AT, waits.since_ms.to_string());
+        // A unique job stays in the tree of its key, where nobody releases it: it comes back sooner.
+        let is_unique = UniqueSubject::read(&job.message.subject).is_some();
+        let (subject, delay) = match is_unique {
+            true => {
+                let names = self.link.names();
+                let subject = names.sleep(&job.message.subject, &job.queue, &job.id);
+                (subject, delay.min(waits.delay(UNIQUE)))
+            }
+            false => {
+                let parked = self.link.names().parked(&job.queue, why.as_str(), &job.id);
+                (parked, delay)
+            }
+        };
         let sleep = Sleep {
-            subject: self.link.names().parked(&job.queue, why.as_str(), &job.id),
-            delay,
+            subject,
+            due: SystemTime::now().checked_add(delay),
             message_id: format!("{}:{}:parked", job.id, job.sequence),
             retries_done: job.retries_done,
             attempts: job.attempt().saturating_sub(1),

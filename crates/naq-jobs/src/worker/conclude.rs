@@ -38,11 +38,13 @@ impl Runner {
         match verdict {
             Verdict::Complete(result) => self.complete(job, hold, result, span).await,
             Verdict::Dead(failure) => Box::pin(self.give_up(job, hold, failure, span)).await,
+            Verdict::Cancel(failure) => Box::pin(self.cancel(job, hold, failure, span)).await,
             Verdict::RetryLater(_) if hold.has_lapsed() => Ok(Left::Abandoned),
             Verdict::RetryLater(delay) => {
                 let number = job.retries_done + 1;
                 let settler = self.settler(job, hold);
                 Box::pin(settler.schedule(number, delay)).await?;
+                self.tell_retry(job, delay);
                 Ok(Left::Retried)
             }
             Verdict::HandBack => Box::pin(self.hand_back(job, hold)).await,
@@ -97,11 +99,36 @@ impl Runner {
             return Ok(Left::Elsewhere);
         }
         settler.bury(&failure).await?;
+        self.tell_failed(job, &failure);
         tracing::warn!(id = %job.id, reason = %failure.reason, error = %failure.message, "job failed");
         Ok(if recorded == Recorded::Ours {
             Left::Failed
         } else {
             Left::Elsewhere
+        })
+    }
+
+    /// Records that nobody wants the job any more. Whoever cancelled it has mostly done so already.
+    async fn cancel(
+        &self,
+        job: &Delivered,
+        hold: &Hold,
+        mut failure: JobFailure,
+        span: Span,
+    ) -> Result<Left, JobsError> {
+        if hold.has_lapsed() {
+            return Ok(Left::Abandoned);
+        }
+        shorten(&mut failure);
+        let mut outcome = self.outcome(job, Status::Cancelled, span);
+        outcome.error = Some(failure);
+        let recorded = self.settler(job, hold).record(&outcome, span.ttl).await?;
+        if recorded == Recorded::Ours {
+            self.tell_cancelled(job, outcome.error.as_ref());
+        }
+        Ok(match recorded {
+            Recorded::Ours | Recorded::Other(Status::Cancelled) => Left::Cancelled,
+            Recorded::Other(Status::Completed | Status::Failed) => Left::Elsewhere,
         })
     }
 

@@ -14,6 +14,7 @@ use super::puller::{Event, Lost, Puller, Timing};
 use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
+use super::slots::Ask;
 use super::steering::Source;
 use crate::control::{News, apply_pause, hear, read_queue, terms};
 use crate::model::{Priority, QueueName};
@@ -31,6 +32,7 @@ const CROWD: usize = 64;
 pub(super) struct PullLoop {
     pub(super) runner: Arc<Runner>,
     pub(super) queue: QueueName,
+    pub(super) priority: Priority,
     pub(super) lane: usize,
     pub(super) slots: SharedSlots,
     pub(super) jobs: TaskTracker,
@@ -65,6 +67,11 @@ impl PullLoop {
     /// Pulls until the worker stops. Ends with an error only if the connection is lost for good.
     pub(super) async fn run(mut self) -> Result<(), JobsError> {
         let mut puller = Puller::new(Timing::of(self.consumer.1), Instant::now());
+        if self.priority != Priority::Normal {
+            // Its consumer may have to be made.
+            puller.on(Event::Missing, Instant::now());
+            self.slots.open(self.lane);
+        }
         let stopping = self.runner.stopping.clone();
         let mut steered = self.runner.steering.watch();
         let result = loop {
@@ -86,9 +93,7 @@ impl PullLoop {
                     match self.epoch(inbox, &mut puller).await {
                         Over::Stopped => break Ok(()),
                         Over::Again => {}
-                        Over::Withdrawn => {
-                            self.give_back(puller.on(Event::Reconnected, Instant::now()))
-                        }
+                        Over::Withdrawn => self.withdraw(&mut puller),
                         Over::Lost => {
                             let context = "keep the connection: it was given up \
                                            (`nats.max_reconnect_attempts`)";
@@ -233,7 +238,7 @@ impl PullLoop {
 
     /// Another worker may have given the consumer another lease time.
     async fn read_lease_time(&mut self, conn: &Connection, puller: &mut Puller) {
-        match find_consumer(conn, &self.runner.link, (&self.queue, Priority::Normal)).await {
+        match find_consumer(conn, &self.runner.link, (&self.queue, self.priority)).await {
             Ok(Some(found)) => {
                 self.set_lease_time(found.lease_time, puller);
                 self.pause_as_set(conn, found.is_paused).await;
@@ -257,7 +262,7 @@ impl PullLoop {
         if puller.is_missing(Instant::now()) {
             let Runner { link, steering, .. } = &*self.runner;
             let terms = terms(link, &self.queue, &steering.queue(&self.queue));
-            let level = (&self.queue, Priority::Normal);
+            let level = (&self.queue, self.priority);
             match ensure_consumer(&inbox.conn, link, level, terms).await {
                 Ok(consumer) => {
                     self.set_lease_time(consumer.1, puller);
@@ -278,22 +283,12 @@ impl PullLoop {
         if !puller.may_ask(Instant::now()) {
             return;
         }
-        let (count, is_shared) = self.slots.with(|s| (s.grant(self.lane), s.is_shared()));
-        if count == 0 {
+        let ask = self.slots.grant(self.lane);
+        if ask.count == 0 {
             return;
         }
-        puller.asked(count, Instant::now());
-        let timing = Timing::of(self.consumer.1);
-        let timing = if is_shared && count > 1 {
-            timing.brief()
-        } else {
-            timing
-        };
-        let request = serde_json::json!({
-            "batch": count,
-            "expires": nanos(timing.expires),
-            "idle_heartbeat": nanos(timing.heartbeat),
-        });
+        puller.asked(ask.count, Instant::now());
+        let request = self.request(ask);
         let stream = self.runner.link.names().jobs_stream();
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.consumer.0);
         let body = request.to_string();
@@ -305,6 +300,21 @@ impl PullLoop {
             tracing::warn!(queue = %self.queue, %error, "could not ask for jobs");
             self.give_back(puller.failed(Instant::now()));
         }
+    }
+
+    /// The body of a request.
+    fn request(&self, ask: Ask) -> serde_json::Value {
+        if ask.no_wait {
+            return serde_json::json!({ "batch": ask.count, "no_wait": true });
+        }
+        let timing = Timing::of(self.consumer.1);
+        let is_brief = ask.count > 1 && self.slots.with(|slots| slots.is_shared());
+        let timing = if is_brief { timing.brief() } else { timing };
+        serde_json::json!({
+            "batch": ask.count,
+            "expires": nanos(timing.expires),
+            "idle_heartbeat": nanos(timing.heartbeat),
+        })
     }
 
     /// Messages come in crowds, and to look at all else for each of them costs more than the message.
@@ -361,6 +371,14 @@ impl PullLoop {
                 },
                 () = &mut deadline => return,
             }
+        }
+    }
+
+    /// The requests were withdrawn.
+    fn withdraw(&self, puller: &mut Puller) {
+        let (lane, lost) = (self.lane, puller.on(Event::Reconnected, Instant::now()));
+        if let Lost::Credits(count @ 1..) = lost {
+            self.slots.freed(lane, |slots| slots.withdrawn(lane, count));
         }
     }
 

@@ -18,18 +18,26 @@ use tokio_util::task::TaskTracker;
 use super::acks::Acks;
 use super::builder::Plan;
 use super::control_loop::ControlLoop;
-use super::fires::FireLoop;
+use super::ears;
+use super::errands::ErrandLoop;
+use super::fires::Fires;
+use super::flows::Flows;
 use super::holds::Holds;
+use super::limits::Buckets;
 use super::presence::{Presence, worker_id};
 use super::pull_loop::PullLoop;
 use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
+use super::slots::Slots;
 use super::steering::Steering;
 use super::tally::{StopReport, Tally};
 use crate::control::{read_queue, remove_worker, terms};
+use crate::event_log::LAST_FLUSH;
 use crate::model::Priority;
 use crate::server::{ensure_consumer, now_ms};
+use crate::wire::Names;
+use crate::workflow::Advancer;
 use crate::{JobsError, JobsErrorKind};
 
 /// Time that cancelled jobs get to be handed back.
@@ -68,6 +76,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
         steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
+        buckets: Buckets::default(),
         acks: Acks::new(),
         stopping: CancellationToken::new(),
         abort: CancellationToken::new(),
@@ -76,23 +85,25 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
     let keepers = keep(&runner, &plan, &gone);
     let mut loops = JoinSet::new();
-    for (lane, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
+    for (index, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
         let (runner, jobs, slots) = (Arc::clone(&runner), jobs.clone(), slots.clone());
-        loops.spawn(
-            PullLoop {
-                runner,
-                queue,
-                lane,
-                slots,
-                jobs,
-                consumer,
-                seen: Seen::default(),
-            }
-            .run(),
-        );
+        let normal = PullLoop {
+            runner,
+            queue,
+            priority: Priority::Normal,
+            lane: Slots::lane(index, Priority::Normal),
+            slots,
+            jobs,
+            consumer,
+            seen: Seen::default(),
+        };
+        loops.spawn(pull(normal, index));
     }
-    let (link, stopping) = (plan.link.clone(), runner.stopping.clone());
-    loops.spawn(FireLoop::new(link, stopping).run());
+    let (link, stopping) = (plan.link, &runner.stopping);
+    loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
+    let flows = Flows(Advancer::new(link.clone()));
+    loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
+    loops.spawn(ears::listen(link, stopping.clone()));
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,
@@ -103,13 +114,45 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     })
 }
 
+/// Pulls from a queue, and from its other priorities as soon as they are used.
+async fn pull(normal: PullLoop, index: usize) -> Result<(), JobsError> {
+    let high = later(&normal, index, Priority::High);
+    let low = later(&normal, index, Priority::Low);
+    tokio::try_join!(normal.run(), high, low).map(drop)
+}
+
+/// Pulls from a queue at `priority` as soon as that is used; costs next to nothing before.
+fn later(
+    normal: &PullLoop,
+    index: usize,
+    priority: Priority,
+) -> impl Future<Output = Result<(), JobsError>> + use<> {
+    let (runner, queue) = (Arc::clone(&normal.runner), normal.queue.clone());
+    let (slots, jobs, lease_time) = (normal.slots.clone(), normal.jobs.clone(), normal.consumer.1);
+    async move {
+        tokio::select! {
+            () = runner.stopping.cancelled() => return Ok(()),
+            () = runner.steering.uses(&queue, priority) => {}
+        }
+        let level = PullLoop {
+            runner,
+            priority,
+            lane: Slots::lane(index, priority),
+            slots,
+            jobs,
+            consumer: (Names::consumer(&queue, priority), lease_time),
+            seen: Seen::default(),
+            queue,
+        };
+        Box::pin(level.run()).await
+    }
+}
+
 /// The tasks that go on until all jobs are settled: renewal, acknowledgements, presence.
 fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<()> {
     let mut keepers = JoinSet::new();
     let presence = Presence {
-        link: plan.link.clone(),
-        holds: runner.holds.clone(),
-        worker: Arc::clone(&runner.worker),
+        runner: Arc::clone(runner),
         queues: plan.queues.iter().map(ToString::to_string).collect(),
         kinds: runner
             .registry
@@ -117,7 +160,6 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
             .into_iter()
             .take(MAX_KINDS)
             .collect(),
-        concurrency: plan.concurrency,
         started_at_ms: now_ms(),
     };
     let (renewing, until) = (Arc::clone(runner), gone.clone());
@@ -207,6 +249,7 @@ impl RunningWorker {
         if tokio::time::timeout(HAND_BACK, keepers).await.is_err() {
             self.keepers.abort_all();
         }
+        self.runner.link.events().flush(LAST_FLUSH).await;
         tracing::info!(worker = %self.runner.worker, report = ?self.report(), "worker stopped");
         self.report()
     }

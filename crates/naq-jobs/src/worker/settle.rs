@@ -30,7 +30,8 @@ pub(super) enum Recorded {
 pub(super) struct Sleep {
     /// Where it lies.
     pub(super) subject: String,
-    pub(super) delay: Duration,
+    /// When it comes back; `None` is beyond all clocks.
+    pub(super) due: Option<SystemTime>,
     /// Recognised if it is put aside twice.
     pub(super) message_id: String,
     pub(super) retries_done: u32,
@@ -181,7 +182,7 @@ impl Settler<'_> {
         let job = self.job;
         self.sleep(Sleep {
             subject: self.asleep(),
-            delay,
+            due: SystemTime::now().checked_add(delay),
             // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
             message_id: format!("{}:{}:{number}", job.id, job.sequence),
             retries_done: number,
@@ -194,15 +195,12 @@ impl Settler<'_> {
     /// Stores the job where no consumer reads it, until the server brings it back to where it came from.
     pub(super) async fn sleep(&self, sleep: Sleep) -> Result<(), JobsError> {
         let job = self.job;
-        let due = SystemTime::now()
-            .checked_add(sleep.delay)
-            .and_then(rfc3339)
-            .ok_or_else(|| {
-                JobsError::new(
-                    JobsErrorKind::Configuration,
-                    "schedule a job after the year 9999",
-                )
-            })?;
+        let due = sleep.due.and_then(rfc3339).ok_or_else(|| {
+            JobsError::new(
+                JobsErrorKind::Configuration,
+                "schedule a job after the year 9999",
+            )
+        })?;
         let mut fields = carried(job.message.headers.as_ref());
         for (name, values) in sleep.headers.iter() {
             for value in values {
@@ -214,7 +212,7 @@ impl Settler<'_> {
         fields.insert("Nats-Msg-Id", sleep.message_id);
         fields.insert(headers::RETRY, sleep.retries_done.to_string());
         fields.insert(headers::ATTEMPT, sleep.attempts.to_string());
-        if job.fence > 0 {
+        if job.is_requeued {
             fields.insert(headers::FENCE, job.fence.to_string());
         }
         let (fields, subject) = (&fields, &sleep.subject);

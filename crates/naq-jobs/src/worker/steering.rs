@@ -3,16 +3,18 @@
 //! A setting that is read at a new connection is taken as it is; a push only if it is newer than what is known, since it
 //! may be late or doubled.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use super::limit::QueueLimits;
 use super::permits::Permits;
 use super::shared_slots::SharedSlots;
+use super::slots::QueueTerms;
 use crate::control::{KindSetting, ParkedJob, QueueSetting, Versioned, WorkerSetting};
-use crate::model::QueueName;
+use crate::model::{Priority, QueueName};
 use crate::server::Link;
 
 /// Parked jobs that are remembered for their release; those beyond come back by themselves.
@@ -29,6 +31,8 @@ pub(super) struct Steering {
     slots: SharedSlots,
     pub(super) permits: Permits,
     steered: watch::Sender<Steered>,
+    /// Priorities that queues use besides the normal one; grows only.
+    levels: watch::Sender<BTreeSet<(QueueName, Priority)>>,
     /// Parked jobs of kinds that run here, by their queues.
     hints: Mutex<HashSet<(QueueName, ParkedJob)>>,
     hinted: Notify,
@@ -80,6 +84,7 @@ impl Steering {
                 has_to_stop: false,
                 capacity: planned,
             }),
+            levels: watch::Sender::default(),
             hints: Mutex::default(),
             hinted: Notify::new(),
             has_rules: AtomicBool::new(false),
@@ -96,12 +101,28 @@ impl Steering {
         source: Source,
     ) {
         let mut board = self.lock();
+        self.use_levels(queue, &setting.value);
         let known = board.queues.entry(queue.clone()).or_default();
         let is_news = take(known, setting, source);
         drop(board);
         if is_news {
             self.apply();
         }
+    }
+
+    fn use_levels(&self, queue: &QueueName, setting: &QueueSetting) {
+        self.levels.send_if_modified(|levels| {
+            let news = setting.levels.iter().map(|level| (queue.clone(), *level));
+            news.fold(false, |is_news, level| levels.insert(level) || is_news)
+        });
+    }
+
+    /// Completes when jobs of a queue have this priority.
+    pub(super) async fn uses(&self, queue: &QueueName, priority: Priority) {
+        let mut levels = self.levels.subscribe();
+        let level = (queue.clone(), priority);
+        // The sender lives here, so this cannot fail.
+        drop(levels.wait_for(|levels| levels.contains(&level)).await);
     }
 
     /// Hears of the setting of a kind.
@@ -215,12 +236,12 @@ impl Steering {
             .or(scale)
             .unwrap_or(self.planned)
             .max(least);
-        let caps: Vec<Option<u32>> = self.queues.iter().map(|q| self.cap(&board, q)).collect();
+        let terms: Vec<QueueTerms> = self.queues.iter().map(|q| self.terms(&board, q)).collect();
         let has_rules = board.kinds.values().any(|kind| kind.value.paused.is_some())
             || self
                 .queues
                 .iter()
-                .any(|queue| self.has_limits(&board, queue));
+                .any(|queue| self.limits_on(&board, queue).is_any());
         self.has_rules.store(has_rules, Ordering::Release);
         let now = Steered {
             is_quiet: board.worker.value.quiet.is_some(),
@@ -229,21 +250,42 @@ impl Steering {
         };
         // Still under the lock, so that two changes are applied in their order.
         self.permits.resize(self.now().capacity, capacity);
-        self.slots.resize(capacity, caps.into_iter());
+        self.slots.resize(capacity, terms.into_iter());
         self.steered
             .send_if_modified(|before| std::mem::replace(before, now) != now);
     }
 
-    /// The most jobs of a queue in this worker; 0 at run time means no limit.
-    fn cap(&self, board: &Board, queue: &QueueName) -> Option<u32> {
+    /// What the slots get for a queue; a limit of 0 at run time means none.
+    fn terms(&self, board: &Board, queue: &QueueName) -> QueueTerms {
         let configured = self.link.settings().queues.configs.get(queue.as_str());
-        let set = board.queues.get(queue).and_then(|q| q.value.concurrency);
-        set.or(configured.and_then(|c| c.concurrency))
-            .filter(|cap| *cap > 0)
+        let set = board.queues.get(queue).map(|queue| &queue.value);
+        let cap = set.and_then(|set| set.concurrency);
+        let cap = cap.or(configured.and_then(|c| c.concurrency));
+        QueueTerms {
+            cap: cap.filter(|cap| *cap > 0),
+            order: set.and_then(|set| set.order).unwrap_or_default(),
+        }
     }
 
-    fn has_limits(&self, _board: &Board, _queue: &QueueName) -> bool {
-        false
+    /// The limits of a queue that are looked at for each of its jobs.
+    pub(super) fn limits(&self, queue: &QueueName) -> QueueLimits {
+        self.limits_on(&self.lock(), queue)
+    }
+
+    fn limits_on(&self, board: &Board, queue: &QueueName) -> QueueLimits {
+        let configured = self.link.settings().queues.configs.get(queue.as_str());
+        let set = board.queues.get(queue).map(|queue| &queue.value);
+        let per_key = set.and_then(|set| set.max_running_per_key);
+        let per_key = per_key.or(configured.and_then(|c| c.max_running_per_key));
+        QueueLimits {
+            per_key: per_key.filter(|limit| *limit > 0),
+            rate: set
+                .and_then(|set| set.rate)
+                .or(configured.and_then(|c| c.rate)),
+            rate_per_key: set
+                .and_then(|set| set.rate_per_key)
+                .or(configured.and_then(|c| c.rate_per_key)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {

@@ -118,6 +118,21 @@ pub(super) static QUEUES: &[KeySpec] = &[
         |s, n, i| put(&mut queue(s, n).max_running_per_key, i),
     )
     .optional(),
+    key(
+        "queues.configs.<queue>.rate",
+        Form::Text,
+        "Starts of jobs of this queue, over all workers: such as 100/s, 30/1m or 5/s burst 1; no limit \
+         if empty.",
+        |s, n, i| put(&mut queue(s, n).rate, i),
+    )
+    .optional(),
+    key(
+        "queues.configs.<queue>.rate_per_key",
+        Form::Text,
+        "Starts of jobs of this queue with the same limit key, over all workers; no limit if empty.",
+        |s, n, i| put(&mut queue(s, n).rate_per_key, i),
+    )
+    .optional(),
 ];
 
 fn queue<'s>(settings: &'s mut Settings, names: &[&str]) -> &'s mut QueueOverrides {

@@ -5,7 +5,7 @@ use naq_connection::Connection;
 use super::decide::{Found, asks_for_start};
 use super::messages::UniquePlan;
 use crate::JobsError;
-use crate::model::{Policy, Priority};
+use crate::model::Policy;
 use crate::server::{Link, delivered_up_to, last_at_leader};
 use crate::wire::{Place, UniqueSubject};
 
@@ -29,8 +29,7 @@ pub(super) async fn look(
         }
     }
     if asks_for_start(plan.policy, newest.place) {
-        newest.is_started = delivered_up_to(conn, link, (&subject.queue, Priority::Normal)).await?
-            >= newest.sequence;
+        newest.is_started = delivered_up_to(conn, link, &subject.queue).await? >= newest.sequence;
     }
     Ok(Some(newest))
 }

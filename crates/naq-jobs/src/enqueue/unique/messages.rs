@@ -6,7 +6,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 
 use super::decide::Found;
-use crate::model::{JobId, Policy, QueueName, Unique};
+use crate::model::{JobId, Policy, Priority, QueueName, Unique};
 use crate::server::{Link, Write, rfc3339};
 use crate::wire::{KeyHash, Place, UniqueSubject, headers, text};
 use crate::{JobsError, JobsErrorKind};
@@ -26,14 +26,18 @@ pub(crate) struct UniquePlan {
 }
 
 impl UniquePlan {
-    pub(crate) fn new(queue: QueueName, id: JobId, unique: Unique) -> Result<Self, JobsError> {
+    pub(crate) fn new(
+        (queue, priority): (QueueName, Priority),
+        id: JobId,
+        unique: Unique,
+    ) -> Result<Self, JobsError> {
         let key = KeyHash::of(&unique.key).map_err(|e| {
             JobsError::new(JobsErrorKind::InvalidName, "use the key of a unique job").because(e)
         })?;
         Ok(Self {
             subject: UniqueSubject {
                 queue,
-                place: Place::Normal,
+                place: Place::of(priority),
                 key,
                 id,
             },
@@ -43,18 +47,24 @@ impl UniquePlan {
         })
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        self.policy
-    }
-
     /// The subject of the job's own message.
     pub(crate) fn own_subject(&self, link: &Link, is_due: bool) -> String {
-        let place = if is_due { Place::Normal } else { Place::Later };
+        let place = if is_due {
+            self.subject.place
+        } else {
+            Place::Later
+        };
         self.at(link, place)
     }
 
+    /// All that the key can be.
+    pub(crate) fn filter(&self, link: &Link) -> String {
+        let UniqueSubject { queue, key, .. } = &self.subject;
+        link.names().unique_filter(queue, key)
+    }
+
     /// The headers of a message that may be stored only if `expected` is still the newest of the key.
-    pub(super) fn guard(&self, link: &Link, expected: u64, fields: &mut HeaderMap) {
+    pub(crate) fn guard(&self, link: &Link, expected: u64, fields: &mut HeaderMap) {
         let UniqueSubject { queue, key, .. } = &self.subject;
         expect(link, queue, key, expected, fields);
         fields.insert(headers::UNIQUE, self.text.as_str());
@@ -78,7 +88,7 @@ impl UniquePlan {
         fields.insert("Nats-Msg-Id", format!("{}:{}", found.id, self.nonce));
         if found.place == Place::Later {
             let due = due.unwrap_or_else(SystemTime::now);
-            let target = link.names().unique(&own(Place::Normal));
+            let target = link.names().unique(&own(self.subject.place));
             schedule(&mut fields, due, &target)?;
         } else {
             fields.insert("Nats-Rollup", "sub");
@@ -91,7 +101,7 @@ impl UniquePlan {
     }
 
     /// The marker of the window that the policy asks for.
-    pub(super) fn marker(&self, link: &Link) -> Option<Write> {
+    pub(crate) fn marker(&self, link: &Link) -> Option<Write> {
         let (Policy::Within(window) | Policy::Throttle(window)) = self.policy else {
             return None;
         };
@@ -126,14 +136,15 @@ pub(crate) fn returning(
     id: &JobId,
     fields: &mut HeaderMap,
 ) -> String {
+    let priority = Priority::read(text(Some(fields), headers::PRIORITY));
     let key = text(Some(fields), headers::UNIQUE).and_then(|text| KeyHash::of(text).ok());
     let Some(key) = key else {
-        return link.names().job(queue, id);
+        return link.names().job_at(queue, id, priority);
     };
     expect(link, queue, &key, 0, fields);
     link.names().unique(&UniqueSubject {
         queue: queue.clone(),
-        place: Place::Normal,
+        place: Place::of(priority),
         key,
         id: id.clone(),
     })

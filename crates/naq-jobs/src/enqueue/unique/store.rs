@@ -78,17 +78,12 @@ impl Call<'_> {
 
     /// Stores the job if `expected` is the newest of its key; `None` if it is not.
     async fn put_new(&self, conn: &Connection, expected: u64) -> Result<Option<Landed>, JobsError> {
-        let mut fields = self.job.headers();
-        self.plan.guard(self.link, expected, &mut fields);
-        let own = Write {
-            subject: self.job.subject.clone(),
-            headers: fields,
-            body: self.job.body.clone(),
-        };
-        let stored = match self.plan.marker(self.link) {
-            None => self.send(conn, own).await?,
-            Some(marker) => {
-                match self.noting(store_batch(conn, CONTEXT, vec![own, marker]).await)? {
+        let mut writes = self.job.writes(self.link, expected);
+        let stored = match (writes.pop(), writes.is_empty()) {
+            (Some(own), true) => self.send(conn, own).await?,
+            (last, _) => {
+                writes.extend(last);
+                match self.noting(store_batch(conn, CONTEXT, writes).await)? {
                     BatchEnd::Stored => Sent::Stored,
                     BatchEnd::Duplicate => Sent::Known,
                     BatchEnd::Conflict => Sent::Refused,

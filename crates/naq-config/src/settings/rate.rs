@@ -4,11 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// So many starts in such a time, and how many of them may come at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     count: u32,
     per: Duration,
@@ -45,12 +42,12 @@ impl Rate {
     }
 
     /// Time between two starts, in microseconds.
-    pub(crate) fn interval_us(self) -> u64 {
+    pub fn interval_us(self) -> u64 {
         u64::try_from(self.per.as_micros() / u128::from(self.count)).unwrap_or(u64::MAX)
     }
 
     /// How far ahead of its time a start may come, in microseconds.
-    pub(crate) fn tolerance_us(self) -> u64 {
+    pub fn tolerance_us(self) -> u64 {
         self.interval_us().saturating_mul(u64::from(self.burst - 1))
     }
 }
@@ -106,20 +103,6 @@ impl fmt::Display for Rate {
             write!(f, " burst {}", self.burst)?;
         }
         Ok(())
-    }
-}
-
-impl TryFrom<String> for Rate {
-    type Error = InvalidRate;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Rate> for String {
-    fn from(rate: Rate) -> Self {
-        rate.to_string()
     }
 }
 
