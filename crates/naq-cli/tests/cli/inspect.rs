@@ -137,27 +137,7 @@ fn dead_letters_are_grouped_edited_and_retried_together() {
     let group = groups["groups"][0]["group"].as_str().unwrap();
     let table = dev.naq(&["dead", "groups"]).ended_with(0).out;
     assert!(table.contains("no user <text> in row <n>"), "{table}");
-    dev.naq(&["dead", "edit", "c0", "{broken"]).ended_with(2);
-    dev.naq(&["dead", "edit", "c0", "7"]).ended_with(0);
-    // The editor gets the payload as it is.
-    let edit = |id: &str, script: &str| {
-        let mut command = dev.command(&["dead", "edit", id, "--json"]);
-        Said::of(
-            command
-                .env("EDITOR", script)
-                .env_remove("VISUAL")
-                .output()
-                .unwrap(),
-        )
-    };
-    let said = edit("c1", "sed -i s/1/7/").ended_with(0).json();
-    assert_eq!(said["changed"], json!(true));
-    assert_eq!(
-        edit("c2", "true").ended_with(0).json()["changed"],
-        json!(false)
-    );
-    let kept = edit("c2", "sed -i s/2/{/").ended_with(2);
-    assert!(kept.err.contains("it is kept"), "{kept:?}");
+    correct(&dev);
     let dry = [
         "dead",
         "retry",
@@ -184,6 +164,31 @@ fn dead_letters_are_grouped_edited_and_retried_together() {
     assert_eq!(dev.naq(&purged).ended_with(0).json()["purged"], json!(2));
     dev.naq(&["result", "delete", "c0"]).ended_with(7);
     worker.stop(Signal::TERM).ended_with(0);
+}
+
+/// Gives two of the three jobs a payload with which they complete.
+fn correct(dev: &Dev) {
+    dev.naq(&["dead", "edit", "c0", "{broken"]).ended_with(2);
+    dev.naq(&["dead", "edit", "c0", "7"]).ended_with(0);
+    // The editor gets the payload as it is.
+    let edit = |id: &str, script: &str| {
+        let mut command = dev.command(&["dead", "edit", id, "--json"]);
+        Said::of(
+            command
+                .env("EDITOR", script)
+                .env_remove("VISUAL")
+                .output()
+                .unwrap(),
+        )
+    };
+    let said = edit("c1", "sed -i s/1/7/").ended_with(0).json();
+    assert_eq!(said["changed"], json!(true));
+    assert_eq!(
+        edit("c2", "true").ended_with(0).json()["changed"],
+        json!(false)
+    );
+    let kept = edit("c2", "sed -i s/2/{/").ended_with(2);
+    assert!(kept.err.contains("it is kept"), "{kept:?}");
 }
 
 #[test]

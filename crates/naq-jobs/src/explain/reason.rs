@@ -154,6 +154,7 @@ pub enum Reason {
     Unknown,
 }
 
+#[expect(clippy::ref_option, reason = "the form that serde asks for")]
 fn ms<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
     let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since
