@@ -16,6 +16,8 @@ pub(crate) mod metrics;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
+pub(crate) mod system;
+pub(crate) mod top;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 

@@ -11,7 +11,7 @@ use super::filter::DeadFilter;
 use super::fingerprint::{fingerprint, normalised};
 use super::groups::{DeadGroups, Grouping};
 use crate::model::{JobId, QueueName};
-use crate::server::{Link, Stored, delete_sequence, page, purge, read_rfc3339};
+use crate::server::{Link, Stored, delete_sequence, last_sequence, page, purge, read_rfc3339};
 use crate::wire::{DeadHeaders, Names, passed_on};
 use crate::{JobsError, JobsErrorKind};
 
@@ -174,6 +174,22 @@ impl DeadLetters {
         payload: &RawValue,
     ) -> Result<(), JobsError> {
         super::edit::edit(&self.link, letter, payload).await
+    }
+
+    /// The newest letters, at most `most` (at most 100), the newest first. Cheap, so that somebody may look each second.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn newest(&self, most: u64) -> Result<Vec<DeadLetter>, JobsError> {
+        let conn = self.link.lease("look at the newest dead letters").await?;
+        let (names, most) = (self.link.names(), most.clamp(1, 100));
+        let stream = names.dead_stream();
+        let from = last_sequence(&conn, &stream)
+            .await?
+            .saturating_sub(most - 1);
+        let found = page(&conn, &stream, &names.dead_filter(None), from, 100).await?;
+        let letters = found.messages.into_iter().rev();
+        Ok(letters.filter_map(DeadLetter::read).collect())
     }
 
     /// The dead letter of a job; `None` if there is none.

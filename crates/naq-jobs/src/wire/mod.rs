@@ -2,6 +2,7 @@
 //!
 //! Specified for other languages in `docs/reference/wire.md`, whose test vectors are read by the tests of this folder.
 
+mod anywhere;
 mod cancel;
 mod control_names;
 mod dead;

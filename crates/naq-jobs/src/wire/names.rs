@@ -435,40 +435,6 @@ impl Names {
         Some(parts)
     }
 
-    /// All that is stored of a job, whatever its queue and place: its id is the last part of each subject.
-    pub(crate) fn anywhere(&self, id: &JobId) -> Vec<String> {
-        vec![
-            format!("{}.*.*.{id}", self.prefix),
-            format!("{}.parked.*.*.{id}", self.prefix),
-            format!("{}.unique.*.*.*.{id}", self.prefix),
-        ]
-    }
-
-    /// What a subject has behind the prefix.
-    pub(crate) fn below<'a>(&self, subject: &'a str) -> Option<&'a str> {
-        subject.strip_prefix(&self.prefix)?.strip_prefix('.')
-    }
-
-    /// `pattern` under the prefix.
-    pub(crate) fn filter(&self, pattern: &str) -> String {
-        format!("{}.{pattern}", self.prefix)
-    }
-
-    /// The consumer of the jobs of normal priority of a queue.
-    pub(crate) fn usual_consumer(queue: &QueueName) -> String {
-        format!("naq-worker-{queue}")
-    }
-
-    /// Who holds the limited places.
-    pub(crate) fn places_stream(&self) -> String {
-        format!("{}_limits", self.prefix)
-    }
-
-    /// The places of a limit key.
-    pub(crate) fn held_places(&self, queue: &QueueName, key: &str) -> String {
-        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
-    }
-
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
         if let Some(unique) = UniqueSubject::read(subject) {

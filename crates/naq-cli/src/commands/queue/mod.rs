@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};
 
+pub(crate) use list::state;
 pub(crate) use purge::{PurgeArgs, purge};
 
 /// List, show or purge queues; pause, resume, limit or scale one for all its workers

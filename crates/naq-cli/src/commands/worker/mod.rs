@@ -26,6 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the live workers
+    #[command(visible_alias = "status")]
     List(ListArgs),
     Quiet(control::QuietArgs),
     Resume(control::ResumeArgs),
