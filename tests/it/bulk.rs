@@ -38,7 +38,7 @@ async fn a_thousand_jobs_go_in_together_and_one_more_does_not() {
 
 #[tokio::test]
 async fn one_that_is_there_already_refuses_all_and_is_named() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|settings| settings.payloads.max_size = 0).await;
     let known = numbered(7).id(job_id("order-7"));
     bed.jobs.enqueue(known).await.unwrap();
     let held = numbered(8).unique(Unique::key("k")).id(job_id("held"));
@@ -112,7 +112,7 @@ async fn a_bulk_goes_on_behind_the_last_job_that_is_in_whoever_opens_it() {
 
 #[tokio::test]
 async fn jobs_of_a_bulk_that_cannot_be_stored_stop_no_others() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|settings| settings.payloads.max_size = 0).await;
     let known = numbered(0).id(job_id("known"));
     bed.jobs.enqueue(known).await.unwrap();
     let held = bed

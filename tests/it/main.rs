@@ -12,6 +12,7 @@ mod crash;
 mod dead;
 mod enqueue;
 mod foreign;
+mod large;
 mod moments;
 mod presence;
 mod process;

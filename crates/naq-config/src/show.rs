@@ -5,7 +5,9 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::settings::{NatsSettings, QueuesSettings, ResultsSettings, Storage, WorkersSettings};
+use crate::settings::{
+    NatsSettings, PayloadsSettings, QueuesSettings, ResultsSettings, Storage, WorkersSettings,
+};
 use crate::{Loaded, Origin, redact_url};
 
 /// One key with its value and origin.
@@ -28,6 +30,7 @@ impl Loaded {
         rows.queues(&self.settings.queues);
         rows.workers(&self.settings.workers);
         rows.results(&self.settings.results);
+        rows.payloads(&self.settings.payloads);
         let shown = |(key, value): (String, String)| {
             let origin = self.origins.of(&key);
             Shown { key, value, origin }
@@ -151,6 +154,11 @@ impl Rows {
         self.row("results.replicas", results.replicas);
         self.row("results.storage", storage(results.storage));
         self.row("results.max_bytes", off(results.max_bytes));
+    }
+
+    fn payloads(&mut self, payloads: &PayloadsSettings) {
+        self.row("payloads.inline_max", payloads.inline_max);
+        self.row("payloads.max_size", payloads.max_size);
     }
 }
 

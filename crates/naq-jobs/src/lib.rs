@@ -10,6 +10,7 @@ mod enqueue;
 mod error;
 mod jobs;
 mod model;
+mod payload;
 mod results;
 mod schedule;
 mod server;
@@ -22,7 +23,7 @@ pub use error::{JobsError, JobsErrorKind};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, Landing, QueueName, RetryPolicy, ScheduleName, Unique,
+    KindName, Landing, ObjectRef, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use results::{ResultPage, Results};
 pub use schedule::{

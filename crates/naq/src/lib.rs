@@ -54,10 +54,10 @@ pub use naq_jobs::{
     Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark,
     EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName, InvalidZone, Job, JobContext,
     JobError, JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName,
-    Landing, MINIMUM_SERVER, NewSchedule, Outcome, Overlap, QueueName, ResultPage, Results,
-    RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
-    ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError,
-    Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Zone,
+    Landing, MINIMUM_SERVER, NewSchedule, ObjectRef, Outcome, Overlap, QueueName, ResultPage,
+    Results, RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName,
+    SchedulePage, ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport, Timetable,
+    TimetableError, Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Zone,
 };
 
 /// Typed settings, put together from files, environment and code.

@@ -1,11 +1,13 @@
 //! The settings, one file per section of the configuration file.
 
 mod nats;
+mod payloads;
 mod queues;
 mod results;
 mod workers;
 
 pub use nats::{Auth, NatsSettings, Tls};
+pub use payloads::PayloadsSettings;
 pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
 pub use results::ResultsSettings;
 pub use workers::{CommandHandler, PoolSettings, WorkersSettings};
@@ -21,4 +23,6 @@ pub struct Settings {
     pub workers: WorkersSettings,
     /// How long outcomes are kept.
     pub results: ResultsSettings,
+    /// What is too large for a message.
+    pub payloads: PayloadsSettings,
 }

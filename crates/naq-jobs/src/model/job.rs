@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, QueueName, RetryPolicy, Unique};
+use super::{JobId, KindName, ObjectRef, QueueName, RetryPolicy, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -26,6 +26,8 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) expires: Option<Due>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) headers: HeaderMap,
+    /// Where the payload is, if it is not here.
+    pub(crate) payload_ref: Option<ObjectRef>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -76,6 +78,7 @@ impl Job {
             expires: None,
             deadline: None,
             headers: HeaderMap::new(),
+            payload_ref: None,
             returns: PhantomData,
         })
     }
@@ -98,6 +101,7 @@ impl<R> Job<R> {
             expires: self.expires,
             deadline: self.deadline,
             headers: self.headers,
+            payload_ref: self.payload_ref,
             returns: PhantomData,
         }
     }

@@ -3,6 +3,7 @@
 mod id;
 mod job;
 mod kind;
+mod object;
 mod queue_name;
 mod retry;
 mod schedule_name;
@@ -13,6 +14,7 @@ pub use id::{InvalidJobId, JobId};
 pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
+pub use object::ObjectRef;
 pub use queue_name::{InvalidQueueName, QueueName};
 pub use retry::{Backoff, RetryPolicy};
 pub use schedule_name::{InvalidScheduleName, ScheduleName};

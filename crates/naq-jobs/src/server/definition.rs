@@ -90,6 +90,24 @@ fn workers(names: &Names, settings: &Settings) -> Config {
     )
 }
 
+/// The bucket of large payloads and results (ADR-20), made when the first of them comes.
+pub(crate) fn payloads(names: &Names, settings: &Settings) -> Config {
+    let queues = &settings.queues;
+    Config {
+        name: names.payloads_stream(),
+        description: Some("NAQ: large payloads and results".to_owned()),
+        subjects: names.payloads_subjects(),
+        max_messages_per_subject: -1,
+        ..last_value(
+            names.payloads_stream(),
+            "",
+            String::new(),
+            queues.storage,
+            queues.replicas,
+        )
+    }
+}
+
 /// A stream that keeps the last message of each subject.
 fn last_value(
     name: String,

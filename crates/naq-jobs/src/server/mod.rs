@@ -8,6 +8,7 @@ mod definition;
 mod delivered;
 mod feature;
 mod fence;
+mod leader;
 mod link;
 mod persist;
 mod stored;
@@ -19,7 +20,10 @@ pub(crate) use consumer::{ensure_consumer, ensure_fires_consumer, read_lease_tim
 pub(crate) use delivered::delivered_up_to;
 pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
+pub(crate) use leader::{last_at_leader, next_at_leader};
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
-pub(crate) use stored::{Stored, count, last_at_leader, last_of, page};
-pub(crate) use stream::{delete_sequence, ensure_streams, purge, repair_streams};
+pub(crate) use stored::{Stored, count, last_of, page};
+pub(crate) use stream::{
+    delete_sequence, ensure_payloads, ensure_streams, exists, purge, repair_streams,
+};

@@ -1,13 +1,9 @@
-//! Reading stored messages by direct get: one, or a page of them.
+//! Reading stored messages by direct get: one, or a page of them. See [`super::leader`] for what must not be stale.
 
 use async_nats::{HeaderMap, Message};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use naq_connection::Connection;
-use serde::Deserialize;
 
-use super::api::{ApiError, call, refused};
 use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
@@ -60,44 +56,6 @@ pub(crate) async fn last_of(
         )),
         None => Ok(Stored::read(reply)),
     }
-}
-
-/// The last message on `subject`, read from the stream's leader, so that what was confirmed is seen. Without headers.
-pub(crate) async fn last_at_leader(
-    conn: &Connection,
-    stream: &str,
-    subject: &str,
-) -> Result<Option<Stored>, JobsError> {
-    let ask = serde_json::json!({ "last_by_subj": subject });
-    let found = match call::<Found>(conn, &format!("STREAM.MSG.GET.{stream}"), &ask).await? {
-        Ok(found) => found.message,
-        Err(error) if error.err_code == ApiError::NO_MESSAGE => return Ok(None),
-        Err(error) => return Err(refused(format!("read {subject}"), error)),
-    };
-    let payload = BASE64.decode(found.data.unwrap_or_default()).map_err(|e| {
-        JobsError::new(JobsErrorKind::Corrupt, format!("read {subject}")).because(e)
-    })?;
-    Ok(Some(Stored {
-        subject: found.subject,
-        sequence: found.seq,
-        headers: None,
-        payload: payload.into(),
-        time: found.time,
-    }))
-}
-
-#[derive(Deserialize)]
-struct Found {
-    message: FoundMessage,
-}
-
-#[derive(Deserialize)]
-struct FoundMessage {
-    subject: String,
-    seq: u64,
-    data: Option<String>,
-    #[serde(default)]
-    time: String,
 }
 
 /// Some messages in the order of their stream, and where the next page begins.

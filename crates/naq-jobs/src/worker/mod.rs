@@ -22,6 +22,7 @@ mod delivery;
 mod failure;
 mod fires;
 mod holds;
+mod large;
 mod lease;
 mod presence;
 mod pull_loop;

@@ -112,6 +112,9 @@ impl Runner {
             let failure = JobFailure::new(FailureReason::Error, "see the outcome of the job");
             settler.bury(&failure).await?;
         }
+        if status != Status::Failed {
+            Box::pin(self.tidy(job, Left::Completed)).await?;
+        }
         Ok(true)
     }
 
@@ -132,12 +135,22 @@ impl Runner {
             ttl: self.link.settings().results.ttl,
             keeps_result: true,
         };
+        let mut is_large = false;
         let verdict = match prepared {
             Err(failure) => Verdict::Dead(failure),
             Ok((envelope, handler)) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
-                span.keeps_result = envelope.keeps_result;
-                self.attempts(job, &envelope, &*handler, hold).await
+                // Without a record the payload could not be removed before the acknowledgement.
+                span.keeps_result = envelope.keeps_result || envelope.payload_ref.is_some();
+                match envelope.payload_ref.clone() {
+                    None => self.attempts(job, &envelope, &*handler, hold).await,
+                    Some(reference) => {
+                        let run =
+                            self.attempts_of_large(job, envelope, &reference, &*handler, hold);
+                        is_large = true;
+                        Box::pin(run).await?
+                    }
+                }
             }
         };
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
@@ -145,6 +158,9 @@ impl Runner {
         }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
+        if is_large {
+            Box::pin(self.tidy(job, left)).await?;
+        }
         Ok((left, true))
     }
 
@@ -184,7 +200,7 @@ impl Runner {
     }
 
     /// Runs attempts until the verdict is one for the server; short retries stay here, under the lease.
-    async fn attempts(
+    pub(super) async fn attempts(
         &self,
         job: &mut Delivered,
         envelope: &Envelope<'_>,

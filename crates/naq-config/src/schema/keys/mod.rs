@@ -1,6 +1,7 @@
 //! The table, one file per section. A new key is one line here and one field in `settings`.
 
 mod nats;
+mod payloads;
 mod queues;
 mod results;
 mod table;

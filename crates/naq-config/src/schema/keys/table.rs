@@ -1,6 +1,7 @@
 //! The sections as one table.
 
 use super::nats::NATS;
+use super::payloads::PAYLOADS;
 use super::queues::QUEUES;
 use super::results::RESULTS;
 use super::workers::WORKERS;
@@ -18,7 +19,11 @@ pub(super) const fn key(
 
 /// Every key, in the order of the sections.
 pub(crate) fn keys() -> impl Iterator<Item = &'static KeySpec> {
-    NATS.iter().chain(QUEUES).chain(WORKERS).chain(RESULTS)
+    NATS.iter()
+        .chain(QUEUES)
+        .chain(WORKERS)
+        .chain(RESULTS)
+        .chain(PAYLOADS)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::decide::{Found, asks_for_start};
 use super::messages::UniquePlan;
 use crate::JobsError;
 use crate::model::Policy;
+use crate::payload::payload_of;
 use crate::server::{Link, delivered_up_to, last_at_leader};
 use crate::wire::{Place, UniqueSubject};
 
@@ -43,6 +44,7 @@ async fn last(conn: &Connection, link: &Link, filter: &str) -> Result<Option<Fou
             place: subject.place,
             sequence: stored.sequence,
             is_started: false,
+            payload_ref: payload_of(&stored.payload),
         })
     }))
 }
