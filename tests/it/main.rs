@@ -16,6 +16,7 @@ mod large;
 mod moments;
 mod presence;
 mod process;
+mod python;
 mod queues;
 mod results;
 mod retry;

@@ -12,6 +12,8 @@ pub(crate) mod result;
 pub(crate) mod schedule;
 pub(crate) mod worker;
 
+mod batch_file;
+mod enqueue_flags;
 mod job_flags;
 mod outcome;
 mod payload;
