@@ -201,7 +201,7 @@ fn a_key_is_printed_with_the_job_that_has_it_and_times_and_headers_are_set() {
         ["--throttle", "1h"],
         ["--debounce", "1h"],
     ] {
-        let key = ["enqueue", "greet", "1", "--unique", more[0], "--json"];
+        let key = ["enqueue", "greet", "1", "--unique", &more[0][2..], "--json"];
         let said = dev.naq(&[&key[..], &more].concat()).ended_with(0);
         assert_eq!(said.json()["landing"], "new", "{more:?}");
     }
