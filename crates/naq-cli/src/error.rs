@@ -89,9 +89,11 @@ impl From<JobsError> for CliError {
     fn from(error: JobsError) -> Self {
         use JobsErrorKind as Kind;
         let (code, hint) = match error.kind() {
-            Kind::InvalidName | Kind::InvalidPayload | Kind::TooLarge | Kind::InvalidSchedule => {
-                (exit_code::USAGE, None)
-            }
+            Kind::InvalidName
+            | Kind::InvalidPayload
+            | Kind::TooLarge
+            | Kind::InvalidSchedule
+            | Kind::InvalidWorkflow => (exit_code::USAGE, None),
             Kind::AlreadyExists => (exit_code::USAGE, None),
             Kind::Configuration => (exit_code::CONFIGURATION, None),
             Kind::Connection | Kind::Unsupported => (exit_code::CONNECTION, None),

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::settings::{
-    NatsSettings, PayloadsSettings, QueuesSettings, ResultsSettings, Storage, WorkersSettings,
+    EventsSettings, NatsSettings, PayloadsSettings, QueuesSettings, ResultsSettings, Storage,
+    WorkersSettings,
 };
 use crate::{Loaded, Origin, redact_url};
 
@@ -31,6 +32,7 @@ impl Loaded {
         rows.workers(&self.settings.workers);
         rows.results(&self.settings.results);
         rows.payloads(&self.settings.payloads);
+        rows.events(&self.settings.events);
         let shown = |(key, value): (String, String)| {
             let origin = self.origins.of(&key);
             Shown { key, value, origin }
@@ -91,20 +93,23 @@ impl Rows {
         self.row("queues.replicas", queues.replicas);
         self.row("queues.storage", storage(queues.storage));
         self.row("queues.max_age", off(queues.max_age.map(time)));
+        self.row("queues.unknown_kind_after", time(queues.unknown_kind_after));
         self.row(
             "queues.dead_letters.max_age",
             off(queues.dead_letters.max_age.map(time)),
         );
         for (name, queue) in &queues.configs {
+            let text = |number: Option<u32>| number.map(|number| number.to_string());
             let overrides = [
                 ("ack_wait", queue.ack_wait.map(time)),
+                ("max_deliver", text(queue.max_deliver)),
+                ("max_ack_pending", text(queue.max_ack_pending)),
+                ("concurrency", text(queue.concurrency)),
+                ("max_running_per_key", text(queue.max_running_per_key)),
+                ("rate", queue.rate.map(|rate| rate.to_string())),
                 (
-                    "max_deliver",
-                    queue.max_deliver.map(|limit| limit.to_string()),
-                ),
-                (
-                    "max_ack_pending",
-                    queue.max_ack_pending.map(|limit| limit.to_string()),
+                    "rate_per_key",
+                    queue.rate_per_key.map(|rate| rate.to_string()),
                 ),
             ];
             for (key, value) in overrides {
@@ -159,6 +164,31 @@ impl Rows {
     fn payloads(&mut self, payloads: &PayloadsSettings) {
         self.row("payloads.inline_max", payloads.inline_max);
         self.row("payloads.max_size", payloads.max_size);
+    }
+
+    fn events(&mut self, events: &EventsSettings) {
+        self.row("events.enabled", events.enabled);
+        self.row("events.batch_size", events.batch_size);
+        self.row("events.flush_interval", time(events.flush_interval));
+        self.row("events.max_buffer_size", events.max_buffer_size);
+        self.row(
+            "events.subject_prefix",
+            off(events.subject_prefix.as_deref()),
+        );
+        self.row("events.stream.name", off(events.stream.name.as_deref()));
+        self.row("events.stream.max_age", time(events.stream.max_age));
+        self.row("events.stream.max_bytes", events.stream.max_bytes);
+        self.row("events.stream.replicas", events.stream.replicas);
+        self.row("events.stream.storage", storage(events.stream.storage));
+        let filters = &events.filters;
+        self.row(
+            "events.filters.exclude_heartbeats",
+            filters.exclude_heartbeats,
+        );
+        self.row(
+            "events.filters.min_job_duration",
+            time(filters.min_job_duration),
+        );
     }
 }
 

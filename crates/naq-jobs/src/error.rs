@@ -46,6 +46,8 @@ pub enum JobsErrorKind {
     Conflict,
     /// A schedule has an impossible plan, or is in a state in which this cannot be done.
     InvalidSchedule,
+    /// A workflow has an impossible graph, or is in a state in which this cannot be done.
+    InvalidWorkflow,
     /// There is one of this name already.
     AlreadyExists,
     /// What is stored is not what this version can read.

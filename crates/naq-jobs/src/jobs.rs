@@ -1,20 +1,23 @@
 //! The entry point: [`Jobs`].
 
+use std::time::Duration;
+
 use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
+use crate::backlog::Backlog;
+use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
-use crate::model::Job;
+use crate::event_log::{Events, LAST_FLUSH, start_outbox};
+use crate::model::{Job, JobId, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams, page};
+use crate::server::{Link, count, ensure_streams};
 use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
-
-/// Workers that are listed at the most.
-const MAX_WORKERS: usize = 10_000;
+use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit};
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -40,6 +43,8 @@ const MAX_WORKERS: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct Jobs {
     link: Link,
+    /// How long `enqueue` waits for the end of the job.
+    inline: Option<Duration>,
 }
 
 /// A live worker, as it shows itself.
@@ -83,7 +88,16 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
-        Ok(Self { link })
+        start_outbox(&link);
+        Ok(Self { link, inline: None })
+    }
+
+    /// A handle whose [`Self::enqueue`] returns only when the job has ended, however it did: for tests and scripts. Some worker
+    /// has to run meanwhile. A job that is due later is not waited for.
+    #[must_use]
+    pub fn inline(mut self, within: Duration) -> Self {
+        self.inline = Some(within);
+        self
     }
 
     /// Enqueues a job; when this returns, the server has stored it. An answer that was lost is asked for again with
@@ -92,13 +106,19 @@ impl Jobs {
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
-    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id).
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id);
+    /// [`crate::JobsErrorKind::Timeout`] of an [inline](Self::inline) handle if the job has not ended.
     ///
     /// # Cancel safety
     /// If the future is dropped, the job may or may not have been enqueued.
     pub async fn enqueue<R>(&self, job: Job<R>) -> Result<JobHandle<R>, JobsError> {
+        let within = self.inline.filter(|_| job.due.is_none());
         let landed = enqueue(&self.link, job).await?;
-        Ok(JobHandle::new(landed, self.results()))
+        let handle = JobHandle::new(landed, self.results());
+        if let Some(within) = within {
+            handle.outcome(within).await?;
+        }
+        Ok(handle)
     }
 
     /// Enqueues many jobs over one connection, without waiting for one before sending the next. One answer per job,
@@ -176,6 +196,41 @@ impl Jobs {
         Schedules::new(self.link.clone())
     }
 
+    /// The jobs that have not ended.
+    pub fn backlog(&self) -> Backlog {
+        Backlog::new(self.link.clone())
+    }
+
+    /// Pause, resume, quiet, scale and limit.
+    pub fn controls(&self) -> Controls {
+        Controls::new(self.link.clone())
+    }
+
+    /// Submits a workflow: when this returns, the server has all of it, and what may begin has begun. An answer that was
+    /// lost is asked for again, which cannot submit twice.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidWorkflow`] for an impossible graph, [`crate::JobsErrorKind::AlreadyExists`] if its
+    /// id is taken, [`crate::JobsErrorKind::NotFound`] for a job outside of which nothing is known,
+    /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] (retry with the same [`Workflow::id`]).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the workflow may or may not have been submitted.
+    pub async fn submit(&self, workflow: Workflow) -> Result<WorkflowHandle, JobsError> {
+        submit(&self.link, workflow).await
+    }
+
+    /// A handle on a workflow that somebody has submitted.
+    pub fn workflow(&self, id: JobId) -> WorkflowHandle {
+        WorkflowHandle::new(self.link.clone(), id)
+    }
+
+    /// The workflows.
+    pub fn workflows(&self) -> Workflows {
+        Workflows::new(self.link.clone())
+    }
+
     /// The dead letters.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.link.clone())
@@ -187,17 +242,12 @@ impl Jobs {
     /// [`crate::JobsErrorKind::Connection`] (a retry helps).
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
         let conn = self.link.lease("list the workers").await?;
-        let names = self.link.names();
-        let filter = names.worker_filter();
-        let found = page(&conn, &names.workers_stream(), &filter, 0, MAX_WORKERS).await?;
-        let known = found.messages.into_iter().filter_map(|stored| {
-            let record = serde_json::from_slice(&stored.payload).ok()?;
-            Some(WorkerInfo {
-                record,
-                seen_at: stored.time,
-            })
-        });
-        Ok(known.collect())
+        crate::inspect::workers(&conn, &self.link).await
+    }
+
+    /// What has happened: live, again, counted.
+    pub fn events(&self) -> Events {
+        Events::new(self.link.clone())
     }
 
     /// Counts what the server has in store, without reading it.
@@ -208,9 +258,13 @@ impl Jobs {
         let conn = self.link.lease("count the jobs").await?;
         let names = self.link.names();
         let jobs = names.jobs_stream();
+        let mut waiting = 0;
+        for priority in Priority::ALL {
+            waiting += count(&conn, &jobs, &names.all_of(priority)).await?
+                + count(&conn, &jobs, &names.all_unique(Place::of(priority))).await?;
+        }
         Ok(Stock {
-            waiting: count(&conn, &jobs, &names.all_queues()).await?
-                + count(&conn, &jobs, &names.all_unique(Place::Normal)).await?,
+            waiting,
             scheduled: count(&conn, &jobs, &names.all_schedules()).await?
                 + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
@@ -218,13 +272,18 @@ impl Jobs {
         })
     }
 
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// The connections that this uses.
     pub fn connections(&self) -> &ConnectionService {
         self.link.service()
     }
 
-    /// Closes the connections: flush, drain, close, inside `nats.drain_timeout`.
+    /// Sends the last events and closes the connections: flush, drain, close, inside `nats.drain_timeout`.
     pub async fn shutdown(&self) -> ShutdownReport {
+        self.link.events().stop(LAST_FLUSH).await;
         self.link
             .service()
             .shutdown(self.link.settings().nats.drain_timeout)

@@ -5,27 +5,48 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod backlog;
+mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod event_log;
+mod events;
+mod explain;
+mod failpoint;
+mod inspect;
 mod jobs;
 mod model;
+mod parked;
 mod payload;
 mod results;
 mod schedule;
 mod server;
 mod wire;
 mod worker;
+mod workflow;
 
-pub use dead::{DeadLetter, DeadLetters, DeadPage};
+pub use backlog::{Backlog, BacklogPage, PendingJob};
+pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
+pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
+pub use event_log::{
+    EventFilter, EventProcessor, EventStats, EventStream, Events, JobHistory, ProcessorReport,
+    RunningProcessor, StatsBy, StatsRow,
+};
+pub use events::{Event, EventBody, EventType, UnknownEventType};
+pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
+pub use inspect::{
+    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
+};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, Landing, ObjectRef, QueueName, RetryPolicy, ScheduleName, Unique,
+    KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
-pub use results::{ResultPage, Results};
+pub use naq_config::settings::{InvalidRate, Rate};
+pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
     Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,
@@ -33,6 +54,11 @@ pub use schedule::{
 };
 pub use server::MINIMUM_SERVER;
 pub use wire::{
-    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
+    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
+    WorkerStatus, headers,
 };
 pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};
+pub use workflow::{
+    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
+};

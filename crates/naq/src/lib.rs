@@ -43,7 +43,10 @@
 //! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
+//! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
+//! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
+//! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
 //!
@@ -51,13 +54,22 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark,
-    EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName, InvalidZone, Job, JobContext,
-    JobError, JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName,
-    Landing, MINIMUM_SERVER, NewSchedule, ObjectRef, Outcome, Overlap, QueueName, ResultPage,
+    Backlog, BacklogPage, Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters,
+    DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName,
+    InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId, Jobs, JobsError,
+    JobsErrorKind, Kind, KindName, Landing, MINIMUM_SERVER, Membership, NewSchedule, NodeKind,
+    NodeState, NodeStatus, ObjectRef, On, Outcome, Overlap, PendingJob, QueueName, ResultPage,
     Results, RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName,
     SchedulePage, ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport, Timetable,
-    TimetableError, Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Zone,
+    TimetableError, Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Workflow,
+    WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone,
+};
+pub use naq_jobs::{
+    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,
+    EventStats, EventStream, EventType, Events, Explanation, Facts, Hold, JobHistory, JobInfo,
+    JobPage, JobStatus, ListedJob, PendingState, ProcessorReport, PurgePlan, QueueInfo, QueuePage,
+    Reason, ResultFilter, RunningProcessor, StatsBy, StatsRow, UnknownEventType, WorkerFact,
+    reasons,
 };
 
 /// Typed settings, put together from files, environment and code.

@@ -8,9 +8,14 @@ pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod enqueue;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod job;
+pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
 pub(crate) mod worker;
+pub(crate) mod workflow;
 
 mod batch_file;
 mod enqueue_flags;

@@ -16,6 +16,14 @@ pub(super) async fn read(text: String) -> Result<Box<RawValue>, CliError> {
     parse(&from, &json)
 }
 
+/// The text of a file; `-` reads standard input.
+pub(super) async fn read_text(path: &str) -> Result<String, CliError> {
+    match path {
+        "-" => from_stdin().await,
+        _ => from_file(path),
+    }
+}
+
 fn from_file(path: &str) -> Result<String, CliError> {
     std::fs::read_to_string(path)
         .map_err(|error| CliError::usage(format!("failed to read {path}")).because(&error))

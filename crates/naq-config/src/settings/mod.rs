@@ -1,14 +1,18 @@
 //! The settings, one file per section of the configuration file.
 
+mod events;
 mod nats;
 mod payloads;
 mod queues;
+mod rate;
 mod results;
 mod workers;
 
+pub use events::{EventFilters, EventStreamSettings, EventsSettings};
 pub use nats::{Auth, NatsSettings, Tls};
 pub use payloads::PayloadsSettings;
 pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
+pub use rate::{InvalidRate, Rate};
 pub use results::ResultsSettings;
 pub use workers::{CommandHandler, PoolSettings, WorkersSettings};
 
@@ -25,4 +29,6 @@ pub struct Settings {
     pub results: ResultsSettings,
     /// What is too large for a message.
     pub payloads: PayloadsSettings,
+    /// What is told of jobs and workers.
+    pub events: EventsSettings,
 }

@@ -64,8 +64,13 @@ struct Pipe {
 }
 
 impl Batch<'_> {
-    async fn add(&mut self, job: Result<Prepared, JobsError>) {
+    async fn add(&mut self, mut job: Result<Prepared, JobsError>) {
         let index = self.answers.len();
+        if let Ok(prepared) = &job
+            && let Err(error) = prepared.use_level(self.link).await
+        {
+            job = Err(error);
+        }
         match job {
             Err(error) => self.answers.push(Some(Err(error))),
             // More than one message, or a look at what is there.
@@ -121,7 +126,10 @@ impl Batch<'_> {
         };
         self.bytes -= job.body.len();
         let answer = match read_acknowledgement(&reply) {
-            Ok(_) => Ok(Landed::new(job.id)),
+            Ok(_) => {
+                job.tell(self.link);
+                Ok(Landed::new(job.id))
+            }
             // One at a time knows better what to do.
             Err(error) if error.is_transient() => deliver(self.link, job).await,
             Err(error) => Err(JobsError::connection("enqueue a job", error)),

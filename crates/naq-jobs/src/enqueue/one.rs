@@ -8,11 +8,13 @@ use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
-use crate::model::{Due, Job, JobId, Landing, ObjectRef, Policy, QueueName};
+use crate::control::use_level;
+use crate::model::{Due, Job, JobId, KindName, Landing, ObjectRef, Policy, Priority, QueueName};
 use crate::payload::{is_large, offload_payload, remove};
 use crate::server::{Link, Write, persist, rfc3339};
+use crate::wire::headers::PRIORITY;
 use crate::wire::{MAX_HEADER_TEXT, encode};
-use crate::{JobsError, JobsErrorKind};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Bytes that a job must leave free below `max_payload`, so that its dead letter fits with its reason.
 const RESERVE: usize = 3 * MAX_HEADER_TEXT;
@@ -25,10 +27,13 @@ pub(super) struct Prepared {
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<Later>,
+    /// Whether its priority has to be seen to.
+    level: Option<Box<(QueueName, Priority)>>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
     /// What was put into the object store for it.
     pub(super) payload_ref: Option<ObjectRef>,
+    pub(super) kind: KindName,
 }
 
 #[derive(Debug)]
@@ -55,6 +60,14 @@ impl Landed {
 }
 
 impl Prepared {
+    /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
+    pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
+        match &self.level {
+            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Made anew for each sending, which is cheaper than a copy.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = self.own_headers();
@@ -146,6 +159,7 @@ pub(super) async fn withdraw(link: &Link, reference: &ObjectRef) {
 
 /// Sends a prepared job until it is confirmed, at most for three request timeouts.
 pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsError> {
+    job.use_level(link).await?;
     let job = &job;
     if let Some(reference) = &job.payload_ref {
         let landed = Box::pin(deliver_one(link, job)).await;
@@ -163,11 +177,15 @@ pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsEr
 
 async fn deliver_one(link: &Link, job: &Prepared) -> Result<Landed, JobsError> {
     if let Some(plan) = &job.unique {
-        return Box::pin(unique::store(link, job, plan)).await;
+        let landed = Box::pin(unique::store(link, job, plan)).await?;
+        job.tell_landed(link, &landed);
+        return Ok(landed);
     }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
+    job.tell(link);
+    failpoint::reach("job-enqueued");
     Ok(Landed::new(job.id.clone()))
 }
 
@@ -189,7 +207,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
     let unique = match job.unique.take() {
         None => None,
         Some(unique) => Some(Box::new(UniquePlan::new(
-            queue.clone(),
+            (queue.clone(), job.priority),
             id.clone(),
             unique,
         )?)),
@@ -197,7 +215,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
     let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
     let place = |is_due| match &unique {
         Some(plan) => plan.own_subject(link, is_due),
-        None if is_due => link.names().job(&queue, &id),
+        None if is_due => link.names().job_at(&queue, &id, job.priority),
         None => link.names().schedule(&queue, &id),
     };
     let target = place(true);
@@ -213,14 +231,21 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             (place(false), Some(Later { at, text, target }))
         }
     };
+    let has_level = job.priority != Priority::Normal;
+    if has_level {
+        job.headers.insert(PRIORITY, job.priority.as_str());
+    }
+    let level = has_level.then(|| Box::new((queue, job.priority)));
     Ok(Prepared {
         id,
         subject,
         body: body.into(),
         due,
+        level,
         unique,
         headers: job.headers,
         payload_ref: job.payload_ref,
+        kind: job.kind,
     })
 }
 

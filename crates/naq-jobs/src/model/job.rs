@@ -7,7 +7,8 @@ use async_nats::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, ObjectRef, QueueName, RetryPolicy, Unique};
+use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, Unique};
+use crate::wire::headers::LIMIT_KEY;
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -22,6 +23,7 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
+    pub(crate) priority: Priority,
     pub(crate) unique: Option<Unique>,
     pub(crate) expires: Option<Due>,
     pub(crate) deadline: Option<Duration>,
@@ -74,6 +76,7 @@ impl Job {
             result_ttl: None,
             keeps_result: true,
             due: None,
+            priority: Priority::default(),
             unique: None,
             expires: None,
             deadline: None,
@@ -97,6 +100,7 @@ impl<R> Job<R> {
             result_ttl: self.result_ttl,
             keeps_result: self.keeps_result,
             due: self.due,
+            priority: self.priority,
             unique: self.unique,
             expires: self.expires,
             deadline: self.deadline,
@@ -160,6 +164,29 @@ impl<R> Job<R> {
     pub fn discard_result(mut self) -> Self {
         self.keeps_result = false;
         self
+    }
+
+    /// Which jobs of the queue go first.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Counts the job together with others of this key (a tenant, an account, a host) for the limits of the queue that are
+    /// per key; without such limits it means nothing.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidName`] unless it is 1 to 256 bytes without control characters.
+    pub fn limit_key(mut self, key: impl Into<String>) -> Result<Self, JobsError> {
+        let key = key.into();
+        if !(1..=256).contains(&key.len()) || key.chars().any(char::is_control) || key.trim() != key
+        {
+            let text = "name a limit key: it has 1 to 256 bytes, without control characters and outer spaces";
+            return Err(JobsError::new(JobsErrorKind::InvalidName, text));
+        }
+        self.headers.insert(LIMIT_KEY, key);
+        Ok(self)
     }
 
     /// Makes it the only job of its key; see [`Unique`]. Without, every enqueue is a job.

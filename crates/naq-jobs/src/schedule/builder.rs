@@ -11,6 +11,8 @@ use super::plan::ScheduleChange;
 use super::policy::{CatchUp, Overlap};
 use super::record::{Record, ScheduleState, VERSION, WireRule};
 use super::store::{self, Versioned, commit};
+use super::telling::tell_written;
+use crate::events::EventType;
 use crate::model::{Due, Job, QueueName, ScheduleName};
 use crate::server::{Link, persist};
 use crate::wire::encode;
@@ -153,6 +155,13 @@ impl NewSchedule {
             sequence: 0,
         };
         if commit(link, &name, &mut versioned, &[], now).await? {
+            tell_written(
+                link,
+                EventType::ScheduleCreated,
+                &name,
+                &versioned.record,
+                &[],
+            );
             return Schedule::new(name, versioned.record);
         }
         Err(JobsError::new(

@@ -21,6 +21,8 @@ pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
         results(names, settings),
         dead(names, settings),
         workers(names, settings),
+        run_time_settings(names, settings),
+        limits(names, settings),
     ]
 }
 
@@ -104,6 +106,68 @@ pub(crate) fn payloads(names: &Names, settings: &Settings) -> Config {
             String::new(),
             queues.storage,
             queues.replicas,
+        )
+    }
+}
+
+/// Events and their counters. They are made by whoever finds them missing, not with the others: nothing depends on them.
+pub(crate) fn event_streams(names: &Names, settings: &Settings) -> [Config; 2] {
+    let (events, kept) = (&settings.events, &settings.events.stream);
+    let stream = |name, description: &str, subject| Config {
+        subjects: vec![subject],
+        max_age: kept.max_age,
+        ..last_value(
+            name,
+            description,
+            String::new(),
+            kept.storage,
+            kept.replicas,
+        )
+    };
+    let log = Config {
+        max_bytes: limit(Some(kept.max_bytes)),
+        max_messages_per_subject: -1,
+        allow_message_ttl: false,
+        allow_rollup: false,
+        ..stream(
+            names.events_stream(events),
+            "NAQ: what has happened",
+            names.event(events, ["*"; 5]),
+        )
+    };
+    let counters = Config {
+        allow_message_counter: true,
+        allow_message_ttl: false,
+        allow_rollup: false,
+        ..stream(
+            names.counters_stream(),
+            "NAQ: how much has happened",
+            names.counter(["*"; 5]),
+        )
+    };
+    [log, counters]
+}
+
+fn run_time_settings(names: &Names, settings: &Settings) -> Config {
+    last_value(
+        names.settings_stream(),
+        "NAQ: what was set at run time",
+        names.settings_filter(),
+        settings.queues.storage,
+        settings.queues.replicas,
+    )
+}
+
+/// Kept as the jobs are: in memory, a restart of the server would free all places under running jobs.
+fn limits(names: &Names, settings: &Settings) -> Config {
+    Config {
+        subjects: names.limits_subjects(),
+        ..last_value(
+            names.limits_stream(),
+            "NAQ: limited places and rates",
+            names.settings_filter(),
+            settings.queues.storage,
+            settings.queues.replicas,
         )
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::Link;
 use super::api::{ApiError, call, refused};
 use crate::JobsError;
-use crate::model::QueueName;
+use crate::model::{Priority, QueueName};
 use crate::wire::Names;
 
 #[derive(Deserialize)]
@@ -25,7 +25,10 @@ pub(crate) async fn delivered_up_to(
     link: &Link,
     queue: &QueueName,
 ) -> Result<u64, JobsError> {
-    let (stream, name) = (link.names().jobs_stream(), Names::consumer(queue));
+    let (stream, name) = (
+        link.names().jobs_stream(),
+        Names::consumer(queue, Priority::Normal),
+    );
     match call::<Info>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await? {
         Ok(found) => Ok(found.delivered.stream_seq),
         Err(error) if error.err_code == ApiError::CONSUMER_NOT_FOUND => Ok(0),

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
+use naq_config::Settings;
 use naq_connection::Connection;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::api::{ApiError, call, refused};
 use super::{Link, definition, feature};
+use crate::wire::Names;
 use crate::{JobsError, JobsErrorKind};
 
 #[derive(Deserialize)]
@@ -54,6 +56,18 @@ pub(crate) async fn repair_streams(link: &Link) -> Result<(), JobsError> {
     let result = ensure_streams(link).await;
     *repaired = Some(Instant::now());
     result
+}
+
+/// Makes the streams of events and counters; as [`ensure_streams`].
+pub(crate) async fn ensure_event_streams(
+    conn: &Connection,
+    names: &Names,
+    settings: &Settings,
+) -> Result<(), JobsError> {
+    for wanted in definition::event_streams(names, settings) {
+        ensure(conn, &wanted).await?;
+    }
+    Ok(())
 }
 
 async fn ensure(conn: &Connection, wanted: &Config) -> Result<(), JobsError> {
@@ -213,8 +227,26 @@ struct Purged {
 
 /// Removes all messages on `filter`; says how many there were.
 pub(crate) async fn purge(conn: &Connection, stream: &str, filter: &str) -> Result<u64, JobsError> {
-    let body = serde_json::json!({ "filter": filter });
-    call::<Purged>(conn, &format!("STREAM.PURGE.{stream}"), &body)
+    purge_with(conn, stream, &serde_json::json!({ "filter": filter })).await
+}
+
+/// Removes the messages on `filter` that come before `sequence`; says how many there were.
+pub(crate) async fn purge_before(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    sequence: u64,
+) -> Result<u64, JobsError> {
+    let body = serde_json::json!({ "filter": filter, "seq": sequence });
+    purge_with(conn, stream, &body).await
+}
+
+async fn purge_with(
+    conn: &Connection,
+    stream: &str,
+    body: &serde_json::Value,
+) -> Result<u64, JobsError> {
+    call::<Purged>(conn, &format!("STREAM.PURGE.{stream}"), body)
         .await?
         .map(|done| done.purged)
         .map_err(|e| refused(format!("remove messages of the stream {stream}"), e))
@@ -247,8 +279,6 @@ pub(crate) async fn delete_sequence(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Names;
-    use naq_config::Settings;
 
     #[test]
     fn what_the_server_cannot_change_is_named() {

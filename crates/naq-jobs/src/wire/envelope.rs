@@ -25,6 +25,19 @@ pub(crate) struct Envelope<'a> {
     pub(crate) enqueued_at: Option<SystemTime>,
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) deadline: Option<SystemTime>,
+    pub(crate) flow: Option<FlowNode>,
+}
+
+/// The node of a workflow that a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FlowNode {
+    /// The workflow.
+    pub(crate) id: String,
+    /// The number of the node.
+    pub(crate) node: u32,
+    /// How often the node was begun again before.
+    #[serde(default)]
+    pub(crate) round: u32,
 }
 
 /// Why a body is no envelope. None of it gets better by trying again, so such a job is parked.
@@ -63,6 +76,8 @@ struct Wire<'a> {
     expires_at_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deadline_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flow: Option<FlowNode>,
 }
 
 /// A `null` is a payload, too.
@@ -92,6 +107,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         enqueued_at_ms: moment(now),
         expires_at_ms: job.expires.and_then(|expires| moment(expires.instant(now))),
         deadline_ms: job.deadline_from(now).and_then(moment),
+        flow: None,
     })
 }
 
@@ -128,6 +144,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         enqueued_at: wire.enqueued_at_ms.and_then(moment),
         expires_at: wire.expires_at_ms.and_then(moment),
         deadline: wire.deadline_ms.and_then(moment),
+        flow: wire.flow,
     })
 }
 

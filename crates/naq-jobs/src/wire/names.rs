@@ -1,7 +1,11 @@
 //! Every stream, subject and consumer name is built here and nowhere else.
 
+use std::fmt::Display;
+
+use naq_config::settings::EventsSettings;
+
 use super::unique::{KeyHash, Place, UniqueSubject};
-use crate::model::{JobId, QueueName, ScheduleName};
+use crate::model::{JobId, Priority, QueueName, ScheduleName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
 #[derive(Debug, Clone)]
@@ -46,6 +50,13 @@ impl Names {
             self.all_recurring(),
             format!("{}.arm.*", self.prefix),
             self.fires_filter(),
+            format!("{}.high.*.*", self.prefix),
+            format!("{}.low.*.*", self.prefix),
+            format!("{}.parked.*.*.*", self.prefix),
+            format!("{}.flow.spec.*.*", self.prefix),
+            self.all_flows(),
+            self.flow_ends_filter(),
+            format!("{}.flow.arm.*.*", self.prefix),
         ]
     }
 
@@ -62,6 +73,11 @@ impl Names {
     /// All jobs that wait or run, of all queues.
     pub(crate) fn all_queues(&self) -> String {
         format!("{}.queue.*.*", self.prefix)
+    }
+
+    /// All jobs of this priority that wait or run, of all queues.
+    pub(crate) fn all_of(&self, priority: Priority) -> String {
+        format!("{}.*.*", self.level(priority))
     }
 
     /// All jobs that are due later.
@@ -91,21 +107,18 @@ impl Names {
     }
 
     /// The unique jobs of all queues at a place, or at all (`*`).
-    pub(crate) fn all_unique(&self, place: impl std::fmt::Display) -> String {
+    pub(crate) fn all_unique(&self, place: impl Display) -> String {
         format!("{}.unique.*.{place}.*.*", self.prefix)
     }
 
-    /// Where a job that was delivered under `subject` sleeps, and where it goes from there.
-    pub(crate) fn sleep(&self, subject: &str, queue: &QueueName, id: &JobId) -> (String, String) {
+    /// Where a job that was delivered under `subject` sleeps.
+    pub(crate) fn sleep(&self, subject: &str, queue: &QueueName, id: &JobId) -> String {
         match UniqueSubject::read(subject) {
-            Some(unique) => {
-                let later = UniqueSubject {
-                    place: Place::Later,
-                    ..unique
-                };
-                (self.unique(&later), subject.to_owned())
-            }
-            None => (self.schedule(queue, id), self.job(queue, id)),
+            Some(unique) => self.unique(&UniqueSubject {
+                place: Place::Later,
+                ..unique
+            }),
+            None => self.schedule(queue, id),
         }
     }
 
@@ -170,19 +183,193 @@ impl Names {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
     }
 
-    /// All waiting jobs of a queue.
-    pub(crate) fn queue_filters(&self, queue: &QueueName) -> Vec<String> {
-        let unique = format!("{}.unique.{queue}.{}.*.*", self.prefix, Place::Normal);
-        vec![format!("{}.queue.{queue}.*", self.prefix), unique]
+    /// Where a job may be that has not ended, whatever its queue.
+    pub(crate) fn places_of(&self, id: &JobId) -> [String; 2] {
+        let place = |tree| format!("{}.{tree}.*.{id}", self.prefix);
+        [place("queue"), place("schedule")]
     }
 
-    /// The durable consumer that all workers of a queue share.
-    pub(crate) fn consumer(queue: &QueueName) -> String {
-        format!("naq-worker-{queue}")
+    /// A piece of the graph of a workflow.
+    pub(crate) fn flow_spec(&self, id: &JobId, piece: u32) -> String {
+        format!("{}.flow.spec.{id}.{piece}", self.prefix)
+    }
+
+    /// What is known of a workflow.
+    pub(crate) fn flow_state(&self, id: &JobId) -> String {
+        format!("{}.flow.state.{id}", self.prefix)
+    }
+
+    /// All workflows.
+    pub(crate) fn all_flows(&self) -> String {
+        format!("{}.flow.state.*", self.prefix)
+    }
+
+    /// Where it is said that `what` of a workflow has ended: the number of a node, or a word.
+    pub(crate) fn flow_end(&self, id: &JobId, what: impl Display) -> String {
+        format!("{}.flow.done.{id}.{what}", self.prefix)
+    }
+
+    /// All that is said of ends.
+    pub(crate) fn flow_ends_filter(&self) -> String {
+        format!("{}.flow.done.*.*", self.prefix)
+    }
+
+    /// Where a limit of time sleeps, until the server sends it to [`Self::flow_end`].
+    pub(crate) fn flow_arm(&self, id: &JobId, what: impl Display) -> String {
+        format!("{}.flow.arm.{id}.{what}", self.prefix)
+    }
+
+    /// The workflow of a subject of [`Self::flow_state`].
+    pub(crate) fn parse_flow(subject: &str) -> Option<JobId> {
+        JobId::new(subject.rsplit('.').next()?).ok()
+    }
+
+    /// The workflow of a subject of [`Self::flow_end`], and what has ended.
+    pub(crate) fn parse_flow_end(subject: &str) -> Option<(JobId, &str)> {
+        let mut parts = subject.rsplitn(3, '.');
+        let what = parts.next()?;
+        Some((JobId::new(parts.next()?).ok()?, what))
+    }
+
+    /// The durable consumer of all ends, shared by all workers.
+    pub(crate) const FLOWS_CONSUMER: &'static str = "naq-flows";
+
+    /// The durable consumer with which a workflow waits for a job outside.
+    pub(crate) fn flow_ear(id: &JobId, node: u32) -> String {
+        format!("naq-flow-{id}-{node}")
+    }
+
+    /// Where all workers hear of the ends of such jobs; not stored.
+    pub(crate) fn flow_ears(&self) -> String {
+        format!("{}.flow.ear", self.prefix)
+    }
+
+    /// The workflow and the node of an ear, from the address of its acknowledgement.
+    pub(crate) fn parse_ear(reply: &str) -> Option<(&str, u32)> {
+        let mut names = reply
+            .split('.')
+            .filter_map(|part| part.strip_prefix("naq-flow-"));
+        let (id, node) = names.next()?.rsplit_once('-')?;
+        Some((id, node.parse().ok()?))
+    }
+
+    /// The durable consumer that all workers of a queue share, one for each priority.
+    pub(crate) fn consumer(queue: &QueueName, priority: Priority) -> String {
+        match priority {
+            Priority::High => format!("naq-high-{queue}"),
+            Priority::Normal => format!("naq-worker-{queue}"),
+            Priority::Low => format!("naq-low-{queue}"),
+        }
     }
 
     /// The durable consumer of all firings, shared by all workers.
     pub(crate) const FIRES_CONSUMER: &'static str = "naq-schedules";
+
+    /// Where a job of this priority waits.
+    pub(crate) fn job_at(&self, queue: &QueueName, id: &JobId, priority: Priority) -> String {
+        format!("{}.{queue}.{id}", self.level(priority))
+    }
+
+    /// All waiting jobs of a queue that have this priority.
+    pub(crate) fn level_filters(&self, queue: &QueueName, priority: Priority) -> Vec<String> {
+        let plain = format!("{}.{queue}.*", self.level(priority));
+        let place = Place::of(priority);
+        let unique = format!("{}.unique.{queue}.{place}.*.*", self.prefix);
+        vec![plain, unique]
+    }
+
+    fn level(&self, priority: Priority) -> String {
+        match priority {
+            Priority::High => format!("{}.high", self.prefix),
+            Priority::Normal => format!("{}.queue", self.prefix),
+            Priority::Low => format!("{}.low", self.prefix),
+        }
+    }
+
+    /// Where a job is parked; `why` is one token.
+    pub(crate) fn parked(&self, queue: &QueueName, why: &str, id: &JobId) -> String {
+        format!("{}.parked.{queue}.{why}.{id}", self.prefix)
+    }
+
+    /// The jobs that are parked for this reason, in one queue or in all.
+    pub(crate) fn parked_filter(&self, queue: Option<&QueueName>, why: &str) -> String {
+        let queue = queue.map_or("*", QueueName::as_str);
+        format!("{}.parked.{queue}.{why}.*", self.prefix)
+    }
+
+    /// Who holds a limited place, and how far a rate is booked.
+    pub(crate) fn limits_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
+    /// Subjects of [`Self::limits_stream`].
+    pub(crate) fn limits_subjects(&self) -> Vec<String> {
+        vec![
+            format!("{}.slot.*.*.*", self.prefix),
+            format!("{}.bucket.*.*", self.prefix),
+        ]
+    }
+
+    /// One of the places that jobs of a limit key have.
+    pub(crate) fn place(&self, queue: &QueueName, key: &str, number: u32) -> String {
+        format!("{}.slot.{queue}.{}.{number}", self.prefix, token(key))
+    }
+
+    /// All places of a limit key.
+    pub(crate) fn places(&self, queue: &QueueName, key: &str) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
+    }
+
+    /// How far a rate is booked: that of a limit key, or of the queue.
+    pub(crate) fn bucket(&self, queue: &QueueName, key: Option<&str>) -> String {
+        let key = key.map_or_else(|| "all".to_owned(), token);
+        format!("{}.bucket.{queue}.{key}", self.prefix)
+    }
+
+    /// What is set at run time.
+    pub(crate) fn settings_stream(&self) -> String {
+        format!("{}_settings", self.prefix)
+    }
+
+    /// All that is set at run time.
+    pub(crate) fn settings_filter(&self) -> String {
+        format!("{}.setting.*.*", self.prefix)
+    }
+
+    /// What is set for a queue.
+    pub(crate) fn queue_setting(&self, queue: &QueueName) -> String {
+        format!("{}.setting.queue.{queue}", self.prefix)
+    }
+
+    /// What is set for a kind.
+    pub(crate) fn kind_setting(&self, kind: &str) -> String {
+        format!("{}.setting.kind.{}", self.prefix, token(kind))
+    }
+
+    /// What is set for all kinds.
+    pub(crate) fn kind_settings(&self) -> String {
+        format!("{}.setting.kind.*", self.prefix)
+    }
+
+    /// What is set for a worker.
+    pub(crate) fn worker_setting(&self, id: &str) -> String {
+        format!("{}.setting.worker.{id}", self.prefix)
+    }
+
+    /// Where workers hear that a kind was paused or resumed; not stored.
+    pub(crate) fn control_kind(&self, kind: &str) -> String {
+        format!("{}.control.kind.{}", self.prefix, token(kind))
+    }
+
+    /// All of [`Self::control_kind`].
+    pub(crate) fn control_kinds(&self) -> String {
+        format!("{}.control.kind.*", self.prefix)
+    }
+
+    /// Where a worker hears what is set for it; not stored.
+    pub(crate) fn control_worker(&self, id: &str) -> String {
+        format!("{}.control.worker.{id}", self.prefix)
+    }
 
     /// Where the outcome of a job is recorded.
     pub(crate) fn result(&self, id: &JobId) -> String {
@@ -232,6 +419,81 @@ impl Names {
         format!("{}.worker.*", self.prefix)
     }
 
+    /// What has happened; `events.stream.name` may say otherwise.
+    pub(crate) fn events_stream(&self, settings: &EventsSettings) -> String {
+        let name = settings.stream.name.clone();
+        name.unwrap_or_else(|| format!("{}_events", self.prefix))
+    }
+
+    /// Subjects of events, by type, queue, kind, worker and job; `*` stands for any. A dot in a kind is a `~` here.
+    pub(crate) fn event(&self, settings: &EventsSettings, parts: [&str; 5]) -> String {
+        let own = settings.subject_prefix.as_deref();
+        let mut subject = own.map_or_else(|| format!("{}.event", self.prefix), str::to_owned);
+        for part in parts {
+            subject.push('.');
+            subject.push_str(&part.replace('.', "~"));
+        }
+        subject
+    }
+
+    /// How much has happened, by hour.
+    pub(crate) fn counters_stream(&self) -> String {
+        format!("{}_counters", self.prefix)
+    }
+
+    /// A counter: the hour, counted from 1970, what is counted, queue, kind and worker; `*` stands for any.
+    pub(crate) fn counter(&self, parts: [&str; 5]) -> String {
+        let [hour, what, queue, kind, worker] = parts;
+        let kind = kind.replace('.', "~");
+        format!(
+            "{}.count.{hour}.{what}.{queue}.{kind}.{worker}",
+            self.prefix
+        )
+    }
+
+    /// Hour, what is counted, queue, kind and worker of a subject of [`Self::counter`].
+    pub(crate) fn parse_counter(subject: &str) -> Option<[String; 5]> {
+        let mut parts: Vec<String> = subject.rsplitn(6, '.').take(5).map(str::to_owned).collect();
+        parts.reverse();
+        let mut parts: [String; 5] = parts.try_into().ok()?;
+        parts[3] = parts[3].replace('~', ".");
+        Some(parts)
+    }
+
+    /// All that is stored of a job, whatever its queue and place: its id is the last part of each subject.
+    pub(crate) fn anywhere(&self, id: &JobId) -> Vec<String> {
+        vec![
+            format!("{}.*.*.{id}", self.prefix),
+            format!("{}.parked.*.*.{id}", self.prefix),
+            format!("{}.unique.*.*.*.{id}", self.prefix),
+        ]
+    }
+
+    /// What a subject has behind the prefix.
+    pub(crate) fn below<'a>(&self, subject: &'a str) -> Option<&'a str> {
+        subject.strip_prefix(&self.prefix)?.strip_prefix('.')
+    }
+
+    /// `pattern` under the prefix.
+    pub(crate) fn filter(&self, pattern: &str) -> String {
+        format!("{}.{pattern}", self.prefix)
+    }
+
+    /// The consumer of the jobs of normal priority of a queue.
+    pub(crate) fn usual_consumer(queue: &QueueName) -> String {
+        format!("naq-worker-{queue}")
+    }
+
+    /// Who holds the limited places.
+    pub(crate) fn places_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
+    /// The places of a limit key.
+    pub(crate) fn held_places(&self, queue: &QueueName, key: &str) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
+    }
+
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
         if let Some(unique) = UniqueSubject::read(subject) {
@@ -244,9 +506,24 @@ impl Names {
     }
 }
 
+/// A token for a text that may have any characters: its FNV-1a hash (64 bits) as 16 hexadecimal digits, the same in each
+/// version and language.
+pub(crate) fn token(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_the_known_hash() {
+        assert_eq!(token(""), "cbf29ce484222325");
+        assert_eq!(token("foobar"), "85944171f73967e8");
+    }
 
     #[test]
     fn a_job_subject_is_read_back() {
@@ -255,5 +532,16 @@ mod tests {
         assert_eq!(subject, "t1.queue.mail.a-1");
         assert_eq!(Names::parse(&subject), Some((queue, id)));
         assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
+    }
+
+    #[test]
+    fn an_ear_says_for_whom_it_hears() {
+        let ear = Names::flow_ear(&JobId::new("etl-1").unwrap(), 7);
+        let reply = format!("$JS.ACK.naq_results.{ear}.1.5.1.1763.0");
+        assert_eq!(Names::parse_ear(&reply), Some(("etl-1", 7)));
+        assert_eq!(
+            Names::parse_ear("$JS.ACK.naq_results.other.1.5.1.1763.0"),
+            None
+        );
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 
-use crate::model::{JobId, QueueName};
+use crate::model::{JobId, Priority, QueueName};
 
 /// Longest key, in bytes.
 const MAX_KEY: usize = 256;
@@ -14,8 +14,12 @@ const MAX_KEY: usize = 256;
 /// A place in the tree of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
+    /// Waits or runs, with high priority.
+    High,
     /// Waits or runs.
     Normal,
+    /// Waits or runs, with low priority.
+    Low,
     /// Is due later, or waits for a retry.
     Later,
     /// The marker of a window.
@@ -41,18 +45,40 @@ pub(crate) struct UniqueSubject {
 pub(crate) struct InvalidKey(usize);
 
 impl Place {
+    /// Where a job of this priority waits.
+    pub(crate) fn of(priority: Priority) -> Self {
+        match priority {
+            Priority::High => Self::High,
+            Priority::Normal => Self::Normal,
+            Priority::Low => Self::Low,
+        }
+    }
+
+    /// Whether a job there waits or runs.
+    pub(crate) fn is_due(self) -> bool {
+        matches!(self, Self::High | Self::Normal | Self::Low)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
+            Self::High => "high",
             Self::Normal => "normal",
+            Self::Low => "low",
             Self::Later => "later",
             Self::Window => "window",
         }
     }
 
     fn read(word: &str) -> Option<Self> {
-        [Self::Normal, Self::Later, Self::Window]
-            .into_iter()
-            .find(|place| place.as_str() == word)
+        [
+            Self::High,
+            Self::Normal,
+            Self::Low,
+            Self::Later,
+            Self::Window,
+        ]
+        .into_iter()
+        .find(|place| place.as_str() == word)
     }
 }
 

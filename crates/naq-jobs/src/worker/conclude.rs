@@ -45,6 +45,7 @@ impl Runner {
                 let number = job.retries_done + 1;
                 let settler = self.settler(job, hold);
                 Box::pin(settler.schedule(number, delay)).await?;
+                self.tell_retry(job, delay);
                 Ok(Left::Retried)
             }
             Verdict::HandBack => Box::pin(self.hand_back(job, hold)).await,
@@ -106,6 +107,7 @@ impl Runner {
             return Ok(Left::Elsewhere);
         }
         settler.bury(&failure).await?;
+        self.tell_failed(job, &failure);
         tracing::warn!(id = %job.id, reason = %failure.reason, error = %failure.message, "job failed");
         Ok(if recorded == Recorded::Ours {
             Left::Failed
@@ -129,6 +131,9 @@ impl Runner {
         let mut outcome = self.outcome(job, Status::Cancelled, span);
         outcome.error = Some(failure);
         let recorded = self.settler(job, hold).record(&outcome, span.ttl).await?;
+        if recorded == Recorded::Ours {
+            self.tell_cancelled(job, outcome.error.as_ref());
+        }
         Ok(match recorded {
             Recorded::Ours | Recorded::Other(Status::Cancelled) => Left::Cancelled,
             Recorded::Other(Status::Completed | Status::Failed) => Left::Elsewhere,

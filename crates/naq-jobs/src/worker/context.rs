@@ -7,6 +7,7 @@ use async_nats::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{JobId, KindName, QueueName};
+use crate::workflow::Membership;
 
 /// What a handler knows about its job. A cheap handle.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub(super) struct Inner {
     pub(super) headers: HeaderMap,
     pub(super) worker: Arc<str>,
     pub(super) cancelled: CancellationToken,
+    pub(super) membership: Option<Membership>,
 }
 
 impl JobContext {
@@ -68,6 +70,11 @@ impl JobContext {
     /// The id of the worker.
     pub fn worker_id(&self) -> &str {
         &self.0.worker
+    }
+
+    /// The workflow that the job belongs to: results of its parents, and a way to add nodes. `None` for a plain job.
+    pub fn workflow(&self) -> Option<&Membership> {
+        self.0.membership.as_ref()
     }
 
     /// Fires when the attempt is over for the worker: lease lost, time limit, hard stop. The handler's future is

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use async_nats::Message;
 
+use super::limits::Place;
+use super::telling::Begun;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, Names};
+use crate::wire::{Delivery, FlowNode, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -31,8 +33,16 @@ pub(super) struct Delivered {
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
     pub(super) fence: u64,
+    /// The attempt that runs, or was the last one.
+    pub(super) begun: Option<Begun>,
+    /// Why the last attempt failed.
+    pub(super) failure: Option<JobFailure>,
+    /// The place that it has taken, if its limit key has a limit.
+    pub(super) place: Option<Box<Place>>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
+    /// The node of a workflow that it is; known once the envelope is read.
+    pub(super) flow: Option<FlowNode>,
 }
 
 impl Delivered {
@@ -55,9 +65,18 @@ impl Delivered {
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
             fence: headers.fence,
+            begun: None,
+            failure: None,
+            place: None,
             is_requeued: headers.is_requeued,
+            flow: None,
             message,
         })
+    }
+
+    /// The key of the limits that are per key.
+    pub(super) fn limit_key(&self) -> Option<&str> {
+        text(self.message.headers.as_ref(), headers::LIMIT_KEY).filter(|key| !key.is_empty())
     }
 
     /// The attempt, counted from 1.

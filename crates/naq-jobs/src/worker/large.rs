@@ -36,7 +36,7 @@ impl Runner {
             payload: &payload,
             ..envelope
         };
-        Ok(self.attempts(job, &envelope, handler, hold).await)
+        Ok(self.attempts_in_place(job, &envelope, handler, hold).await)
     }
 
     /// Removes the payload of a job that has ended and leaves no dead letter. A crash before this is made good by the

@@ -13,17 +13,25 @@
 //! `docs/design/0001-first-job.md` has the failure table.
 
 mod acks;
+mod admit;
 mod attempt;
 mod builder;
 mod command;
 mod conclude;
 mod context;
+mod control_loop;
 mod delivery;
+mod ears;
+mod errands;
 mod failure;
 mod fires;
+mod flows;
 mod holds;
 mod large;
 mod lease;
+mod limit;
+mod limits;
+mod permits;
 mod presence;
 mod pull_loop;
 mod puller;
@@ -32,9 +40,12 @@ mod runner;
 mod running;
 mod seen;
 mod settle;
+mod share;
 mod shared_slots;
 mod slots;
+mod steering;
 mod tally;
+mod telling;
 mod time_limits;
 mod verdict;
 

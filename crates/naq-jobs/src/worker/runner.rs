@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,18 +13,21 @@ use super::conclude::Span;
 use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
 use super::holds::{Hold, Holds};
+use super::limits::Buckets;
 use super::registry::{Handle, Registry};
 use super::settle::Settler;
 use super::shared_slots::Slot;
+use super::steering::Steering;
 use super::tally::{Left, Tally};
 use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
-use crate::JobsError;
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
+use crate::workflow::Membership;
+use crate::{JobsError, failpoint};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
-const SETTLE_MORE: Duration = Duration::from_secs(30);
+pub(super) const SETTLE_MORE: Duration = Duration::from_secs(30);
 
 /// Target of the log that has one line per job, at level debug.
 const JOB_LOG: &str = "naq_jobs::job";
@@ -37,8 +39,10 @@ pub(super) struct Runner {
     pub(super) registry: Registry,
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
-    /// The hard limit of running handlers; the slots keep it from ever being waited for, a reconnect apart.
-    pub(super) permits: Semaphore,
+    /// What is set at run time, and with it the hard limit of running handlers; the slots keep that from ever being
+    /// waited for, a reconnect apart.
+    pub(super) steering: Steering,
+    pub(super) buckets: Buckets,
     pub(super) acks: Acks,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
@@ -51,8 +55,9 @@ impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
+        failpoint::reach("job-delivered");
         let started = Instant::now();
-        let (left, is_recorded) = match self.process(&mut job, &hold).await {
+        let (left, is_recorded) = match self.process_and_tell(&mut job, &hold).await {
             Ok(ended) => ended,
             Err(error) => {
                 let id = &job.id;
@@ -66,6 +71,7 @@ impl Runner {
             started.elapsed(),
         );
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);
         }
@@ -81,24 +87,47 @@ impl Runner {
         drop(slot);
     }
 
+    /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.
+    async fn process_and_tell(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+    ) -> Result<(Left, bool), JobsError> {
+        let ended = self.process(job, hold).await?;
+        if job.flow.is_some() || ended.0 == Left::Elsewhere {
+            Box::pin(self.tell_workflow(job, hold, ended.0)).await?;
+        }
+        Ok(ended)
+    }
+
     /// How the job left, and whether that is written down somewhere.
     async fn process(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
-        let _permit = match self.permits.try_acquire() {
+        let _permit = match self.steering.permits.try_acquire() {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
                 biased;
                 () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
                 () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
-                permit = self.permits.acquire() => match permit {
+                permit = self.steering.permits.acquire() => match permit {
                     Ok(permit) => permit,
                     Err(_closed) => return Ok((Left::Abandoned, false)),
                 },
             },
         };
         if job.may_be_settled() && Box::pin(self.is_settled(job, hold)).await? {
+            self.leave(job, hold, Left::Elsewhere).await;
             return Ok((Left::Elsewhere, true));
         }
-        self.run(job, hold).await
+        let ended = self.run(job, hold).await?;
+        self.leave(job, hold, ended.0).await;
+        Ok(ended)
+    }
+
+    /// Gives back what the job may have taken for the time of its run.
+    async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if job.place.is_some() || (self.steering.has_rules() && job.limit_key().is_some()) {
+            Box::pin(self.leave_place(job, hold, left)).await;
+        }
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
@@ -124,6 +153,13 @@ impl Runner {
         let body = job.message.payload.clone();
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
+        job.flow = decoded.as_ref().ok().and_then(|e| e.flow.clone());
+        if let Ok(envelope) = &decoded
+            && self.is_in_question(job, envelope)
+            && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
+        {
+            return Ok((left, true));
+        }
         let prepared = decoded
             .map_err(|error| undecodable(&error))
             .and_then(|envelope| {
@@ -143,7 +179,10 @@ impl Runner {
                 // Without a record the payload could not be removed before the acknowledgement.
                 span.keeps_result = envelope.keeps_result || envelope.payload_ref.is_some();
                 match envelope.payload_ref.clone() {
-                    None => self.attempts(job, &envelope, &*handler, hold).await,
+                    None => {
+                        self.attempts_in_place(job, &envelope, &*handler, hold)
+                            .await
+                    }
                     Some(reference) => {
                         let run =
                             self.attempts_of_large(job, envelope, &reference, &*handler, hold);
@@ -199,8 +238,30 @@ impl Runner {
             .max_deliver_of(job.queue.as_str())
     }
 
+    /// As [`Self::attempts`], with the place of the job, if it has one, kept meanwhile.
+    pub(super) async fn attempts_in_place(
+        &self,
+        job: &mut Delivered,
+        envelope: &Envelope<'_>,
+        handler: &dyn Handle,
+        hold: &Hold,
+    ) -> Verdict {
+        let Some(mut place) = job.place.take() else {
+            return self.attempts(job, envelope, handler, hold).await;
+        };
+        let done = CancellationToken::new();
+        let attempts = async {
+            let verdict = self.attempts(job, envelope, handler, hold).await;
+            done.cancel();
+            verdict
+        };
+        let (verdict, ()) = tokio::join!(attempts, self.keep_place(&mut place, &done));
+        job.place = Some(place);
+        verdict
+    }
+
     /// Runs attempts until the verdict is one for the server; short retries stay here, under the lease.
-    pub(super) async fn attempts(
+    async fn attempts(
         &self,
         job: &mut Delivered,
         envelope: &Envelope<'_>,
@@ -223,7 +284,9 @@ impl Runner {
             limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
+            self.tell_started(job, &context);
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
+            failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
                 AttemptEnd::LeaseLost
@@ -233,12 +296,14 @@ impl Runner {
             let now = SystemTime::now();
             let end = times.ended(end, now);
             let last = times.keep(&end);
+            job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done);
             let delay = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => delay,
                 verdict => return verdict,
             };
             self.tally.retried.fetch_add(1, Ordering::Relaxed);
+            self.tell_retry(job, delay);
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,
@@ -261,6 +326,10 @@ impl Runner {
             headers: passed_on(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
             cancelled: CancellationToken::new(),
+            membership: job
+                .flow
+                .as_ref()
+                .and_then(|flow| Membership::new(&self.link, flow)),
         })
     }
 

@@ -12,6 +12,7 @@ pub(super) struct Tally {
     pub(super) retried: AtomicU64,
     pub(super) handed_back: AtomicU64,
     pub(super) abandoned: AtomicU64,
+    pub(super) parked: AtomicU64,
 }
 
 /// How a job left this worker.
@@ -25,6 +26,8 @@ pub(super) enum Left {
     Cancelled,
     /// Its retry is scheduled.
     Retried,
+    /// It waits until it may run.
+    Parked,
     /// It is back in the queue.
     HandedBack,
     /// Settled by somebody else, before.
@@ -48,15 +51,20 @@ pub struct StopReport {
     pub handed_back: u64,
     /// Jobs that it could not settle; the server delivers them again after `ack_wait`.
     pub abandoned: u64,
+    /// Jobs that it put aside because they could not run yet: a limit, a paused kind, a kind that it does not know.
+    pub parked: u64,
 }
 
 impl Left {
     /// Whether the job is over here and the server is to be told.
     pub(super) fn needs_ack(self) -> bool {
         match self {
-            Self::Completed | Self::Failed | Self::Cancelled | Self::Retried | Self::Elsewhere => {
-                true
-            }
+            Self::Completed
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Retried
+            | Self::Parked
+            | Self::Elsewhere => true,
             Self::HandedBack | Self::Abandoned => false,
         }
     }
@@ -69,6 +77,7 @@ impl fmt::Display for Left {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Retried => "will be retried",
+            Self::Parked => "waits until it may run",
             Self::HandedBack => "handed back",
             Self::Elsewhere => "was settled before",
             Self::Abandoned => "left to another worker",
@@ -83,6 +92,7 @@ impl Tally {
             Left::Failed => &self.failed,
             Left::Cancelled => &self.cancelled,
             Left::Retried => &self.retried,
+            Left::Parked => &self.parked,
             Left::HandedBack => &self.handed_back,
             Left::Abandoned => &self.abandoned,
             Left::Elsewhere => return,
@@ -99,6 +109,7 @@ impl Tally {
             retried: read(&self.retried),
             handed_back: read(&self.handed_back),
             abandoned: read(&self.abandoned),
+            parked: read(&self.parked),
         }
     }
 }

@@ -33,6 +33,16 @@ pub(super) enum AttemptEnd {
     Interrupted,
 }
 
+impl AttemptEnd {
+    /// Why it failed, if it did.
+    pub(super) fn failure(&self) -> Option<&JobFailure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Done(_) | Self::LeaseLost | Self::Interrupted => None,
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Verdict {

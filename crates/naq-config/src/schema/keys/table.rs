@@ -1,5 +1,6 @@
 //! The sections as one table.
 
+use super::events::EVENTS;
 use super::nats::NATS;
 use super::payloads::PAYLOADS;
 use super::queues::QUEUES;
@@ -24,6 +25,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static KeySpec> {
         .chain(WORKERS)
         .chain(RESULTS)
         .chain(PAYLOADS)
+        .chain(EVENTS)
 }
 
 #[cfg(test)]

@@ -63,13 +63,18 @@ async fn store(link: &Link, jobs: &[Prepared]) -> Result<(), JobsError> {
         let text = format!("{context}: {first} and {second} have the same id or key");
         return Err(JobsError::new(JobsErrorKind::AlreadyExists, text));
     }
+    for job in jobs {
+        job.use_level(link).await?;
+    }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let context = &context;
     let is_in_doubt = &AtomicBool::new(false);
     persist(link, context, deadline, move |conn| async move {
         once(link, &conn, context, jobs, is_in_doubt).await
     })
-    .await
+    .await?;
+    jobs.iter().for_each(|job| job.tell(link));
+    Ok(())
 }
 
 async fn once(

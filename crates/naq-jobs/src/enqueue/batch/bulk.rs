@@ -95,6 +95,9 @@ impl Bulk {
                 && let Some(job) = jobs.next()
             {
                 let entry = self.entry(job, chunk.len()).await;
+                if let Some(job) = &entry.job {
+                    job.use_level(&self.link).await?;
+                }
                 size += entry
                     .job
                     .as_ref()
@@ -152,7 +155,10 @@ impl Bulk {
             .into_iter()
             .map(|entry| match (entry.answer, entry.job) {
                 (Some(answer), _) => answer,
-                (None, Some(job)) => Ok(Landed::new(job.id)),
+                (None, Some(job)) => {
+                    job.tell(&self.link);
+                    Ok(Landed::new(job.id))
+                }
                 (None, None) => Err(JobsError::new(JobsErrorKind::Conflict, "enqueue a job")),
             });
         Ok(answers.collect())

@@ -6,7 +6,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 
 use super::decide::Found;
-use crate::model::{JobId, Policy, QueueName, Unique};
+use crate::model::{JobId, Policy, Priority, QueueName, Unique};
 use crate::server::{Link, Write, rfc3339};
 use crate::wire::{KeyHash, Place, UniqueSubject, headers, text};
 use crate::{JobsError, JobsErrorKind};
@@ -26,14 +26,18 @@ pub(crate) struct UniquePlan {
 }
 
 impl UniquePlan {
-    pub(crate) fn new(queue: QueueName, id: JobId, unique: Unique) -> Result<Self, JobsError> {
+    pub(crate) fn new(
+        (queue, priority): (QueueName, Priority),
+        id: JobId,
+        unique: Unique,
+    ) -> Result<Self, JobsError> {
         let key = KeyHash::of(&unique.key).map_err(|e| {
             JobsError::new(JobsErrorKind::InvalidName, "use the key of a unique job").because(e)
         })?;
         Ok(Self {
             subject: UniqueSubject {
                 queue,
-                place: Place::Normal,
+                place: Place::of(priority),
                 key,
                 id,
             },
@@ -45,7 +49,11 @@ impl UniquePlan {
 
     /// The subject of the job's own message.
     pub(crate) fn own_subject(&self, link: &Link, is_due: bool) -> String {
-        let place = if is_due { Place::Normal } else { Place::Later };
+        let place = if is_due {
+            self.subject.place
+        } else {
+            Place::Later
+        };
         self.at(link, place)
     }
 
@@ -80,7 +88,7 @@ impl UniquePlan {
         fields.insert("Nats-Msg-Id", format!("{}:{}", found.id, self.nonce));
         if found.place == Place::Later {
             let due = due.unwrap_or_else(SystemTime::now);
-            let target = link.names().unique(&own(Place::Normal));
+            let target = link.names().unique(&own(self.subject.place));
             schedule(&mut fields, due, &target)?;
         } else {
             fields.insert("Nats-Rollup", "sub");
@@ -128,14 +136,15 @@ pub(crate) fn returning(
     id: &JobId,
     fields: &mut HeaderMap,
 ) -> String {
+    let priority = Priority::read(text(Some(fields), headers::PRIORITY));
     let key = text(Some(fields), headers::UNIQUE).and_then(|text| KeyHash::of(text).ok());
     let Some(key) = key else {
-        return link.names().job(queue, id);
+        return link.names().job_at(queue, id, priority);
     };
     expect(link, queue, &key, 0, fields);
     link.names().unique(&UniqueSubject {
         queue: queue.clone(),
-        place: Place::Normal,
+        place: Place::of(priority),
         key,
         id: id.clone(),
     })

@@ -1,0 +1,39 @@
+//! Jobs that wait for one another: any graph without circles.
+//!
+//! No process of its own, no poll, no slot held: a workflow is one record that whoever sees an end advances, together with
+//! the jobs that may begin, all or none. See `docs/design/0009-workflows.md`.
+
+mod advance;
+mod begin;
+mod cache;
+mod change;
+mod draft;
+mod extend;
+mod graph;
+mod handle;
+mod hear;
+mod member;
+#[cfg(test)]
+mod model;
+mod notice;
+mod notice_out;
+mod outcome;
+mod resolve;
+mod settle;
+mod state;
+mod status;
+mod store;
+mod submit;
+mod workflows;
+
+pub use draft::Workflow;
+pub use graph::On;
+pub use handle::WorkflowHandle;
+pub use member::Membership;
+pub(crate) use notice::Notice;
+pub(crate) use notice_out::tell_end;
+pub(crate) use settle::Advancer;
+pub use state::{NodeState, WorkflowState};
+pub use status::{NodeKind, NodeStatus, WorkflowStatus};
+pub(crate) use submit::submit;
+pub use workflows::{WorkflowPage, WorkflowSummary, Workflows};

@@ -1,0 +1,321 @@
+//! All workflows: look, signal, cancel, retry, delete.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream;
+use naq_connection::Connection;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::change::{Wish, change};
+use super::graph::Work;
+use super::notice_out::tell_end;
+use super::outcome::record_node;
+use super::resolve::invalid;
+use super::state::{MAX_ROUND, NodeState, Stop, WorkflowState};
+use super::status::WorkflowStatus;
+use super::store::{self, decode, not_there, read_graph};
+use crate::model::JobId;
+use crate::results::Results;
+use crate::server::{Link, last_at_leader, page, persist, purge};
+use crate::wire::{FlowNode, Names};
+use crate::{JobsError, JobsErrorKind};
+
+/// Outcomes that are read at the same time.
+const READS: usize = 32;
+
+/// All workflows. A cheap handle.
+///
+/// Each change is made under compare-and-set: of two at the same time one comes after the other, and none is lost.
+#[derive(Debug, Clone)]
+pub struct Workflows {
+    link: Link,
+}
+
+/// A workflow in a list: without its nodes.
+#[derive(Debug, Clone)]
+pub struct WorkflowSummary {
+    /// Its id.
+    pub id: JobId,
+    /// Its name.
+    pub name: String,
+    /// Where the whole is.
+    pub state: WorkflowState,
+    /// Its nodes, each by its state alone.
+    pub nodes: Vec<NodeState>,
+    /// When it was submitted, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// When it was over, in milliseconds since 1970.
+    pub ended_at_ms: Option<u64>,
+}
+
+/// Some workflows, and where to go on.
+#[derive(Debug)]
+pub struct WorkflowPage {
+    /// The workflows, those that changed last at the end.
+    pub workflows: Vec<WorkflowSummary>,
+    /// Pass it to [`Workflows::list`] for the next page; `None` at the end.
+    pub next: Option<u64>,
+}
+
+impl Workflows {
+    pub(crate) fn new(link: Link) -> Self {
+        Self { link }
+    }
+
+    /// Where a workflow and each of its nodes is; `None` if there is none of this id, or it was over too long ago.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps), [`JobsErrorKind::Corrupt`].
+    pub async fn get(&self, id: &JobId) -> Result<Option<WorkflowStatus>, JobsError> {
+        let conn = self.link.lease("read a workflow").await?;
+        let Some(found) = store::read(&conn, &self.link, id).await? else {
+            return Ok(None);
+        };
+        let graph = read_graph(&conn, &self.link, id, &found.state).await?;
+        Ok(Some(WorkflowStatus::new(id, &graph, &found.state)))
+    }
+
+    /// Reads the outcomes of all nodes of `status`: when they started, how long they took, why they failed.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn with_times(
+        &self,
+        mut status: WorkflowStatus,
+    ) -> Result<WorkflowStatus, JobsError> {
+        let results = Results::new(self.link.clone());
+        let ids = status
+            .nodes
+            .iter()
+            .enumerate()
+            .filter_map(|(index, node)| Some((index, node.job_id.clone()?)));
+        let found: Vec<_> = stream::iter(ids.collect::<Vec<_>>())
+            .map(|(index, id)| {
+                let results = &results;
+                async move { (index, results.find(&id).await) }
+            })
+            .buffer_unordered(READS)
+            .collect()
+            .await;
+        for (index, outcome) in found {
+            status.nodes[index].outcome = outcome?;
+        }
+        Ok(status)
+    }
+
+    /// At most `limit` workflows (at most 1000), from `from` on: 0, or what the last page said. One that advances while the
+    /// pages are read may come twice.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps). A state that is unreadable is left out, with a warning.
+    pub async fn list(&self, from: u64, limit: usize) -> Result<WorkflowPage, JobsError> {
+        let conn = self.link.lease("list the workflows").await?;
+        let (names, limit) = (self.link.names(), limit.clamp(1, 1000));
+        let found = page(&conn, &names.jobs_stream(), &names.all_flows(), from, limit).await?;
+        let read = found.messages.into_iter().filter_map(|stored| {
+            let id = Names::parse_flow(&stored.subject)?;
+            let state = decode(&id, &stored.payload);
+            let state = state
+                .inspect_err(|error| tracing::warn!(%error, "left out of the list"))
+                .ok()?;
+            Some(WorkflowSummary {
+                id,
+                name: state.name,
+                state: state.state,
+                nodes: state.nodes.0,
+                created_at_ms: state.created_ms,
+                ended_at_ms: state.ended_ms,
+            })
+        });
+        Ok(WorkflowPage {
+            workflows: read.collect(),
+            next: found.next,
+        })
+    }
+
+    /// Sends a signal to the waiting node `node`; `payload` is its result. It may come before the node waits. The first
+    /// signal counts.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::NotFound`] if there is no such workflow or node; [`JobsErrorKind::InvalidWorkflow`] if the node waits for
+    /// no signal or not any more; [`JobsErrorKind::Conflict`] if it had its signal before;
+    /// [`JobsErrorKind::Connection`] and [`JobsErrorKind::OutcomeUnknown`] (a retry helps, and may find the own signal).
+    pub async fn signal(
+        &self,
+        id: &JobId,
+        node: &str,
+        payload: &(impl Serialize + ?Sized),
+    ) -> Result<(), JobsError> {
+        let value = serde_json::value::to_raw_value(payload).map_err(|e| {
+            JobsError::new(
+                JobsErrorKind::InvalidPayload,
+                "write the payload of a signal",
+            )
+            .because(e)
+        })?;
+        let conn = self.link.lease("send a signal").await?;
+        let found = store::read(&conn, &self.link, id)
+            .await?
+            .ok_or_else(|| not_there(id))?;
+        let (state, graph) = (
+            &found.state,
+            read_graph(&conn, &self.link, id, &found.state).await?,
+        );
+        let index = graph.find(node).ok_or_else(|| no_node(id, node))?;
+        let is_waiting = matches!(
+            graph.node(index).map(|node| &node.work),
+            Some(Work::Wait { .. })
+        );
+        if !is_waiting {
+            return Err(invalid(format!(
+                "signal the node {node} of {id}: it waits for no signal"
+            )));
+        }
+        let now = state.of(index).unwrap_or(NodeState::Skipped);
+        if matches!(
+            now,
+            NodeState::Skipped | NodeState::Cancelled | NodeState::Failed
+        ) {
+            let now = now.as_str();
+            return Err(invalid(format!(
+                "signal the node {node} of {id}: it does not wait any more, it is {now}"
+            )));
+        }
+        let own = state.job_id(id, index).ok_or_else(|| no_node(id, node))?;
+        let (status, is_ours) = record_node(&self.link, &own, Ok(value), state.keep_s).await?;
+        let flow = FlowNode {
+            id: id.to_string(),
+            node: index,
+            round: state.round_of(index),
+        };
+        // Also if it is there already: whoever sent it may have died before this.
+        let deadline = Instant::now() + self.link.settings().nats.request_timeout * 3;
+        tell_end(&self.link, &flow, status, deadline).await?;
+        if is_ours {
+            return Ok(());
+        }
+        let context =
+            format!("signal the node {node} of {id}: it has had its signal, or its time was up");
+        Err(JobsError::new(JobsErrorKind::Conflict, context))
+    }
+
+    /// Cancels a workflow: nothing of it begins any more. Jobs that are enqueued or run are left to end; then it is over.
+    /// `false` if it was over before.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::NotFound`]; [`JobsErrorKind::Connection`] and [`JobsErrorKind::OutcomeUnknown`] (a retry helps).
+    pub async fn cancel(&self, id: &JobId, reason: &str) -> Result<bool, JobsError> {
+        change(&self.link, id, |_, state| {
+            if state.state.has_ended() {
+                return Ok(Wish::Nothing);
+            }
+            if state.stop.is_none() {
+                state.stop = Some(Stop {
+                    is_deadline: false,
+                    reason: reason.to_owned(),
+                });
+                state.state = WorkflowState::Stopping;
+            }
+            Ok(Wish::Advance)
+        })
+        .await
+    }
+
+    /// Runs nodes of a workflow that is over once more, and all that come after them; the others keep their ends. Without
+    /// names: those that have failed or were cancelled. Says how many nodes begin again. The deadline does not count any more.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::NotFound`] for workflow and nodes; [`JobsErrorKind::InvalidWorkflow`] if it is not over, nothing has failed, or it was retried 35 times;
+    /// [`JobsErrorKind::Connection`] and [`JobsErrorKind::OutcomeUnknown`].
+    pub async fn retry(&self, id: &JobId, nodes: &[&str]) -> Result<usize, JobsError> {
+        let fence = self.fence(id).await?;
+        let count = std::cell::Cell::new(0);
+        change(&self.link, id, |graph, state| {
+            if !state.state.has_ended() {
+                return Err(invalid(format!(
+                    "retry the workflow {id}: it is not over; wait, or cancel it"
+                )));
+            }
+            if state.round >= MAX_ROUND {
+                return Err(invalid(format!(
+                    "retry the workflow {id}: it was retried {MAX_ROUND} times; submit it again"
+                )));
+            }
+            let chosen = if nodes.is_empty() {
+                let is_bad = |state: Option<NodeState>| {
+                    matches!(state, Some(NodeState::Failed | NodeState::Cancelled))
+                };
+                let all = 0..u32::try_from(graph.len()).unwrap_or(u32::MAX);
+                all.filter(|index| is_bad(state.of(*index))).collect()
+            } else {
+                let find = |name: &&str| graph.find(name).ok_or_else(|| no_node(id, name));
+                nodes.iter().map(find).collect::<Result<Vec<_>, _>>()?
+            };
+            if chosen.is_empty() {
+                return Err(invalid(format!(
+                    "retry the workflow {id}: nothing of it has failed; name a node"
+                )));
+            }
+            let is_in = graph.with_descendants(&chosen);
+            count.set(is_in.iter().filter(|is_in| **is_in).count());
+            state.begin_again(&is_in);
+            state.fence = fence;
+            Ok(Wish::BeginAgain)
+        })
+        .await?;
+        Ok(count.get())
+    }
+
+    /// Removes a workflow that is over, before its time; outcomes of its jobs stay. `false` if there was none.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidWorkflow`] if it is not over; [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn delete(&self, id: &JobId) -> Result<bool, JobsError> {
+        let conn = self.link.lease("delete a workflow").await?;
+        let Some(found) = store::read(&conn, &self.link, id).await? else {
+            return Ok(false);
+        };
+        if !found.state.state.has_ended() {
+            return Err(invalid(format!(
+                "delete the workflow {id}: it is not over; cancel it first"
+            )));
+        }
+        self.remove(&conn, id, found.state.pieces).await?;
+        Ok(true)
+    }
+
+    async fn remove(&self, conn: &Connection, id: &JobId, pieces: u32) -> Result<(), JobsError> {
+        let (names, stream) = (self.link.names(), self.link.names().jobs_stream());
+        purge(conn, &stream, &names.flow_state(id)).await?;
+        for piece in 0..pieces {
+            purge(conn, &stream, &names.flow_spec(id, piece)).await?;
+        }
+        purge(conn, &stream, &names.flow_arm(id, "*")).await?;
+        Ok(())
+    }
+
+    /// Sequence of the outcome that is there; 0: none.
+    async fn fence(&self, id: &JobId) -> Result<u64, JobsError> {
+        let (stream, subject) = (
+            &self.link.names().results_stream(),
+            &self.link.names().result(id),
+        );
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let found = persist(
+            &self.link,
+            "retry a workflow",
+            deadline,
+            move |conn| async move { last_at_leader(&conn, stream, subject).await },
+        );
+        Ok(found.await?.map_or(0, |found| found.sequence))
+    }
+}
+
+fn no_node(id: &JobId, node: &str) -> JobsError {
+    JobsError::new(
+        JobsErrorKind::NotFound,
+        format!("find the node {node} in the workflow {id}"),
+    )
+}

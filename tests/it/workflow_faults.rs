@@ -1,0 +1,188 @@
+//! Workflows whose workers and servers die.
+
+use std::time::Duration;
+
+use naq_jobs::{NodeState, On, Workflow, WorkflowHandle, WorkflowState};
+use naq_testing::eventually;
+use rustix::process::Signal;
+
+use crate::process::{LedgerFile, STEP, WorkerProcess};
+use crate::setup::{Bed, LONG};
+
+/// A random graph, and how each of its jobs ends, drawn from `seed`.
+struct Plan {
+    nodes: Vec<(Vec<(usize, On)>, bool)>,
+}
+
+/// Numbers that are the same for the same seed (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(most).unwrap()).unwrap()
+    }
+}
+
+impl Plan {
+    /// Edges go back at most 40 nodes, so that the graph is deep as well as wide.
+    fn draw(nodes: usize, seed: u64) -> Self {
+        let mut random = Random(seed.max(1));
+        let mut draw = |index: usize| {
+            let count = if index == 0 { 0 } else { random.below(4) };
+            let needs = (0..count).map(|_| {
+                let on = [
+                    On::Success,
+                    On::Success,
+                    On::Success,
+                    On::Always,
+                    On::Failure,
+                ][random.below(5)];
+                (index - 1 - random.below(index.min(40)), on)
+            });
+            let needs = needs.collect();
+            (needs, random.below(8) == 0)
+        };
+        Self {
+            nodes: (0..nodes).map(&mut draw).collect(),
+        }
+    }
+
+    fn workflow(&self) -> Workflow {
+        let mut workflow = Workflow::new("random");
+        for (index, (needs, fails)) in self.nodes.iter().enumerate() {
+            workflow = workflow.node(index.to_string(), STEP.job(&(2, *fails)).unwrap());
+            for (from, on) in needs {
+                workflow = workflow.after_on(*on, [from.to_string()]);
+            }
+        }
+        workflow
+    }
+
+    /// What each node must come to. Parents come before their children here.
+    fn expected(&self) -> Vec<NodeState> {
+        let mut states: Vec<NodeState> = Vec::new();
+        for (needs, fails) in &self.nodes {
+            let lets = |(from, on): &(usize, On)| match on {
+                On::Success => states[*from] == NodeState::Completed,
+                On::Failure => states[*from] == NodeState::Failed,
+                On::Always => true,
+            };
+            states.push(match (needs.iter().all(lets), fails) {
+                (false, _) => NodeState::Skipped,
+                (true, true) => NodeState::Failed,
+                (true, false) => NodeState::Completed,
+            });
+        }
+        states
+    }
+}
+
+async fn ended(flow: &WorkflowHandle) -> usize {
+    let status = flow.status().await.unwrap();
+    status
+        .nodes
+        .iter()
+        .filter(|node| node.state.has_ended())
+        .count()
+}
+
+/// Waits until at least `count` nodes have ended.
+async fn reaches(flow: &WorkflowHandle, count: usize) {
+    eventually(LONG, async || {
+        let ended = ended(flow).await;
+        if ended >= count { Ok(()) } else { Err(ended) }
+    })
+    .await;
+}
+
+async fn ends_as_the_model_says(flow: &WorkflowHandle, plan: &Plan) {
+    let outcome = flow.wait(LONG * 2).await.unwrap();
+    let status = flow.status().await.unwrap();
+    let states: Vec<NodeState> = status.nodes.iter().map(|node| node.state).collect();
+    assert_eq!(states, plan.expected());
+    let wanted = if states.contains(&NodeState::Failed) {
+        WorkflowState::Failed
+    } else {
+        WorkflowState::Completed
+    };
+    assert_eq!(status.state, wanted);
+    assert_eq!(outcome.is_success(), wanted == WorkflowState::Completed);
+}
+
+/// One of two workers is killed again and again, wherever it is.
+#[tokio::test]
+async fn a_random_graph_ends_as_the_model_says_while_workers_are_killed() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let plan = Plan::draw(1000, 20_251_122);
+    let flow = bed.jobs.submit(plan.workflow()).await.unwrap();
+    let url = bed.server.url();
+    let steady = WorkerProcess::start(&url, &ledger, &[]);
+    for quarter in 1..4 {
+        let victim = WorkerProcess::start(&url, &ledger, &[]);
+        reaches(&flow, quarter * 250).await;
+        victim.kill().await;
+    }
+    ends_as_the_model_says(&flow, &plan).await;
+    assert!(steady.terminate().await);
+}
+
+/// No other worker is there that could go on.
+#[tokio::test]
+async fn a_workflow_goes_on_after_its_only_worker_was_killed_at_any_moment() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let plan = Plan::draw(60, 7);
+    let flow = bed.jobs.submit(plan.workflow()).await.unwrap();
+    for count in [1, 12, 30] {
+        let victim = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
+        reaches(&flow, count).await;
+        victim.kill().await;
+    }
+    let last = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
+    ends_as_the_model_says(&flow, &plan).await;
+    assert!(last.terminate().await);
+}
+
+#[tokio::test]
+async fn a_workflow_goes_on_after_a_killed_server() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let plan = Plan::draw(400, 99);
+    let flow = bed.jobs.submit(plan.workflow()).await.unwrap();
+    let worker = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
+    for count in [60, 200] {
+        reaches(&flow, count).await;
+        bed.server.kill().await.unwrap();
+        bed.server.start_again().await.unwrap();
+    }
+    ends_as_the_model_says(&flow, &plan).await;
+    assert!(worker.terminate().await);
+}
+
+/// A stopped process wakes up with ends in hand that others have handled meanwhile.
+#[tokio::test]
+async fn a_worker_that_was_stopped_for_a_while_changes_nothing_that_others_did() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let plan = Plan::draw(200, 5);
+    let flow = bed.jobs.submit(plan.workflow()).await.unwrap();
+    let sleeper = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
+    reaches(&flow, 20).await;
+    sleeper.signal(Signal::STOP);
+    let other = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
+    ends_as_the_model_says(&flow, &plan).await;
+    sleeper.signal(Signal::CONT);
+    assert!(sleeper.terminate().await);
+    tokio::time::timeout(Duration::from_secs(60), other.terminate())
+        .await
+        .unwrap();
+    let states: Vec<NodeState> = flow
+        .status()
+        .await
+        .unwrap()
+        .nodes
+        .iter()
+        .map(|node| node.state)
+        .collect();
+    assert_eq!(states, plan.expected());
+}
