@@ -10,7 +10,7 @@ use crate::model::{JobId, Priority, QueueName, ScheduleName};
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 impl Names {
@@ -120,32 +120,6 @@ impl Names {
             }),
             None => self.schedule(queue, id),
         }
-    }
-
-    /// The bucket of large payloads and results, as the object store calls it.
-    pub(crate) fn payloads_bucket(&self) -> String {
-        format!("{}_payloads", self.prefix)
-    }
-
-    /// The stream of that bucket.
-    pub(crate) fn payloads_stream(&self) -> String {
-        format!("OBJ_{}_payloads", self.prefix)
-    }
-
-    /// Its subjects.
-    pub(crate) fn payloads_subjects(&self) -> Vec<String> {
-        let bucket = self.payloads_bucket();
-        vec![format!("$O.{bucket}.C.>"), format!("$O.{bucket}.M.>")]
-    }
-
-    /// The chunks of an object.
-    pub(crate) fn payload_chunks(&self, object: &str) -> String {
-        format!("$O.{}.C.{object}", self.payloads_bucket())
-    }
-
-    /// The entry of an object; `name` is its name in base64url.
-    pub(crate) fn payload_entry(&self, name: &str) -> String {
-        format!("$O.{}.M.{name}", self.payloads_bucket())
     }
 
     /// How far the bulk `name` has come.
