@@ -12,7 +12,7 @@ use crate::control::use_level;
 use crate::model::{Due, Job, JobId, KindName, Landing, ObjectRef, Policy, Priority, QueueName};
 use crate::payload::{is_large, offload_payload, remove};
 use crate::server::{Link, Write, persist, rfc3339};
-use crate::wire::headers::PRIORITY;
+use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -34,6 +34,8 @@ pub(super) struct Prepared {
     /// What was put into the object store for it.
     pub(super) payload_ref: Option<ObjectRef>,
     pub(super) kind: KindName,
+    /// When it was made, which is before anybody can have started it.
+    pub(super) made_at: SystemTime,
 }
 
 #[derive(Debug)]
@@ -232,6 +234,9 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         }
     };
     let has_level = job.priority != Priority::Normal;
+    if let Some(key) = job.limit_key {
+        job.headers.insert(LIMIT_KEY, key);
+    }
     if has_level {
         job.headers.insert(PRIORITY, job.priority.as_str());
     }
@@ -246,6 +251,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         headers: job.headers,
         payload_ref: job.payload_ref,
         kind: job.kind,
+        made_at: now,
     })
 }
 

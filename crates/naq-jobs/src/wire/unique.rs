@@ -54,9 +54,14 @@ impl Place {
         }
     }
 
-    /// Whether a job there waits or runs.
-    pub(crate) fn is_due(self) -> bool {
-        matches!(self, Self::High | Self::Normal | Self::Low)
+    /// The priority of the jobs that wait there.
+    pub(crate) fn priority(self) -> Option<Priority> {
+        match self {
+            Self::High => Some(Priority::High),
+            Self::Normal => Some(Priority::Normal),
+            Self::Low => Some(Priority::Low),
+            Self::Later | Self::Window => None,
+        }
     }
 
     fn as_str(self) -> &'static str {

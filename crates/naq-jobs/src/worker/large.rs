@@ -5,7 +5,6 @@ use serde_json::value::RawValue;
 use super::conclude::Span;
 use super::delivery::Delivered;
 use super::holds::Hold;
-use super::registry::Handle;
 use super::runner::Runner;
 use super::tally::Left;
 use super::verdict::Verdict;
@@ -21,7 +20,6 @@ impl Runner {
         job: &mut Delivered,
         envelope: Envelope<'_>,
         reference: &ObjectRef,
-        handler: &dyn Handle,
         hold: &Hold,
     ) -> Result<Verdict, JobsError> {
         let payload = match fetch(&self.link, reference).await {
@@ -36,7 +34,14 @@ impl Runner {
             payload: &payload,
             ..envelope
         };
-        Ok(self.attempts_in_place(job, &envelope, handler, hold).await)
+        let verdict = match self.prepare(job, &envelope) {
+            Ok(prepared) => {
+                self.attempts_in_place(job, &envelope, &prepared, hold)
+                    .await
+            }
+            Err(verdict) => verdict,
+        };
+        Ok(verdict)
     }
 
     /// Removes the payload of a job that has ended and leaves no dead letter. A crash before this is made good by the

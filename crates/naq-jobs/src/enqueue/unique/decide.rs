@@ -39,8 +39,8 @@ pub(super) fn decide(policy: Policy, found: &Found) -> Step {
 }
 
 /// Whether the decision depends on whether a worker has got it.
-pub(super) fn asks_for_start(policy: Policy, place: Place) -> bool {
-    matches!(policy, Policy::Replace | Policy::Debounce(_)) && place.is_due()
+pub(super) fn asks_for_start(policy: Policy) -> bool {
+    matches!(policy, Policy::Replace | Policy::Debounce(_))
 }
 
 #[cfg(test)]

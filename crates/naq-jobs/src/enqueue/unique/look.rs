@@ -29,8 +29,11 @@ pub(super) async fn look(
             return Ok(Some(marker));
         }
     }
-    if asks_for_start(plan.policy, newest.place) {
-        newest.is_started = delivered_up_to(conn, link, &subject.queue).await? >= newest.sequence;
+    if asks_for_start(plan.policy)
+        && let Some(priority) = newest.place.priority()
+    {
+        let delivered = delivered_up_to(conn, link, &subject.queue, priority).await?;
+        newest.is_started = delivered >= newest.sequence;
     }
     Ok(Some(newest))
 }
