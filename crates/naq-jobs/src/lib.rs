@@ -21,6 +21,7 @@ mod jobs;
 mod model;
 mod notes;
 mod parked;
+mod payload;
 mod results;
 mod schedule;
 mod server;
@@ -45,7 +46,7 @@ pub use inspect::{
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
-    Kind, KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
+    Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use naq_config::settings::{InvalidRate, Rate};
 pub use naq_macros::job;

@@ -21,6 +21,8 @@ pub(crate) mod top;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 
+mod batch_file;
+mod enqueue_flags;
 mod job_flags;
 mod operator;
 mod outcome;

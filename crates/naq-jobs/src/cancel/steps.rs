@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
-use crate::model::JobId;
+use crate::model::{JobId, Priority};
+use crate::payload::release;
 use crate::results::{outcome_headers, parse};
 use crate::server::{
     Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
@@ -117,7 +118,7 @@ async fn place_of(
         if found.stage != Stage::Queue {
             continue;
         }
-        let delivered = delivered_up_to(conn, link, &found.queue).await?;
+        let delivered = delivered_up_to(conn, link, &found.queue, Priority::Normal).await?;
         let is_normal = link.names().is_normal(&found.message.subject);
         // Of other consumers it is not known here: then the worker's answer decides.
         if !is_normal || delivered >= found.message.sequence {
@@ -153,6 +154,7 @@ async fn write(
         started_at_ms: now,
         finished_at_ms: now,
         result: None,
+        result_ref: None,
         error: Some(JobFailure::new(
             FailureReason::Cancelled,
             notice.reason.clone(),
@@ -191,6 +193,7 @@ async fn remove(conn: &Connection, link: &Link, id: &JobId) -> Result<(), JobsEr
         }
         for found in found {
             purge(conn, &stream, &found.message.subject).await?;
+            release(link, &found.message.payload).await?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, Priority, QueueName, RetryPolicy, Unique};
+use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -29,6 +29,8 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) expires: Option<Due>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) headers: HeaderMap,
+    /// Where the payload is, if it is not here.
+    pub(crate) payload_ref: Option<ObjectRef>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -82,6 +84,7 @@ impl Job {
             expires: None,
             deadline: None,
             headers: HeaderMap::new(),
+            payload_ref: None,
             returns: PhantomData,
         })
     }
@@ -107,6 +110,7 @@ impl<R> Job<R> {
             expires: self.expires,
             deadline: self.deadline,
             headers: self.headers,
+            payload_ref: self.payload_ref,
             returns: PhantomData,
         }
     }

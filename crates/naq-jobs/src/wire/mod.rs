@@ -10,6 +10,7 @@ mod envelope;
 mod header;
 mod names;
 mod outcome;
+mod payload_names;
 mod presence;
 mod retry;
 mod unique;

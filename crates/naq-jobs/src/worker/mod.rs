@@ -29,6 +29,7 @@ mod flows;
 mod handler;
 mod holds;
 mod job_log;
+mod large;
 mod lease;
 mod limit;
 mod limits;
