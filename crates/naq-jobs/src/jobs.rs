@@ -12,7 +12,7 @@ use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams, page};
 use crate::wire::WorkerRecord;
 use crate::worker::Worker;
-use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit};
+use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit, submit_after};
 
 /// Workers that are listed at the most.
 const MAX_WORKERS: usize = 10_000;
@@ -161,6 +161,20 @@ impl Jobs {
     /// If the future is dropped, the workflow may or may not have been submitted.
     pub async fn submit(&self, workflow: Workflow) -> Result<WorkflowHandle, JobsError> {
         submit(&self.link, workflow).await
+    }
+
+    /// Enqueues a job that runs once the jobs `ids` have completed, also if that was long ago. If one of them fails, it never
+    /// runs: what it is waited for with then times out. It is a [`Workflow`] of one node, which can do more.
+    ///
+    /// # Errors
+    /// As [`Self::submit`]; [`crate::JobsErrorKind::NotFound`] if nothing is known of one of `ids`.
+    pub async fn enqueue_after<R>(
+        &self,
+        job: Job<R>,
+        ids: impl IntoIterator<Item = JobId>,
+    ) -> Result<JobHandle<R>, JobsError> {
+        let id = submit_after(&self.link, job, ids).await?;
+        Ok(JobHandle::new(id, self.results()))
     }
 
     /// A handle on a workflow that somebody has submitted.

@@ -35,5 +35,5 @@ pub(crate) use notice_out::tell_end;
 pub(crate) use settle::Advancer;
 pub use state::{NodeState, WorkflowState};
 pub use status::{NodeKind, NodeStatus, WorkflowStatus};
-pub(crate) use submit::submit;
+pub(crate) use submit::{submit, submit_after};
 pub use workflows::{WorkflowPage, WorkflowSummary, Workflows};

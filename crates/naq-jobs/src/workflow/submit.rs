@@ -8,9 +8,9 @@ use super::draft::Workflow;
 use super::graph::{Graph, Work};
 use super::handle::WorkflowHandle;
 use super::resolve::{invalid, resolve};
-use super::state::State;
+use super::state::{State, node_job};
 use super::store::{MAX_PIECES, Versioned, commit, cut, piece_writes};
-use crate::model::JobId;
+use crate::model::{Job, JobId};
 use crate::server::{Link, last_at_leader, now_ms, page};
 use crate::{JobsError, JobsErrorKind};
 
@@ -63,6 +63,24 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         JobsErrorKind::AlreadyExists,
         format!("submit the workflow {id}: there is one of this id"),
     ))
+}
+
+/// Submits one job that waits for `ids`, and says its id.
+pub(crate) async fn submit_after<R>(
+    link: &Link,
+    job: Job<R>,
+    ids: impl IntoIterator<Item = JobId>,
+) -> Result<JobId, JobsError> {
+    let mut workflow = Workflow::new("after");
+    let mut names = Vec::new();
+    for id in ids {
+        let name = format!("job-{}", names.len());
+        workflow = workflow.existing(name.clone(), id);
+        names.push(name);
+    }
+    let node = u32::try_from(names.len()).unwrap_or(u32::MAX);
+    let handle = submit(link, workflow.node("job", job).after(names)).await?;
+    node_job(handle.id(), node, 0).ok_or_else(|| invalid("name a job".to_owned()))
 }
 
 fn own_id(workflow: &Workflow) -> Result<JobId, JobsError> {
