@@ -44,6 +44,12 @@ impl Rounds {
         series.map_or(0.0, Series::median)
     }
 
+    /// 0 for one that never ran.
+    pub(crate) fn most(&self, name: &str) -> f64 {
+        let series = self.0.iter().find(|series| series.name == name);
+        series.map_or(0.0, Series::most)
+    }
+
     /// The median of the quotients of the same round: a round that was slow for both counts as
     /// any other.
     pub(crate) fn ratio(&self, over: &str, under: &str) -> f64 {

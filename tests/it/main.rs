@@ -6,12 +6,22 @@
 
 mod setup;
 
+mod bulk;
 mod calendar;
+mod control;
 mod crash;
 mod dead;
+mod dead_many;
 mod enqueue;
+mod explain;
+mod failpoints;
 mod foreign;
+mod inspect;
+mod limits;
+mod moments;
+mod parked;
 mod presence;
+mod priority;
 mod process;
 mod queues;
 mod results;
@@ -21,6 +31,8 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod testing;
+mod unique;
 mod workflow_changes;
 mod workflow_faults;
 mod workflows;

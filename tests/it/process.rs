@@ -1,6 +1,7 @@
 //! A worker in a process of its own, which the tests may kill and stop.
 
 use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub(crate) const WORK: Kind<u64, u64> = Kind::new("work");
 
 /// Sleeps for so many milliseconds, and fails if it is told so.
 pub(crate) const STEP: Kind<(u64, bool), ()> = Kind::new("step");
+
+/// It fails in so many attempts, then returns the number of the attempt.
+pub(crate) const FAIL: Kind<u32, u32> = Kind::new("fail");
 
 /// A running `it-worker`; killed when dropped.
 pub(crate) struct WorkerProcess(Child);
@@ -64,6 +68,13 @@ impl WorkerProcess {
     /// SIGKILL, and wait until it is gone.
     pub(crate) async fn kill(mut self) {
         self.0.kill().await.unwrap();
+    }
+
+    /// Waits until it has killed itself.
+    pub(crate) async fn died(mut self) {
+        let ended = tokio::time::timeout(LONG, self.0.wait()).await;
+        let status = ended.expect("it reaches the place where it dies").unwrap();
+        assert_eq!(status.signal(), Some(9), "{status}");
     }
 
     /// SIGTERM, and wait until it has ended; says whether it ended well.

@@ -43,9 +43,14 @@ async fn the_server_reports_what_the_settings_ask() {
         json!([
             "naq.queue.*.*",
             "naq.schedule.*.*",
+            "naq.unique.*.*.*.*",
+            "naq.bulk.*",
             "naq.recurring.*",
             "naq.arm.*",
-            "naq.fire.*"
+            "naq.fire.*",
+            "naq.high.*.*",
+            "naq.low.*.*",
+            "naq.parked.*.*.*"
         ])
     );
     assert_eq!(jobs["retention"], json!("workqueue"));
@@ -178,7 +183,7 @@ async fn twenty_programs_may_start_at_once_on_an_empty_server() {
     for jobs in &all {
         jobs.as_ref().unwrap_or_else(|error| panic!("{error}"));
     }
-    assert_eq!(server.jsz().await.streams.len(), 4);
+    assert_eq!(server.jsz().await.streams.len(), 6);
 }
 
 async fn echoes(bed: &Bed, value: Value) {

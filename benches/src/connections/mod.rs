@@ -3,8 +3,11 @@
 mod acquire;
 mod cold_connect;
 mod cold_start;
+mod duck;
 mod lame_duck;
+mod moves;
 mod recovery;
+mod requests;
 mod shutdown;
 mod table;
 mod throughput;

@@ -1,7 +1,7 @@
 //! Runs the rows one after the other and prints them.
 
 use super::throughput::{self, Work};
-use super::{acquire, cold_connect, cold_start, lame_duck, recovery, shutdown};
+use super::{acquire, cold_connect, cold_start, lame_duck, moves, recovery, shutdown};
 use crate::Outcome;
 use crate::args::{Options, RowName};
 use crate::progress::Progress;
@@ -50,6 +50,9 @@ async fn measure(rig: &Rig, options: &Options, progress: &Progress) -> Outcome<V
     }
     if options.wants(RowName::ShutdownBacklog) {
         rows.push(shutdown::row(rig, options, progress).await?);
+    }
+    if options.wants(RowName::Moves) {
+        rows.push(moves::row(options, progress).await?);
     }
     Ok(rows)
 }

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, result, schedule, worker,
-    workflow,
+    bench, completion, config, connection, dead, demo, dev, enqueue, explain, job, queue, result,
+    schedule, worker, workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -37,7 +37,12 @@ enum Command {
     /// List the live workers: the same as `naq worker list`
     ListWorkers(worker::ListArgs),
     Enqueue(enqueue::Args),
+    Job(job::Args),
+    Explain(explain::Args),
     Result(result::Args),
+    Queue(queue::Args),
+    /// Remove the jobs of queues that wait: the same as `naq queue purge`
+    Purge(queue::PurgeArgs),
     Dead(dead::Args),
     Schedule(schedule::Args),
     Workflow(workflow::Args),
@@ -93,6 +98,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Job(args) => Box::pin(job::run(context, args)).await,
+        Command::Explain(args) => Box::pin(explain::run(context, args)).await,
+        Command::Queue(args) => Box::pin(queue::run(context, args)).await,
+        Command::Purge(args) => Box::pin(queue::purge(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,

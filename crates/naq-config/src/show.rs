@@ -88,20 +88,23 @@ impl Rows {
         self.row("queues.replicas", queues.replicas);
         self.row("queues.storage", storage(queues.storage));
         self.row("queues.max_age", off(queues.max_age.map(time)));
+        self.row("queues.unknown_kind_after", time(queues.unknown_kind_after));
         self.row(
             "queues.dead_letters.max_age",
             off(queues.dead_letters.max_age.map(time)),
         );
         for (name, queue) in &queues.configs {
+            let text = |number: Option<u32>| number.map(|number| number.to_string());
             let overrides = [
                 ("ack_wait", queue.ack_wait.map(time)),
+                ("max_deliver", text(queue.max_deliver)),
+                ("max_ack_pending", text(queue.max_ack_pending)),
+                ("concurrency", text(queue.concurrency)),
+                ("max_running_per_key", text(queue.max_running_per_key)),
+                ("rate", queue.rate.map(|rate| rate.to_string())),
                 (
-                    "max_deliver",
-                    queue.max_deliver.map(|limit| limit.to_string()),
-                ),
-                (
-                    "max_ack_pending",
-                    queue.max_ack_pending.map(|limit| limit.to_string()),
+                    "rate_per_key",
+                    queue.rate_per_key.map(|rate| rate.to_string()),
                 ),
             ];
             for (key, value) in overrides {

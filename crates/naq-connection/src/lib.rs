@@ -142,9 +142,9 @@ pub use naq_macros::{
 };
 pub use retry::{Attempts, Classify, Retry, RetryBudget, Retryable, Transient, When};
 pub use scope::{
-    ConfirmedConnection, NatsConnection, NatsJetStream, get_config, global, jetstream_context,
-    monitored, nats_connection, nats_jetstream, shutdown_global, with_jetstream,
-    with_nats_connection,
+    ConfirmedConnection, NatsConnection, NatsJetStream, connection_monitor, get_config,
+    get_connection_metrics, global, jetstream_context, monitored, nats_connection, nats_jetstream,
+    reset_connection_metrics, shutdown_global, with_jetstream, with_nats_connection,
 };
 #[cfg(feature = "watch")]
 pub use service::Following;

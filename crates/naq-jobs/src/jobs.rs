@@ -1,21 +1,22 @@
 //! The entry point: [`Jobs`].
 
+use std::time::Duration;
+
 use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
+use crate::backlog::Backlog;
+use crate::control::Controls;
 use crate::dead::DeadLetters;
-use crate::enqueue::{JobHandle, enqueue, enqueue_many};
-use crate::model::{Job, JobId};
+use crate::enqueue::{Bulk, JobHandle, Landed, enqueue, enqueue_all, enqueue_many};
+use crate::model::{Job, JobId, Priority};
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams, page};
-use crate::wire::WorkerRecord;
+use crate::server::{Link, count, ensure_streams};
+use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
 use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit, submit_after};
-
-/// Workers that are listed at the most.
-const MAX_WORKERS: usize = 10_000;
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -41,6 +42,8 @@ const MAX_WORKERS: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct Jobs {
     link: Link,
+    /// How long `enqueue` waits for the end of the job.
+    inline: Option<Duration>,
 }
 
 /// A live worker, as it shows itself.
@@ -84,21 +87,36 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
-        Ok(Self { link })
+        Ok(Self { link, inline: None })
+    }
+
+    /// A handle whose [`Self::enqueue`] returns only when the job has ended, however it did: for tests and scripts. Some worker
+    /// has to run meanwhile. A job that is due later is not waited for.
+    #[must_use]
+    pub fn inline(mut self, within: Duration) -> Self {
+        self.inline = Some(within);
+        self
     }
 
     /// Enqueues a job; when this returns, the server has stored it. An answer that was lost is asked for again with
-    /// the same id, which cannot enqueue twice.
+    /// the same id, which cannot enqueue twice. A unique job whose key is taken is not enqueued: the handle is that of the
+    /// job that is there ([`JobHandle::is_existing`]).
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::TooLarge`]; [`crate::JobsErrorKind::Connection`] and
-    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id).
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] after three request timeouts (retry with the same id);
+    /// [`crate::JobsErrorKind::Timeout`] of an [inline](Self::inline) handle if the job has not ended.
     ///
     /// # Cancel safety
     /// If the future is dropped, the job may or may not have been enqueued.
     pub async fn enqueue<R>(&self, job: Job<R>) -> Result<JobHandle<R>, JobsError> {
-        let id = enqueue(&self.link, job).await?;
-        Ok(JobHandle::new(id, self.results()))
+        let within = self.inline.filter(|_| job.due.is_none());
+        let landed = enqueue(&self.link, job).await?;
+        let handle = JobHandle::new(landed, self.results());
+        if let Some(within) = within {
+            handle.outcome(within).await?;
+        }
+        Ok(handle)
     }
 
     /// Enqueues many jobs over one connection, without waiting for one before sending the next. One answer per job,
@@ -107,10 +125,38 @@ impl Jobs {
         &self,
         jobs: impl IntoIterator<Item = Job<R>>,
     ) -> Vec<Result<JobHandle<R>, JobsError>> {
-        let ids = enqueue_many(&self.link, jobs).await;
-        ids.into_iter()
-            .map(|id| Ok(JobHandle::new(id?, self.results())))
+        let landed = enqueue_many(&self.link, jobs).await;
+        landed
+            .into_iter()
+            .map(|landed| Ok(JobHandle::new(landed?, self.results())))
             .collect()
+    }
+
+    /// Enqueues up to 1,000 jobs together: all of them, or none. One atomic batch of the server, which also costs its disk
+    /// less than as many jobs one by one. A unique job counts as two if it has a window, and needs a free key here,
+    /// whatever its policy.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::AlreadyExists`] if the id of one is known or its key is taken (the message names it);
+    /// [`crate::JobsErrorKind::TooLarge`] if they are too many, or one is too large; otherwise as [`Self::enqueue`].
+    /// In each case none was enqueued, except after [`crate::JobsErrorKind::OutcomeUnknown`].
+    pub async fn enqueue_all<R>(
+        &self,
+        jobs: impl IntoIterator<Item = Job<R>>,
+    ) -> Result<Vec<JobHandle<R>>, JobsError> {
+        let landed = Box::pin(enqueue_all(&self.link, jobs)).await?;
+        let handle = |landed| JobHandle::new(landed, self.results());
+        Ok(landed.into_iter().map(handle).collect())
+    }
+
+    /// Opens a bulk: any number of jobs under one name, in chunks that are stored whole, together with the place behind
+    /// them. A program that was killed opens the same name and goes on exactly there. The place is kept as long as
+    /// outcomes are (`results.ttl`). A name is 1 to 40 of `A-Z a-z 0-9 _ -`.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::InvalidName`]; [`crate::JobsErrorKind::Connection`] (a retry helps).
+    pub async fn bulk(&self, name: &str) -> Result<Bulk, JobsError> {
+        Bulk::open(self.link.clone(), name).await
     }
 
     /// Describes a worker.
@@ -174,7 +220,7 @@ impl Jobs {
         ids: impl IntoIterator<Item = JobId>,
     ) -> Result<JobHandle<R>, JobsError> {
         let id = submit_after(&self.link, job, ids).await?;
-        Ok(JobHandle::new(id, self.results()))
+        Ok(JobHandle::new(Landed::new(id), self.results()))
     }
 
     /// A handle on a workflow that somebody has submitted.
@@ -185,6 +231,16 @@ impl Jobs {
     /// The workflows.
     pub fn workflows(&self) -> Workflows {
         Workflows::new(self.link.clone())
+    }
+
+    /// The jobs that have not ended.
+    pub fn backlog(&self) -> Backlog {
+        Backlog::new(self.link.clone())
+    }
+
+    /// Pause, resume, quiet, scale and limit.
+    pub fn controls(&self) -> Controls {
+        Controls::new(self.link.clone())
     }
 
     /// The dead letters.
@@ -198,17 +254,7 @@ impl Jobs {
     /// [`crate::JobsErrorKind::Connection`] (a retry helps).
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
         let conn = self.link.lease("list the workers").await?;
-        let names = self.link.names();
-        let filter = names.worker_filter();
-        let found = page(&conn, &names.workers_stream(), &filter, 0, MAX_WORKERS).await?;
-        let known = found.messages.into_iter().filter_map(|stored| {
-            let record = serde_json::from_slice(&stored.payload).ok()?;
-            Some(WorkerInfo {
-                record,
-                seen_at: stored.time,
-            })
-        });
-        Ok(known.collect())
+        crate::inspect::workers(&conn, &self.link).await
     }
 
     /// Counts what the server has in store, without reading it.
@@ -219,12 +265,22 @@ impl Jobs {
         let conn = self.link.lease("count the jobs").await?;
         let names = self.link.names();
         let jobs = names.jobs_stream();
+        let mut waiting = 0;
+        for priority in Priority::ALL {
+            waiting += count(&conn, &jobs, &names.all_of(priority)).await?
+                + count(&conn, &jobs, &names.all_unique(Place::of(priority))).await?;
+        }
         Ok(Stock {
-            waiting: count(&conn, &jobs, &names.all_queues()).await?,
-            scheduled: count(&conn, &jobs, &names.all_schedules()).await?,
+            waiting,
+            scheduled: count(&conn, &jobs, &names.all_schedules()).await?
+                + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
             dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
         })
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// The connections that this uses.

@@ -5,11 +5,17 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod backlog;
+mod control;
 mod dead;
 mod enqueue;
 mod error;
+mod explain;
+mod failpoint;
+mod inspect;
 mod jobs;
 mod model;
+mod parked;
 mod results;
 mod schedule;
 mod server;
@@ -17,15 +23,22 @@ mod wire;
 mod worker;
 mod workflow;
 
-pub use dead::{DeadLetter, DeadLetters, DeadPage};
-pub use enqueue::JobHandle;
+pub use backlog::{Backlog, BacklogPage, PendingJob};
+pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
+pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
+pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
+pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
+pub use inspect::{
+    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
+};
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, QueueName, RetryPolicy, ScheduleName,
+    KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
-pub use results::{ResultPage, Results};
+pub use naq_config::settings::{InvalidRate, Rate};
+pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
     Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,
@@ -33,7 +46,8 @@ pub use schedule::{
 };
 pub use server::MINIMUM_SERVER;
 pub use wire::{
-    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerRecord, WorkerStatus, headers,
+    FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
+    WorkerStatus, headers,
 };
 pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};
 pub use workflow::{

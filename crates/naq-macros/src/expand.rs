@@ -1,8 +1,8 @@
 //! From a function with attributes to the function that runs.
 //!
 //! From the innermost attribute out, each wraps the body: an injecting one puts the lease before
-//! it, monitoring puts it into a watched `async` block, a retry into a loop. `return` and `?` in the
-//! body leave the block that is around it, and so end one attempt.
+//! it and the error record after it, monitoring puts it into a watched `async` block, a retry into a
+//! loop. `return` and `?` in the body leave the block that is around it, and so end one attempt.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -45,11 +45,13 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> R
     };
     let statements = &function.block.stmts;
     let mut body = quote!(#(#statements)*);
-    let layers = layers.iter().zip(parameters);
-    for (layer, parameter) in layers.rev() {
+    for (layer, parameter) in layers.iter().zip(parameters).rev() {
         body = scope.wrap(layer, parameter.as_ref(), &body);
     }
-    function.block = syn::parse2(quote!({ #body }))?;
+    let taken = layers.iter().filter_map(|layer| layer.path.as_ref());
+    // Else the compiler would say that their imports are not used.
+    let used = quote!(#(#[allow(unused_imports)] use #taken as _;)*);
+    function.block = syn::parse2(quote!({ #used #body }))?;
     Ok(function.into_token_stream())
 }
 
@@ -147,10 +149,11 @@ impl Scope {
                 let lease = Ident::new("naq_lease", Span::mixed_site());
                 let (pattern, ty) = (&parameter.pat, &parameter.ty);
                 let taken = taken(layer.kind, &layer.arguments, origin);
+                let rest = self.recorded(&lease, body);
                 quote! {
                     let #lease = #taken;
                     let #pattern: #ty = &#lease;
-                    #body
+                    #rest
                 }
             }
             (_, None) => {
@@ -161,6 +164,19 @@ impl Scope {
                     #result
                 }
             }
+        }
+    }
+
+    /// The body, and after it the error record of its failure. Where the type of its result can't be
+    /// written, the body stays outside of a block, and its failure without a record.
+    fn recorded(&self, lease: &Ident, body: &TokenStream) -> TokenStream {
+        let (result, ty) = (Ident::new("naq_result", Span::mixed_site()), &self.result);
+        let Some(told) = self.told() else {
+            return body.clone();
+        };
+        quote! {
+            let #result #ty = async { #told #body }.await;
+            #lease.recorded(#result)
         }
     }
 

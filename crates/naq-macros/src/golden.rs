@@ -28,14 +28,30 @@ fn publish() -> TokenStream {
     }
 }
 
+/// What an `async` block of the expansion begins with.
+fn told(result: TokenStream) -> TokenStream {
+    quote! {
+        #[allow(unreachable_code, clippy::all)]
+        if false {
+            let naq_told: #result = ::core::unreachable!();
+            return naq_told;
+        }
+    }
+}
+
 #[test]
-fn a_connection_is_a_lease_before_the_body() {
+fn a_connection_is_a_lease_before_the_body_and_a_record_after_it() {
+    let told = told(quote!(Result<(), E>));
     let expected = quote! {
         async fn publish(subject: &str) -> Result<(), E> {
             let naq_lease = naq_connection::nats_connection().profile("billing").await?;
             let conn: &Connection = &naq_lease;
-            conn.publish(subject).await?;
-            Ok(())
+            let naq_result: Result<(), E> = async {
+                #told
+                conn.publish(subject).await?;
+                Ok(())
+            }.await;
+            naq_lease.recorded(naq_result)
         }
     };
     let found = expanded(Kind::Connection, quote!(config = "billing"), publish());
@@ -58,6 +74,7 @@ fn everything_else_of_a_method_stays_as_it_is() {
             }
         },
     );
+    let told = told(quote!(Result<&'a str, E>));
     let expected = quote! {
         /// Documented.
         #[must_use]
@@ -67,7 +84,8 @@ fn everything_else_of_a_method_stays_as_it_is() {
         {
             let naq_lease = naq_connection::nats_kv_store("status").await?;
             let kv: &KvStore = &naq_lease;
-            body
+            let naq_result: Result<&'a str, E> = async { #told body }.await;
+            naq_lease.recorded(naq_result)
         }
     };
     assert_eq!(found, expected.to_string());
@@ -87,16 +105,14 @@ fn of_a_stack_the_upper_attribute_is_around_the_lower_one() {
             }
         },
     );
-    let told = quote! {
-        #[allow(unreachable_code, clippy::all)]
-        if false {
-            let naq_told: Result<(), E> = ::core::unreachable!();
-            return naq_told;
-        }
-    };
+    let told = told(quote!(Result<(), E>));
     let expected = quote! {
         #[other]
         async fn make(name: String, list: &mut Vec<u8>) -> Result<(), E> {
+            #[allow(unused_imports)]
+            use naq::connection::with_connection_monitoring as _;
+            #[allow(unused_imports)]
+            use with_jetstream_context as _;
             let mut naq_attempts = naq_connection::Retry::new(3)
                 .delay(::core::time::Duration::from_millis(1000u64))
                 .factor(2.0)
@@ -110,7 +126,8 @@ fn of_a_stack_the_upper_attribute_is_around_the_lower_one() {
                         #told
                         let naq_lease = naq_connection::nats_jetstream().await?.1;
                         let js: &JetStream = &naq_lease;
-                        body
+                        let naq_result: Result<(), E> = async { #told body }.await;
+                        naq_lease.recorded(naq_result)
                     }).await;
                     naq_result
                 }.await;
@@ -134,12 +151,39 @@ fn of_two_that_inject_the_upper_one_gives_the_first_parameter() {
             async fn both(conn: &Connection, kv: &KvStore, x: u8) -> Result<(), E> { body }
         },
     );
+    let told = told(quote!(Result<(), E>));
     let expected = quote! {
         async fn both(x: u8) -> Result<(), E> {
+            #[allow(unused_imports)]
+            use with_kv_store as _;
             let naq_lease = naq_connection::nats_connection().await?;
             let conn: &Connection = &naq_lease;
-            let naq_lease = naq_connection::nats_kv_store(BUCKET).await?;
-            let kv: &KvStore = &naq_lease;
+            let naq_result: Result<(), E> = async {
+                #told
+                let naq_lease = naq_connection::nats_kv_store(BUCKET).await?;
+                let kv: &KvStore = &naq_lease;
+                let naq_result: Result<(), E> = async { #told body }.await;
+                naq_lease.recorded(naq_result)
+            }.await;
+            naq_lease.recorded(naq_result)
+        }
+    };
+    assert_eq!(found, expected.to_string());
+}
+
+#[test]
+fn a_result_that_cannot_be_named_has_no_block_around_it() {
+    let found = expanded(
+        Kind::JetStream,
+        quote!(),
+        quote! {
+            async fn f(js: &JetStream) -> Result<impl Sized, E> { body }
+        },
+    );
+    let expected = quote! {
+        async fn f() -> Result<impl Sized, E> {
+            let naq_lease = naq_connection::nats_jetstream().await?.1;
+            let js: &JetStream = &naq_lease;
             body
         }
     };

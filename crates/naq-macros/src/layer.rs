@@ -1,7 +1,7 @@
 //! The attributes of a function, from the outermost in.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Meta, Result};
+use syn::{Attribute, Meta, Path, Result};
 
 use crate::arguments::Arguments;
 use crate::kind::{ALL, Kind};
@@ -9,12 +9,18 @@ use crate::kind::{ALL, Kind};
 pub(crate) struct Layer {
     pub(crate) kind: Kind,
     pub(crate) arguments: Arguments,
+    /// How the user names it, if it is not the one that the compiler has called.
+    pub(crate) path: Option<Path>,
 }
 
 impl Layer {
     pub(crate) fn parse(kind: Kind, arguments: TokenStream) -> Result<Self> {
         let arguments = Arguments::parse(kind, arguments)?;
-        Ok(Self { kind, arguments })
+        Ok(Self {
+            kind,
+            arguments,
+            path: None,
+        })
     }
 }
 
@@ -31,11 +37,15 @@ pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Vec<Layer>> {
             attributes.push(attribute);
             continue;
         };
+        let path = attribute.path().clone();
         let arguments = match attribute.meta {
             Meta::List(list) => list.tokens,
             _ => TokenStream::new(),
         };
-        layers.push(Layer::parse(kind, arguments)?);
+        layers.push(Layer {
+            path: Some(path),
+            ..Layer::parse(kind, arguments)?
+        });
     }
     Ok(layers)
 }

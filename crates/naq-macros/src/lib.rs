@@ -7,7 +7,9 @@
 //! watched by itself. Of several that inject, the upper one gives the first parameter.
 //!
 //! * They go on `async` functions and methods, free or generic, that return a `Result` whose error
-//!   is `From<ConnectionError>`.
+//!   is `From<ConnectionError>` and borrows nothing.
+//! * A failure of `naq-connection` in the body is one error record, as in a closure. There is none for
+//!   a function that returns an `impl Trait`.
 //! * `config = "billing"` takes the profile of that name, `crate = my::path` says where
 //!   `naq-connection` is if it can't be found in `Cargo.toml`.
 //! * To find each other they must have their own names: don't import one `as` another.

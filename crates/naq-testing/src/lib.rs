@@ -13,10 +13,15 @@
 //! # }
 //! ```
 //!
+//! With the feature `jobs`, `TestJobs` is a job system of its own for one test: run what was enqueued, look at it, and move
+//! time on.
+//!
 //! Everything here panics instead of returning errors: in a test, a server that cannot be started or asked is a
 //! failure, never a reason to skip.
 
 mod eventually;
+#[cfg(feature = "jobs")]
+mod jobs;
 mod proxy;
 mod report;
 mod test_cluster;
@@ -24,6 +29,8 @@ mod test_server;
 mod test_settings;
 
 pub use eventually::{eventually, eventually_eq};
+#[cfg(feature = "jobs")]
+pub use jobs::{Expected, TestJobs};
 pub use proxy::{Direction, FaultProxy};
 pub use report::{Connection, Connz, Consumer, Jsz, Stream, Varz};
 pub use test_cluster::TestCluster;

@@ -45,6 +45,7 @@
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
+//! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
 //!
@@ -52,14 +53,23 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backoff, CatchUp, Cron, CronError, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
-    FailureReason, Firing, Firings, InvalidScheduleName, InvalidZone, Job, JobContext, JobError,
-    JobFailure, JobHandle, JobId, Jobs, JobsError, JobsErrorKind, Kind, KindName, MINIMUM_SERVER,
-    Membership, NewSchedule, NodeKind, NodeState, NodeStatus, On, Outcome, Overlap, QueueName,
-    ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange,
-    ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport,
-    Timetable, TimetableError, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Workflow,
-    WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone,
+    Backlog, BacklogPage, Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters,
+    DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName,
+    InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId, Jobs, JobsError,
+    JobsErrorKind, Kind, KindName, Landing, MINIMUM_SERVER, NewSchedule, Outcome, Overlap,
+    PendingJob, QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
+    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, Status,
+    Stock, StopReport, Timetable, TimetableError, Unique, Worker, WorkerInfo, WorkerRecord,
+    WorkerStatus, Zone,
+};
+pub use naq_jobs::{
+    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Explanation, Facts, Hold, JobInfo, JobPage,
+    JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage, Reason, ResultFilter,
+    WorkerFact, reasons,
+};
+pub use naq_jobs::{
+    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
 };
 
 /// Typed settings, put together from files, environment and code.

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use naq_config::Loader;
-use naq_jobs::{JobContext, JobError, Jobs, Kind};
+use naq_jobs::{JobContext, JobError, JobId, Jobs, Kind};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Sleeps for so many milliseconds and returns the number.
@@ -16,6 +16,9 @@ const WORK: Kind<u64, u64> = Kind::new("work");
 
 /// Sleeps for so many milliseconds, and fails if it is told so.
 const STEP: Kind<(u64, bool), ()> = Kind::new("step");
+
+/// Fails in so many attempts, then returns the number of the attempt.
+const FAIL: Kind<u32, u32> = Kind::new("fail");
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,10 +28,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .init();
     let settings = Loader::new().process_env().load()?.settings;
     let jobs = Jobs::connect(settings).await?;
+    // A process that does one thing else, to be killed in the middle of it.
+    match std::env::var("IT_DO")
+        .ok()
+        .as_deref()
+        .map(|what| what.split_once(':'))
+    {
+        Some(Some(("enqueue", id))) => {
+            jobs.enqueue(WORK.job(&1)?.id(JobId::new(id)?)).await?;
+            return Ok(());
+        }
+        Some(Some(("requeue", id))) => {
+            return Ok(jobs.dead_letters().requeue(&JobId::new(id)?).await?);
+        }
+        Some(_) => return Err("IT_DO is `enqueue:<id>` or `requeue:<id>`".into()),
+        None => {}
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     jobs.worker()
         .handle(WORK, work)
         .handle(STEP, step)
+        .handle(FAIL, fail)
         .run_until(async move {
             terminate.recv().await;
         })
@@ -50,6 +70,14 @@ async fn step(_: JobContext, (millis, fails): (u64, bool)) -> Result<(), JobErro
         return Err(JobError::message("told to fail"));
     }
     Ok(())
+}
+
+async fn fail(context: JobContext, failures: u32) -> Result<u32, JobError> {
+    record("end", &context)?;
+    match context.attempt() {
+        attempt if attempt > failures => Ok(attempt),
+        attempt => Err(JobError::message(format!("broken in attempt {attempt}"))),
+    }
 }
 
 /// One line per event; a short append to a file is whole also when several processes write.

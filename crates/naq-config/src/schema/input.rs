@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::units::{duration, size};
-use crate::settings::Storage;
+use crate::settings::{Rate, Storage};
 use crate::{Place, Secret};
 
 /// The value of one key in one layer.
@@ -218,6 +218,13 @@ impl Read for Storage {
                 _ => None,
             }
         })
+    }
+}
+
+impl Read for Rate {
+    fn read(input: &Input) -> Result<Self, String> {
+        let expected = "a rate such as 100/s, 30/1m or 5/s burst 1";
+        read_with(input, expected, |text| text.parse().ok())
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod nats;
 mod queues;
+mod rate;
 mod results;
 mod workers;
 
 pub use nats::{Auth, NatsSettings, Tls};
 pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
+pub use rate::{InvalidRate, Rate};
 pub use results::ResultsSettings;
 pub use workers::{CommandHandler, PoolSettings, WorkersSettings};
 

@@ -27,7 +27,8 @@ pub struct NatsSettings {
     pub request_timeout: Duration,
     /// Longest time between two PINGs of a silent connection. Default 120 s.
     pub ping_interval: Duration,
-    /// A silent connection counts as lost after this many `ping_interval`s; 1 to 3. Default 2.
+    /// A silent connection counts as lost after this many `ping_interval`s. At least 1; more than 3
+    /// count as 3, since the client has that limit of its own. Default 2.
     pub max_outstanding_pings: u32,
     /// Time without an answer after which a connection in use counts as lost; zero turns it off.
     /// Default 3 s.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Rate;
+
 /// Section `queues`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuesSettings {
@@ -22,6 +24,8 @@ pub struct QueuesSettings {
     pub storage: Storage,
     /// Age after which a waiting job is dropped, unseen; `None` (the default) keeps it for ever.
     pub max_age: Option<Duration>,
+    /// Time after which a job whose kind no worker knows goes to the dead letters. Default 1 h.
+    pub unknown_kind_after: Duration,
     /// Settings of the dead letters.
     pub dead_letters: DeadLetterSettings,
     /// What differs for single queues, by queue name.
@@ -44,6 +48,14 @@ pub struct QueueOverrides {
     pub max_deliver: Option<u32>,
     /// See [`QueuesSettings::max_ack_pending`].
     pub max_ack_pending: Option<u32>,
+    /// Jobs of the queue that one worker runs at the same time; `None` (the default): as many as it has slots.
+    pub concurrency: Option<u32>,
+    /// Jobs of one limit key that run at the same time, over all workers; `None` (the default): no limit.
+    pub max_running_per_key: Option<u32>,
+    /// Starts of jobs of the queue, over all workers; `None` (the default): no limit.
+    pub rate: Option<Rate>,
+    /// Starts of jobs of one limit key, over all workers; `None` (the default): no limit.
+    pub rate_per_key: Option<Rate>,
 }
 
 /// Where the server keeps a stream.
@@ -93,6 +105,7 @@ impl Default for QueuesSettings {
             replicas: 1,
             storage: Storage::File,
             max_age: None,
+            unknown_kind_after: Duration::from_secs(3600),
             dead_letters: DeadLetterSettings::default(),
             configs: BTreeMap::new(),
         }

@@ -117,6 +117,12 @@ const TIMES: &[Time] = &[
         CENTURY,
     ),
     (
+        "queues.unknown_kind_after",
+        |s| s.queues.unknown_kind_after,
+        Duration::ZERO,
+        CENTURY,
+    ),
+    (
         "queues.dead_letters.max_age",
         |s| s.queues.dead_letters.max_age.unwrap_or(SECOND),
         Duration::ZERO,
@@ -165,6 +171,8 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
         for (name, value) in [
             ("max_deliver", config.max_deliver),
             ("max_ack_pending", config.max_ack_pending),
+            ("concurrency", config.concurrency),
+            ("max_running_per_key", config.max_running_per_key),
         ] {
             if let Some(value) = value {
                 number(&key(name), value.into(), 1, ANY, findings);

@@ -1,5 +1,6 @@
 //! Scopes of a bucket.
 
+use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -120,14 +121,24 @@ impl NatsKvStore {
         E: From<ConnectionError> + 'static,
     {
         let store = self.open().await?;
-        tell_body(body(&store).await, &what(store.bucket()))
+        store.recorded(body(&store).await)
     }
 
     async fn open(self) -> Result<KvStore, ConnectionError> {
         let connection = self.target.lease().await?;
         let opened = opened(&connection, &self.bucket, self.create).await;
-        opened.inspect_err(|error| tell(error, &what(&self.bucket)))?;
+        opened.inspect_err(|error| tell(error, what(&self.bucket)))?;
         Ok(KvStore::new(connection, &self.bucket))
+    }
+}
+
+impl KvStore {
+    /// As [`Connection::recorded`], with the words `KV store error for bucket …: …`.
+    ///
+    /// # Errors
+    /// That of `result`.
+    pub fn recorded<R, E: 'static>(&self, result: Result<R, E>) -> Result<R, E> {
+        tell_body(result, what(self.bucket()))
     }
 }
 
@@ -152,8 +163,8 @@ async fn opened(
     open(connection, bucket).await.map(drop)
 }
 
-fn what(bucket: &str) -> String {
-    format!("KV store error for bucket {bucket}")
+fn what(bucket: &str) -> impl fmt::Display {
+    fmt::from_fn(move |f| write!(f, "KV store error for bucket {bucket}"))
 }
 
 impl IntoFuture for NatsKvStore {

@@ -13,7 +13,6 @@ use crate::link::Held;
 use crate::monitor::{Key, Place};
 use crate::sharing::Share;
 use crate::sharing::Token;
-use crate::slot::Slot;
 use crate::state::State;
 
 /// A lease on a profile's shared connection.
@@ -36,7 +35,6 @@ pub struct Connection {
     pub(super) link: Share<Held>,
     /// The oldest epoch with unconfirmed messages of this lease.
     pub(super) unconfirmed_since: AtomicU64,
-    slot: Share<Slot>,
     token: Token,
     place: Place,
     key: Key,
@@ -44,21 +42,25 @@ pub struct Connection {
 
 impl Connection {
     /// `place`: where in the caller's source it is taken.
-    pub(crate) fn new(link: Share<Held>, slot: Share<Slot>, token: Token, place: Place) -> Self {
+    pub(crate) fn new(link: Share<Held>, token: Token, place: Place) -> Self {
         let key = link.meter().enter(place);
+        Self::noted(link, token, place, key)
+    }
+
+    /// As [`new`](Self::new), and counts it as one that nobody had to wait for.
+    pub(crate) fn at_once(link: Share<Held>, token: Token, place: Place) -> Self {
+        let key = link.meter().enter_at_once(place);
+        Self::noted(link, token, place, key)
+    }
+
+    fn noted(link: Share<Held>, token: Token, place: Place, key: Key) -> Self {
         Self {
             link,
             unconfirmed_since: AtomicU64::new(CLEAN),
-            slot,
             token,
             place,
             key,
         }
-    }
-
-    /// Counts it as one that nobody had to wait for.
-    pub(crate) fn acquired_at_once(&self) {
-        self.link.meter().acquired_at_once();
     }
 
     pub(crate) fn link(&self) -> Share<Held> {
@@ -71,9 +73,9 @@ impl Connection {
     }
 
     pub(super) fn clone_at(&self, place: Place) -> Self {
-        let (link, slot) = (self.link.clone(), self.slot.clone());
-        let token = slot.leases().double(&self.token);
-        Self::new(link, slot, token, place)
+        let link = self.link.clone();
+        let token = link.leases().double(&self.token);
+        Self::new(link, token, place)
     }
 
     /// The client itself, for what this type does not offer.
@@ -127,7 +129,7 @@ impl Clone for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.link.meter().leave(self.key);
-        self.slot.leases().leave(&self.token);
+        self.link.leases().leave(&self.token);
     }
 }
 

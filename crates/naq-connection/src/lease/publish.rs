@@ -31,8 +31,13 @@ impl Connection {
         subject: impl ToSubject,
         payload: impl Into<Bytes>,
     ) -> Result<(), ConnectionError> {
-        self.publish_within(subject, HeaderMap::new(), payload, self.request_timeout())
-            .await
+        let epoch = self.link.epoch_of_next()?;
+        let (client, subject, payload) = (&self.link.client, subject.to_subject(), payload.into());
+        let size = subject.len() + payload.len();
+        let accepted = pin!(client.publish(subject, payload));
+        hand_over(&self.link, size, accepted, self.link.request_timeout).await?;
+        self.accepted_in(epoch);
+        Ok(())
     }
 
     /// As [`publish`](Self::publish), with headers.
@@ -71,9 +76,14 @@ impl Connection {
             }
         });
         hand_over(&self.link, size, accepted, deadline).await?;
+        self.accepted_in(epoch);
+        Ok(())
+    }
+
+    /// The client has taken a message, to send it in `epoch`.
+    fn accepted_in(&self, epoch: u64) {
         self.link.count_publish();
         self.mark_unconfirmed(epoch);
-        Ok(())
     }
 }
 

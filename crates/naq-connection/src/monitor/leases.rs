@@ -7,11 +7,12 @@ use std::array;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slab::Slab;
 use tokio::sync::Notify;
 
+use super::moment::Moment;
 use super::striped::{Padded, STRIPES, stripe};
 
 /// A place in the caller's source.
@@ -33,14 +34,21 @@ pub struct LeaseInfo {
 
 #[derive(Debug)]
 pub(super) struct Leases {
-    stripes: [Padded<Mutex<Slab<Entry>>>; STRIPES],
+    stripes: [Padded<Mutex<Stripe>>; STRIPES],
     alarm: Arc<Alarm>,
+}
+
+#[derive(Debug, Default)]
+struct Stripe {
+    out: Slab<Entry>,
+    /// How many of all that ever went out nobody had to wait for.
+    at_once: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) place: Place,
-    pub(super) since: Instant,
+    pub(super) since: Moment,
     /// Somebody has been told that it is out for too long.
     pub(super) told: bool,
 }
@@ -67,37 +75,56 @@ impl Leases {
         }
     }
 
-    pub(super) fn insert(&self, place: Place) -> Key {
-        let since = Instant::now();
-        let stripe = stripe();
-        let index = self.lock(stripe).insert(Entry {
+    /// `at_once`: nobody had to wait for it.
+    pub(super) fn insert(&self, place: Place, at_once: bool) -> Key {
+        let (since, number) = (Moment::now(), stripe());
+        let mut stripe = self.lock(number);
+        stripe.at_once += u64::from(at_once);
+        let index = stripe.out.insert(Entry {
             place,
             since,
             told: false,
         });
+        drop(stripe);
         self.alarm.ring();
-        Key { stripe, index }
+        Key {
+            stripe: number,
+            index,
+        }
     }
 
     /// The entry, if the lease was out for too long.
     pub(super) fn remove(&self, key: Key) -> Option<Entry> {
-        let entry = self.lock(key.stripe).try_remove(key.index)?;
+        let entry = self.lock(key.stripe).out.try_remove(key.index)?;
         entry.told.then_some(entry)
     }
 
     pub(super) fn count(&self) -> usize {
-        (0..STRIPES).map(|stripe| self.lock(stripe).len()).sum()
+        let counts = (0..STRIPES).map(|stripe| self.lock(stripe).out.len());
+        counts.sum()
+    }
+
+    pub(super) fn at_once(&self) -> u64 {
+        let counts = (0..STRIPES).map(|stripe| self.lock(stripe).at_once);
+        counts.sum()
+    }
+
+    /// Begins to count those that nobody waits for anew. What is out stays out.
+    pub(super) fn reset(&self) {
+        for stripe in 0..STRIPES {
+            self.lock(stripe).at_once = 0;
+        }
     }
 
     pub(super) fn each(&self, mut see: impl FnMut(&mut Entry)) {
         for stripe in 0..STRIPES {
-            for (_, entry) in self.lock(stripe).iter_mut() {
+            for (_, entry) in self.lock(stripe).out.iter_mut() {
                 see(entry);
             }
         }
     }
 
-    fn lock(&self, stripe: usize) -> MutexGuard<'_, Slab<Entry>> {
+    fn lock(&self, stripe: usize) -> MutexGuard<'_, Stripe> {
         let stripe = &self.stripes[stripe].0;
         stripe.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,7 +20,6 @@ pub(crate) struct Meter {
     profile: Arc<str>,
     lane: &'static str,
     pub(super) leases: Leases,
-    pub(super) acquired_at_once: Striped,
     pub(super) connecting: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) cancelled: AtomicU64,
@@ -42,7 +41,6 @@ impl Meter {
             profile: Arc::from(profile),
             lane,
             leases,
-            acquired_at_once: Striped::default(),
             connecting: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
@@ -73,7 +71,12 @@ impl Meter {
 
     /// Notes a lease that goes out.
     pub(crate) fn enter(&self, place: Place) -> Key {
-        self.leases.insert(place)
+        self.leases.insert(place, false)
+    }
+
+    /// Notes a lease that goes out, and that nobody had to wait for it.
+    pub(crate) fn enter_at_once(&self, place: Place) -> Key {
+        self.leases.insert(place, true)
     }
 
     /// Notes that it is back.
@@ -96,11 +99,6 @@ impl Meter {
             profile: Arc::clone(&self.profile),
             lane: self.lane,
         }
-    }
-
-    /// Somebody got the connection that was there.
-    pub(crate) fn acquired_at_once(&self) {
-        self.acquired_at_once.increment();
     }
 
     /// Somebody begins to wait for a connection.
@@ -155,7 +153,7 @@ impl Meter {
     }
 
     pub(super) fn reset(&self) {
-        self.acquired_at_once.reset();
+        self.leases.reset();
         self.published_at_once.reset();
         for count in [
             &self.failed,

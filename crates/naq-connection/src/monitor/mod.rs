@@ -2,10 +2,9 @@
 //!
 //! `handle` is the monitor itself and `guard` what it hands out, `meter` the numbers of one profile
 //! and lane, made of `histogram`, `striped` and `traffic`. `leases` knows where each lease was
-//! taken, `watcher` tells of those that stay out. `snapshot` and `timing` are what a reader gets,
-//! `alerts` judges it, `activity` is a span with an
-//! outcome, `export` hands it to the `metrics` facade. Nothing here knows what a
-//! connection is.
+//! taken, by the clock of `moment`, `watcher` tells of those that stay out. `snapshot` and `timing` are
+//! what a reader gets, `alerts` judges it, `activity` is a span with an outcome, `export` hands it to
+//! the `metrics` facade. Nothing here knows what a connection is.
 
 mod activity;
 mod alerts;
@@ -16,6 +15,7 @@ mod handle;
 mod histogram;
 mod leases;
 mod meter;
+mod moment;
 mod operation;
 mod snapshot;
 mod striped;

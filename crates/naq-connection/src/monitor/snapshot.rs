@@ -108,7 +108,7 @@ impl Total {
         sums.messages_in += traffic.messages_in;
         sums.messages_out += traffic.messages_out;
         self.acquire.add(&meter.acquire.counts());
-        self.acquire.add_at_once(meter.acquired_at_once.sum());
+        self.acquire.add_at_once(meter.leases.at_once());
         self.publish.add(&meter.publish.counts());
         self.publish.add_at_once(meter.published_at_once.sum());
         self.dial.add(&meter.dial.counts());

@@ -1,9 +1,10 @@
 //! Tells of leases that stay out for too long, once each.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::handle::ConnectionMonitor;
 use super::leases::LeaseInfo;
+use super::moment::Moment;
 
 /// Between two looks at least this share of the threshold passes.
 const PACE: u32 = 20;
@@ -27,13 +28,13 @@ pub(crate) async fn watch(monitor: ConnectionMonitor, threshold: Duration) {
 /// Tells what is due; returns the time until the next one is.
 fn look(monitor: &ConnectionMonitor, threshold: Duration) -> Option<Duration> {
     let (mut due, mut next): (Vec<LeaseInfo>, Option<Duration>) = (Vec::new(), None);
-    let now = Instant::now();
+    let now = Moment::now();
     for meter in monitor.meters() {
         meter.leases.each(|entry| {
             if entry.told {
                 return;
             }
-            match threshold.checked_sub(now.saturating_duration_since(entry.since)) {
+            match threshold.checked_sub(now.since(entry.since)) {
                 Some(left) if !left.is_zero() => {
                     next = Some(next.map_or(left, |next| next.min(left)));
                 }

@@ -10,8 +10,6 @@ use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::service::ConnectionService;
 
-const WHAT: &str = "NATS connection error";
-
 /// A lease on the connection of this runtime's service; await it for the guard, or
 /// [`run`](NatsConnection::run) a closure with it.
 ///
@@ -115,7 +113,7 @@ impl NatsConnection {
         E: From<ConnectionError> + 'static,
     {
         let connection = self.target.lease().await?;
-        tell_body(body(&connection).await, WHAT)
+        connection.recorded(body(&connection).await)
     }
 }
 
@@ -150,9 +148,19 @@ impl ConfirmedConnection {
         E: From<ConnectionError> + 'static,
     {
         let connection = self.scope.target.lease().await?;
-        let value = tell_body(body(&connection).await, WHAT)?;
-        let confirmed = tell_body(connection.flush_confirmed().await, WHAT);
-        confirmed?;
+        let value = connection.recorded(body(&connection).await)?;
+        connection.recorded(connection.flush_confirmed().await)?;
         Ok(value)
+    }
+}
+
+impl Connection {
+    /// Writes the error record that a closure of a scope writes, if `result` is a failure of this
+    /// crate's that has none yet: `NATS connection error: …`. Gives `result` back as it is.
+    ///
+    /// # Errors
+    /// That of `result`.
+    pub fn recorded<R, E: 'static>(&self, result: Result<R, E>) -> Result<R, E> {
+        tell_body(result, "NATS connection error")
     }
 }

@@ -13,6 +13,7 @@ use tokio::runtime::{Handle, Id};
 use tokio_util::task::TaskTracker;
 
 use crate::error::{ConnectionError, ConnectionErrorKind};
+use crate::monitor::ConnectionMonitor;
 use crate::service::{ConnectionService, DEFAULT_PROFILE, ShutdownReport};
 
 static RUNTIMES: LazyLock<Mutex<HashMap<Id, Services>>> = LazyLock::new(Mutex::default);
@@ -25,6 +26,8 @@ struct Services {
     installed: Option<ConnectionService>,
     /// Made from the configuration, by profile; none of them once a service is installed.
     loaded: HashMap<String, ConnectionService>,
+    /// Of all that were made from the configuration, so that their numbers are in one place.
+    monitor: ConnectionMonitor,
 }
 
 impl ConnectionService {
@@ -75,9 +78,13 @@ pub fn get_config() -> Result<Settings, ConfigError> {
 /// `None` if there was none.
 pub async fn shutdown_global(deadline: Duration) -> Option<ShutdownReport> {
     let id = Handle::try_current().ok()?.id();
-    let services = lock().get_mut(&id).map(std::mem::take)?;
-    let all = services.installed.into_iter();
-    let all: Vec<_> = all.chain(services.loaded.into_values()).collect();
+    let all: Vec<_> = {
+        let mut runtimes = lock();
+        let services = runtimes.get_mut(&id)?;
+        let loaded = std::mem::take(&mut services.loaded);
+        let installed = services.installed.take();
+        installed.into_iter().chain(loaded.into_values()).collect()
+    };
     let reports = join_all(all.iter().map(|service| service.shutdown(deadline))).await;
     reports.into_iter().reduce(ShutdownReport::and)
 }
@@ -99,7 +106,7 @@ pub(super) fn service_for(profile: Option<&str>) -> Result<ConnectionService, Co
         return Ok(service);
     }
     // Not under the lock: it reads files. Of two that come first at once one is dropped, undialled.
-    let fresh = load(profile)?;
+    let fresh = load(profile, monitor_of(&runtime))?;
     let mut runtimes = lock();
     let services = entry(&mut runtimes, &runtime);
     let service = services.find(profile).unwrap_or_else(|| {
@@ -108,6 +115,20 @@ pub(super) fn service_for(profile: Option<&str>) -> Result<ConnectionService, Co
     });
     drop(runtimes);
     Ok(service)
+}
+
+/// That of the installed service, or the one that all services share which the configuration makes.
+pub(super) fn monitor() -> Result<ConnectionMonitor, ConnectionError> {
+    Ok(monitor_of(&runtime()?))
+}
+
+fn monitor_of(runtime: &Handle) -> ConnectionMonitor {
+    let mut runtimes = lock();
+    let services = entry(&mut runtimes, runtime);
+    let installed = services.installed.as_ref();
+    installed
+        .map_or(&services.monitor, |service| service.monitor())
+        .clone()
 }
 
 impl Services {
@@ -159,7 +180,7 @@ fn sources() -> Loader {
     Loader::new().standard_files().process_env()
 }
 
-fn load(profile: &str) -> Result<ConnectionService, ConnectionError> {
+fn load(profile: &str, monitor: ConnectionMonitor) -> Result<ConnectionService, ConnectionError> {
     let sources = match profile {
         DEFAULT_PROFILE => sources(),
         _ => sources().profile(profile),
@@ -173,5 +194,9 @@ fn load(profile: &str) -> Result<ConnectionService, ConnectionError> {
         };
         ConnectionError::with_source(kind, error.to_string(), error)
     })?;
-    Ok(ConnectionService::of_profile(profile, loaded.settings.nats))
+    Ok(ConnectionService::of_profile(
+        profile,
+        loaded.settings.nats,
+        monitor,
+    ))
 }

@@ -95,7 +95,17 @@ impl NatsJetStream {
         E: From<ConnectionError> + 'static,
     {
         let jetstream = JetStream::on(self.target.lease().await?);
-        tell_body(body(&jetstream).await, "JetStream context error")
+        jetstream.recorded(body(&jetstream).await)
+    }
+}
+
+impl JetStream {
+    /// As [`Connection::recorded`], with the words `JetStream context error: …`.
+    ///
+    /// # Errors
+    /// That of `result`.
+    pub fn recorded<R, E: 'static>(&self, result: Result<R, E>) -> Result<R, E> {
+        tell_body(result, "JetStream context error")
     }
 }
 

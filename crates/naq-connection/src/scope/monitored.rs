@@ -1,10 +1,10 @@
 //! One named call, watched: what `#[with_connection_monitoring]` expands to.
 
-use super::global::global;
-use crate::monitor::ConnectionMonitor;
+use super::global::monitor;
 
-/// Runs `call` as the operation `name` of this runtime's service, or of no service where there is
-/// none: see [`ConnectionMonitor::monitored`].
+/// Runs `call` as the operation `name` of [`connection_monitor`](crate::connection_monitor), or of a
+/// monitor that is forgotten where there is no runtime: see
+/// [`ConnectionMonitor::monitored`](crate::ConnectionMonitor::monitored).
 ///
 /// ```
 /// # async fn example() -> Result<(), std::io::Error> {
@@ -15,8 +15,6 @@ use crate::monitor::ConnectionMonitor;
 /// # Errors
 /// That of `call`, unchanged.
 pub async fn monitored<T, E>(name: &str, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let service = global().ok();
-    let own = ConnectionMonitor::default();
-    let monitor = service.as_ref().map_or(&own, |service| service.monitor());
+    let monitor = monitor().unwrap_or_default();
     monitor.monitored(name, call).await
 }

@@ -2,17 +2,21 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
+use std::fmt;
 
 use crate::error::ConnectionError;
 
 /// Records `error` as `"{what}: {error}"`, unless it was recorded before.
-pub(crate) fn tell(error: &ConnectionError, what: &str) {
+pub(crate) fn tell(error: &ConnectionError, what: impl fmt::Display) {
     error.tell(|error| tracing::error!("{what}: {error}"));
 }
 
 /// Records what a scope's body failed with, if that is an error of this crate; the others are the
 /// caller's.
-pub(crate) fn tell_body<R, E: 'static>(result: Result<R, E>, what: &str) -> Result<R, E> {
+pub(crate) fn tell_body<R, E: 'static>(
+    result: Result<R, E>,
+    what: impl fmt::Display,
+) -> Result<R, E> {
     result.inspect_err(|error| {
         if let Some(error) = connection_error(error) {
             tell(error, what);

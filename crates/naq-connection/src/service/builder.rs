@@ -12,6 +12,7 @@ use super::handle::ConnectionService;
 use crate::dial::{Backoff, Credentials, Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 use crate::lease::end;
+use crate::monitor::ConnectionMonitor;
 
 /// What `start` does about servers that do not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +115,8 @@ impl ConnectionServiceBuilder {
             let provider = self.providers.get(&name).cloned();
             plans.push((name, Ok(Plan::new(settings)?.with_provider(provider))));
         }
-        let service = ConnectionService::with_plans(plans, self.providers, self.max_exclusive);
+        let (limit, monitor) = (self.max_exclusive, ConnectionMonitor::new());
+        let service = ConnectionService::with_plans(plans, self.providers, limit, monitor);
         if let Some(threshold) = self.leak_threshold {
             service.watch_leases(threshold);
         }

@@ -14,7 +14,6 @@ use crate::exclusive::{Exclusive, ExclusivePool, Source, Stay};
 use crate::lane::Lane;
 use crate::lease::Connection;
 use crate::monitor::Place;
-use crate::sharing::Share;
 use crate::slot::Slot;
 
 /// The name of their lane in metrics and records.
@@ -128,6 +127,6 @@ impl Source for OfProfile {
         slot: Arc<Slot>,
         at: Place,
     ) -> BoxFuture<'_, Result<Connection, ConnectionError>> {
-        async move { self.service.take(Share::alone(slot), at).await }.boxed()
+        async move { self.service.take(slot, at).await }.boxed()
     }
 }

@@ -15,6 +15,7 @@ use super::builder::{ConnectionServiceBuilder, DEFAULT_MAX_EXCLUSIVE};
 use super::profiles::{Lanes, Profiles};
 use super::reload::Reloads;
 use super::shutdown::ShutdownReport;
+use super::take::at_once;
 use crate::dial::{Plan, Provider};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{Announcer, Events};
@@ -24,7 +25,6 @@ use crate::lease::Connection;
 use crate::limiter::{ConnectionLimiter, Limiters};
 use crate::monitor::{ConnectionMonitor, Place};
 use crate::sharing::Gauge;
-use crate::sharing::Share;
 use crate::slot::{Context, Slot};
 use crate::state::State;
 
@@ -43,6 +43,9 @@ pub struct ConnectionService {
 
 pub(super) struct Inner {
     pub(super) profiles: ArcSwap<Profiles>,
+    /// The slot that [`DEFAULT_PROFILE`] had first, and nearly always still has: the hot way goes by
+    /// it. One that was removed has no client.
+    first: Option<Arc<Slot>>,
     pub(super) reloads: Reloads,
     pub(super) leases: Arc<Gauge>,
     pub(super) monitor: ConnectionMonitor,
@@ -61,12 +64,16 @@ impl ConnectionService {
     /// them at once.
     #[must_use]
     pub fn new(settings: NatsSettings) -> Self {
-        Self::of_profile(DEFAULT_PROFILE, settings)
+        Self::of_profile(DEFAULT_PROFILE, settings, ConnectionMonitor::new())
     }
 
-    pub(crate) fn of_profile(profile: &str, settings: NatsSettings) -> Self {
+    pub(crate) fn of_profile(
+        profile: &str,
+        settings: NatsSettings,
+        monitor: ConnectionMonitor,
+    ) -> Self {
         let plans = [(profile.to_owned(), Plan::new(settings))];
-        Self::with_plans(plans, HashMap::new(), DEFAULT_MAX_EXCLUSIVE)
+        Self::with_plans(plans, HashMap::new(), DEFAULT_MAX_EXCLUSIVE, monitor)
     }
 
     /// A service with several profiles, or with another way of starting.
@@ -78,15 +85,19 @@ impl ConnectionService {
         plans: impl IntoIterator<Item = (String, Result<Plan, ConnectionError>)>,
         providers: HashMap<String, Provider>,
         max_exclusive: usize,
+        monitor: ConnectionMonitor,
     ) -> Self {
-        let (context, monitor) = (Context::default(), ConnectionMonitor::new());
-        let profiles = plans.into_iter().map(|(profile, plan)| {
+        let context = Context::default();
+        let lanes = plans.into_iter().map(|(profile, plan)| {
             let lanes = Lanes::new(&profile, plan, &monitor, &context);
             (profile, lanes)
         });
+        let lanes: HashMap<_, _> = lanes.collect();
+        let first = lanes.get(DEFAULT_PROFILE);
         Self {
             inner: Arc::new(Inner {
-                profiles: ArcSwap::from_pointee(Profiles::new(profiles.collect())),
+                first: first.map(|lanes| Arc::clone(&lanes.control)),
+                profiles: ArcSwap::from_pointee(Profiles { lanes }),
                 reloads: Reloads::new(providers),
                 leases: context.leases,
                 monitor,
@@ -116,8 +127,11 @@ impl ConnectionService {
     pub fn connection(&self) -> impl Future<Output = Result<Connection, ConnectionError>> + Send {
         let place = Location::caller();
         async move {
-            let slot = self.inner.profiles.load().default_slot();
-            let slot = slot.ok_or_else(|| unknown(DEFAULT_PROFILE))?;
+            let first = self.inner.first.as_ref();
+            if let Some(lease) = first.and_then(|slot| at_once(slot, place)) {
+                return lease;
+            }
+            let slot = self.slot(DEFAULT_PROFILE, Lane::Control)?;
             self.take(slot, place).await
         }
     }
@@ -186,11 +200,11 @@ impl ConnectionService {
         self.take(self.slot(profile, lane)?, place).await
     }
 
-    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Share<Slot>, ConnectionError> {
+    pub(super) fn slot(&self, profile: &str, lane: Lane) -> Result<Arc<Slot>, ConnectionError> {
         let profiles = self.inner.profiles.load();
         let lanes = profiles.lanes.get(profile);
         let lanes = lanes.ok_or_else(|| unknown(profile))?;
-        Ok(lanes.get(lane).share())
+        Ok(Arc::clone(lanes.get(lane)))
     }
 }
 
@@ -204,6 +218,7 @@ pub(super) fn unknown(profile: &str) -> ConnectionError {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.profiles.load().slots().for_each(|slot| slot.orphan());
     }
 }
 

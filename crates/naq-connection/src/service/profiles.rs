@@ -3,41 +3,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::handle::DEFAULT_PROFILE;
 use crate::dial::Plan;
 use crate::error::ConnectionError;
 use crate::lane::Lane;
 use crate::monitor::ConnectionMonitor;
-use crate::sharing::{Share, Spread};
 use crate::slot::{Context, Slot};
 
 #[derive(Default)]
 pub(super) struct Profiles {
     pub(super) lanes: HashMap<String, Lanes>,
-    /// Apart from the map: the way to it is the hot one.
-    default: Option<Spread<Slot>>,
 }
 
 /// The connections of a profile.
 #[derive(Clone)]
 pub(super) struct Lanes {
-    pub(super) control: Spread<Slot>,
-    pub(super) bulk: Spread<Slot>,
+    pub(super) control: Arc<Slot>,
+    pub(super) bulk: Arc<Slot>,
 }
 
 impl Profiles {
-    pub(super) fn new(lanes: HashMap<String, Lanes>) -> Self {
-        let default = lanes.get(DEFAULT_PROFILE);
-        Self {
-            default: default.map(|lanes| lanes.control.clone()),
-            lanes,
-        }
-    }
-
-    pub(super) fn default_slot(&self) -> Option<Share<Slot>> {
-        self.default.as_ref().map(Spread::share)
-    }
-
     pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
         self.lanes.values().flat_map(Lanes::both)
     }
@@ -52,7 +36,7 @@ impl Lanes {
     ) -> Self {
         let slot = |lane: Lane, plan| {
             let meter = monitor.meter(profile, lane.name());
-            Spread::new(&Slot::new(meter, Some(lane), plan, context.clone()))
+            Slot::new(meter, Some(lane), plan, context.clone())
         };
         let bulk = plan.as_ref().map(Plan::bulk).map_err(Clone::clone);
         Self {
@@ -61,7 +45,7 @@ impl Lanes {
         }
     }
 
-    pub(super) fn get(&self, lane: Lane) -> &Spread<Slot> {
+    pub(super) fn get(&self, lane: Lane) -> &Arc<Slot> {
         match lane {
             Lane::Control => &self.control,
             Lane::Bulk => &self.bulk,
@@ -69,6 +53,6 @@ impl Lanes {
     }
 
     pub(super) fn both(&self) -> [&Arc<Slot>; 2] {
-        [self.control.arc(), self.bulk.arc()]
+        [&self.control, &self.bulk]
     }
 }

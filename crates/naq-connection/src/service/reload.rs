@@ -136,7 +136,7 @@ impl ConnectionService {
             lanes.insert(name.clone(), now);
             report.push((name, outcome));
         }
-        self.inner.profiles.store(Arc::new(Profiles::new(lanes)));
+        self.inner.profiles.store(Arc::new(Profiles { lanes }));
         report.sort_by(|(one, _), (other, _)| one.cmp(other));
         tracing::info!(?report, "connection settings reloaded");
         Ok(ReloadReport { profiles: report })

@@ -1,5 +1,7 @@
 //! Taking a lease: at once when the connection is there, otherwise in a span of its own.
 
+use std::sync::Arc;
+
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
@@ -8,24 +10,22 @@ use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::lease::Connection;
 use crate::link::Held;
 use crate::monitor::{Activity, Place, stripe};
-use crate::sharing::Share;
+use crate::sharing::{Share, Token};
 use crate::slot::Slot;
 
 impl ConnectionService {
-    /// `place`: where in the caller's source.
+    /// A lease on the client of `slot`, dialled if need be. `place`: where in the caller's source.
     pub(super) async fn take(
         &self,
-        slot: Share<Slot>,
+        slot: Arc<Slot>,
         place: Place,
     ) -> Result<Connection, ConnectionError> {
-        if let Some(link) = slot.current() {
-            let lease = lease_on(link, slot, place)?;
-            lease.acquired_at_once();
-            return Ok(lease);
+        if let Some(lease) = at_once(&slot, place) {
+            return lease;
         }
         let attempt = slot.meter().acquiring();
         let waited = wait(&slot).await;
-        match waited.and_then(|link| lease_on(link, slot, place)) {
+        match waited.and_then(|link| lease_on(link, place)) {
             Ok(lease) => {
                 let took = attempt.elapsed();
                 attempt.succeeded(took);
@@ -39,21 +39,28 @@ impl ConnectionService {
     }
 }
 
-fn lease_on(
-    link: Share<Held>,
-    slot: Share<Slot>,
-    place: Place,
-) -> Result<Connection, ConnectionError> {
-    let token = slot.leases().enter(stripe()).ok_or_else(|| {
+/// A lease on the client that is there. It need not own the slot, whose count all threads share.
+pub(super) fn at_once(slot: &Slot, place: Place) -> Option<Result<Connection, ConnectionError>> {
+    let link = slot.current()?;
+    let token = entered(&link);
+    Some(token.map(|token| Connection::at_once(link, token, place)))
+}
+
+fn lease_on(link: Share<Held>, place: Place) -> Result<Connection, ConnectionError> {
+    let token = entered(&link)?;
+    Ok(Connection::new(link, token, place))
+}
+
+fn entered(link: &Held) -> Result<Token, ConnectionError> {
+    link.leases().enter(stripe()).ok_or_else(|| {
         ConnectionError::new(
             ConnectionErrorKind::ShuttingDown,
             "the service gives no new leases",
         )
-    })?;
-    Ok(Connection::new(link, slot, token, place))
+    })
 }
 
-async fn wait(slot: &Share<Slot>) -> Result<Share<Held>, ConnectionError> {
+async fn wait(slot: &Arc<Slot>) -> Result<Share<Held>, ConnectionError> {
     let activity = Activity::start(info_span!(
         "acquire",
         profile = slot.meter().profile(),
@@ -63,7 +70,7 @@ async fn wait(slot: &Share<Slot>) -> Result<Share<Held>, ConnectionError> {
         duration = Empty,
     ));
     let span = activity.span().clone();
-    let outcome = slot.arc().acquire().instrument(span.clone()).await;
+    let outcome = slot.acquire().instrument(span.clone()).await;
     match &outcome {
         Ok(link) => {
             span.record("epoch", link.state().epoch);

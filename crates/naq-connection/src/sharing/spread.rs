@@ -41,10 +41,6 @@ impl<T> Share<T> {
     pub(crate) fn alone(value: Arc<T>) -> Self {
         Self(Arc::new(Place(value)))
     }
-
-    pub(crate) fn arc(&self) -> &Arc<T> {
-        &self.0.0
-    }
 }
 
 impl<T> Clone for Spread<T> {

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span};
 
 use super::place::{Client, Inner, Slot};
 use crate::dial::{Backoff, Dialling, Plan, dial};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::events::{EventKind, ReplaceReason};
 use crate::link::{Held, Link};
+use crate::monitor::Activity;
 use crate::sharing::{Share, Spread};
 use crate::state::Failure;
 
@@ -34,6 +37,8 @@ impl Slot {
         // The servers of other settings may be those of another cluster.
         let old = replaces.filter(|(reason, _)| *reason != ReplaceReason::Reload);
         let discovered = old.map(|(_, old)| old.discovered()).unwrap_or_default();
+        let replacing = reason.map(|reason| self.replacing(reason));
+        let span = replacing.as_ref().map(|activity| activity.span().clone());
         self.context.tasks.spawn_on(
             async move {
                 let slot = &unsettled.slot;
@@ -48,13 +53,28 @@ impl Slot {
                     () = slot.context.stop.cancelled() => return,
                     outcome = dial(&to, report) => outcome,
                 };
+                if let Some(replacing) = replacing {
+                    replacing.end(if outcome.is_ok() { "ok" } else { "error" });
+                }
                 match outcome {
                     Ok(link) => slot.succeeded(number, &plan, reason, link),
                     Err(error) => slot.failed(number, &plan, reason, error),
                 }
-            },
+            }
+            .instrument(span.unwrap_or_else(Span::none)),
             runtime,
         );
+    }
+
+    fn replacing(&self, reason: ReplaceReason) -> Activity {
+        Activity::start(info_span!(
+            "replace",
+            profile = self.meter().profile(),
+            lane = self.meter().lane(),
+            %reason,
+            outcome = Empty,
+            duration = Empty,
+        ))
     }
 
     fn succeeded(
@@ -64,7 +84,10 @@ impl Slot {
         reason: Option<ReplaceReason>,
         link: Arc<Link>,
     ) {
-        let held = Held::new(Arc::clone(&link));
+        let leases = Arc::clone(&self.context.leases);
+        // The slot holds it, and it the slot: until the client has ended, is replaced, or nobody
+        // holds the service any more.
+        let held = Held::new(Arc::clone(&link), leases, Arc::clone(self) as _);
         let mut accepted = false;
         let took = self.lock().dialling_since.elapsed();
         let state = self.settle(dial, |inner| {

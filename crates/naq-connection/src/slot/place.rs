@@ -88,11 +88,6 @@ impl Slot {
         })
     }
 
-    /// The leases of the whole service.
-    pub(crate) fn leases(&self) -> &Gauge {
-        &self.context.leases
-    }
-
     /// Where what happens here is counted.
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
@@ -162,6 +157,14 @@ impl Slot {
     /// As [`refuse`](Self::refuse), and retires the client.
     pub(crate) fn remove(&self) {
         self.step(|inner| inner.machine.remove());
+    }
+
+    /// Gives no leases on its client any more, which lives on with those that are out.
+    pub(crate) fn orphan(&self) {
+        let inner = self.lock();
+        let before = self.current.swap(None);
+        drop(inner);
+        drop(before);
     }
 
     /// Forgets all clients.

@@ -32,7 +32,7 @@ impl Slot {
         tokio::select! {
             biased;
             // Whoever stops the service closes what is there.
-            () = self.context.stop.cancelled() => return,
+            () = self.context.stop.cancelled() => return self.orphan(),
             () = link.until_ended() => {}
             () = self.watch_over(&link) => {}
             () = self.accompany(&link) => {}

@@ -312,3 +312,44 @@ async fn a_watched_call_has_a_span_of_its_name_and_is_counted_by_how_it_ended() 
     assert!(place.ends_with("attributes.rs"), "{out:?}");
     drop(lease);
 }
+
+#[with_connection_monitoring]
+#[with_nats_connection]
+async fn asks_nobody(conn: &Connection) -> Result<(), Boxed> {
+    conn.request("nobody.listens", "x").await?;
+    Ok(())
+}
+
+#[with_jetstream_context]
+async fn looks_for_nothing(js: &JetStream) -> Result<(), ConnectionError> {
+    js.get_stream("missing").await?;
+    Ok(())
+}
+
+#[with_kv_store("status_bucket")]
+async fn writes_nothing(kv: &KvStore) -> Result<(), ConnectionError> {
+    kv.put("no spaces", "x").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failure_inside_an_attribute_is_one_record_as_in_a_closure() {
+    let (log, _guard) = Log::start();
+    let (_server, _service) = setup_global().await;
+    let bucket = nats_kv_store("status_bucket").create_if_missing(Default::default());
+    bucket.await.unwrap();
+    let of_connection = asks_nobody().await.unwrap_err();
+    let of_jetstream = looks_for_nothing().await.unwrap_err();
+    let of_bucket = writes_nothing().await.unwrap_err();
+    fails("mine is nobody else's").await.unwrap_err();
+    let errors = log.ours("ERROR");
+    let expected = [
+        format!("NATS connection error: {of_connection}"),
+        format!("JetStream context error: {of_jetstream}"),
+        format!("KV store error for bucket status_bucket: {of_bucket}"),
+    ];
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    for (error, expected) in errors.iter().zip(expected) {
+        assert!(error.contains(&expected), "{error}");
+    }
+}

@@ -198,3 +198,26 @@ async fn a_server_that_is_not_there_has_the_rate_zero_and_no_times() {
     let shown = "Average time: 0.000s\nMin time: 0.000s\nMax time: 0.000s\nSuccess rate: 0.0%";
     assert_eq!((dead.dial, &*dead.to_string()), (None, shown));
 }
+
+#[tokio::test]
+async fn ten_round_trips_are_four_lines_and_a_slow_connection_shows() {
+    let (_server, service, proxy) = crate::behind_a_proxy().await;
+    let fast = measure_connection_performance(&service, 10).await;
+    let lines = fast.to_string();
+    let labels: Vec<_> = lines
+        .lines()
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        labels,
+        ["Average time", "Min time", "Max time", "Success rate"]
+    );
+    let slow = Duration::from_millis(60);
+    proxy.slow(0, slow);
+    let measured = measure_connection_performance(&service, 10).await;
+    assert!(
+        measured.min >= slow && measured.mean > fast.min,
+        "{measured}"
+    );
+    assert_eq!(measured.success_rate.to_bits(), 1.0_f64.to_bits());
+}

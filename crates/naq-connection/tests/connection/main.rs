@@ -11,6 +11,7 @@ mod budget;
 mod checker;
 mod cold_start;
 mod doctor;
+mod documents;
 mod due;
 mod events;
 mod exclusive;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use naq_connection::{
     AlertRules, ConnectionMetrics, ConnectionMonitor, ConnectionService, DEFAULT_PROFILE, Lane,
-    StartMode,
+    StartMode, connection_monitor, get_connection_metrics, nats_connection,
+    reset_connection_metrics,
 };
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -367,4 +368,39 @@ async fn an_abandoned_connection_is_not_counted_for_ever() {
         service.metrics().active_connections == 0
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_numbers_of_the_runtime_are_the_same_from_anywhere() {
+    // Nothing is installed and nothing has connected.
+    assert_eq!(
+        get_connection_metrics().unwrap(),
+        ConnectionMetrics::default()
+    );
+    let (_server, service) = setup().await;
+    service.install_global().unwrap();
+    let lease = nats_connection().await.unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async { get_connection_metrics() });
+    let elsewhere = tasks.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(elsewhere, service.metrics());
+    assert_eq!(elsewhere, connection_monitor().unwrap().metrics());
+    assert_eq!(
+        (elsewhere.total_connections, elsewhere.active_connections),
+        (1, 1)
+    );
+    reset_connection_metrics().unwrap();
+    let reset = get_connection_metrics().unwrap();
+    assert_eq!((reset.dials, reset.active_connections), (0, 1));
+    drop(lease);
+    assert_eq!(service.metrics(), ConnectionMetrics::default());
+}
+
+#[test]
+fn outside_of_a_runtime_there_are_no_numbers() {
+    let error = get_connection_metrics().unwrap_err();
+    assert_eq!(
+        *error.kind(),
+        naq_connection::ConnectionErrorKind::NoRuntime
+    );
 }

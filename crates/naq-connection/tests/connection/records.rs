@@ -173,3 +173,28 @@ async fn a_failed_dial_and_the_wait_for_it_are_spans_with_that_outcome() {
         assert_eq!(told.len(), 1, "{name}: {told:#?}");
     }
 }
+
+#[tokio::test]
+async fn a_replacement_is_a_span_with_its_reason_and_how_it_ended() {
+    let (log, _guard) = Log::start();
+    let server = TestServer::start().await;
+    let service = ConnectionService::new(settings(&server.url()));
+    service.connection().await.unwrap();
+    service.rotate("default").await.unwrap();
+    server.kill().await;
+    service.rotate("default").await.unwrap_err();
+    let ended = log.lines(": close time.");
+    let replace = "replace{profile=\"default\" lane=\"control\" reason=rotation";
+    let told = |end: &str| {
+        let wanted = |line: &&String| line.contains(replace) && line.contains(end);
+        ended.iter().filter(wanted).count()
+    };
+    for outcome in ["ok", "error"] {
+        assert_eq!(
+            told(&format!("rotation outcome=\"{outcome}\" duration=")),
+            1
+        );
+    }
+    // Each dial is inside of its replacement.
+    assert_eq!(told("rotation}:dial{"), 2, "{ended:#?}");
+}

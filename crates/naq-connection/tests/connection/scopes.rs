@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use naq_connection::{
     ConnectionError, ConnectionErrorKind, ConnectionService, Lane, StreamConfig, get_config,
-    global, jetstream_context, measure_connection_performance, nats_connection, nats_jetstream,
-    shutdown_global, test_nats_connection, wait_for_nats_connection, with_jetstream,
-    with_nats_connection,
+    get_connection_metrics, global, jetstream_context, measure_connection_performance, monitored,
+    nats_connection, nats_jetstream, shutdown_global, test_nats_connection,
+    wait_for_nats_connection, with_jetstream, with_nats_connection,
 };
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
@@ -296,6 +296,13 @@ async fn without_an_installed_service_the_environment_says_which_server() {
         assert_eq!(*unknown.kind(), ConnectionErrorKind::UnknownProfile);
         // A profile of the configuration has a connection of its own.
         nats_connection().profile("production").await.unwrap();
+        // What both did is in the one monitor of the runtime, and so is what was watched.
+        monitored("import", async { Ok::<_, ()>(()) })
+            .await
+            .unwrap();
+        let metrics = get_connection_metrics().unwrap();
+        assert_eq!((metrics.dials, metrics.active_connections), (2, 1));
+        assert_eq!(metrics.operations["import"].succeeded, 1);
         drop(connection);
         assert_eq!(shutdown_global(SOON).await.unwrap().connections_closed, 2);
         return;

@@ -1,11 +1,18 @@
 //! The dead letters of all queues.
 
+use std::time::SystemTime;
+
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
+use super::bulk::{DeadBulk, Deed, Walk, bulk};
+use super::filter::DeadFilter;
+use super::fingerprint::{fingerprint, normalised};
+use super::groups::{DeadGroups, Grouping};
 use crate::model::{JobId, QueueName};
-use crate::server::{Link, Stored, delete_sequence, page, purge};
-use crate::wire::{DeadHeaders, Names};
+use crate::server::{Link, Stored, delete_sequence, page, purge, read_rfc3339};
+use crate::wire::{DeadHeaders, Names, passed_on};
 use crate::{JobsError, JobsErrorKind};
 
 /// The dead letters of all queues. A cheap handle.
@@ -31,6 +38,8 @@ pub struct DeadLetter {
     pub attempt: u32,
     /// Milliseconds since 1970 at which it was given up.
     pub dead_at_ms: u64,
+    /// When the server stored it as it is: when it was given up, or last edited.
+    pub stored_at: Option<SystemTime>,
     /// The body, byte for byte as it was enqueued.
     pub body: Bytes,
     pub(super) sequence: u64,
@@ -61,19 +70,110 @@ impl DeadLetters {
         from: u64,
         limit: usize,
     ) -> Result<DeadPage, JobsError> {
-        let conn = self.link.lease("list the dead letters").await?;
-        let (names, limit) = (self.link.names(), limit.clamp(1, 1000));
-        let filter = names.dead_filter(queue);
-        let found = page(&conn, &names.dead_stream(), &filter, from, limit).await?;
-        let letters = found
-            .messages
-            .into_iter()
-            .filter_map(DeadLetter::read)
-            .collect();
+        self.search(&DeadFilter::queue(queue), from, limit).await
+    }
+
+    /// As [`Self::list`], only those that fit. What does not fit is read and left out, so a page may take a while.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn search(
+        &self,
+        filter: &DeadFilter,
+        from: u64,
+        limit: usize,
+    ) -> Result<DeadPage, JobsError> {
+        let limit = limit.clamp(1, 1000);
+        let mut walk = Walk::new(&self.link, filter, from).await?;
+        let mut letters = Vec::new();
+        while letters.len() < limit {
+            match walk.page(limit - letters.len()).await? {
+                Some(more) => letters.extend(more),
+                None => break,
+            }
+        }
         Ok(DeadPage {
             letters,
-            next: found.next,
+            next: walk.next(),
         })
+    }
+
+    /// The letters that fit, by what they died of: see [`DeadLetter::fingerprint`]. Reads all of them, in bounded memory.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn groups(&self, filter: &DeadFilter) -> Result<DeadGroups, JobsError> {
+        let mut walk = Walk::new(&self.link, filter, 0).await?;
+        let mut grouping = Grouping::default();
+        while let Some(letters) = walk.page(1000).await? {
+            for letter in letters {
+                grouping.add(letter);
+            }
+        }
+        Ok(grouping.finish())
+    }
+
+    /// How many fit.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn count(&self, filter: &DeadFilter) -> Result<u64, JobsError> {
+        let bulk = bulk(&self.link, filter, Deed::Count, u64::MAX, |_| {}).await?;
+        Ok(bulk.matched)
+    }
+
+    /// Puts at most `most` jobs that fit back into their queues, as [`Self::requeue`] does; `told` hears of the sums
+    /// now and then. A job that fails again meanwhile is not taken twice.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`]: some are done; call it again, it goes on.
+    ///
+    /// # Cancel safety
+    /// Safe to drop and call again: each job is in its queue or still a dead letter, and a second requeue of
+    /// the same letter enqueues nothing.
+    pub async fn requeue_all(
+        &self,
+        filter: &DeadFilter,
+        most: u64,
+        told: impl FnMut(&DeadBulk),
+    ) -> Result<DeadBulk, JobsError> {
+        bulk(&self.link, filter, Deed::Retry, most, told).await
+    }
+
+    /// Removes at most `most` letters that fit. In one request, if only the queue and the highest age say which.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`]: some are gone; call it again.
+    pub async fn delete_all(
+        &self,
+        filter: &DeadFilter,
+        most: u64,
+        told: impl FnMut(&DeadBulk),
+    ) -> Result<DeadBulk, JobsError> {
+        bulk(&self.link, filter, Deed::Delete, most, told).await
+    }
+
+    /// Gives the job of a dead letter another payload; all else of it stays. It is not run again by that.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::NotFound`]; [`JobsErrorKind::InvalidPayload`] if its body is no envelope;
+    /// [`JobsErrorKind::Conflict`] if somebody else changed or retried it meanwhile (read it again);
+    /// [`JobsErrorKind::TooLarge`]; [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn edit(&self, id: &JobId, payload: &RawValue) -> Result<(), JobsError> {
+        let letter = self.find(id).await?.ok_or_else(|| not_found(id))?;
+        self.edit_letter(&letter, payload).await
+    }
+
+    /// As [`Self::edit`], of the letter as it was read: one that has changed since is a conflict.
+    ///
+    /// # Errors
+    /// As [`Self::edit`].
+    pub async fn edit_letter(
+        &self,
+        letter: &DeadLetter,
+        payload: &RawValue,
+    ) -> Result<(), JobsError> {
+        super::edit::edit(&self.link, letter, payload).await
     }
 
     /// The dead letter of a job; `None` if there is none.
@@ -91,15 +191,11 @@ impl DeadLetters {
     /// until the new run replaces it.
     ///
     /// # Errors
-    /// [`JobsErrorKind::NotFound`] if there is none; [`JobsErrorKind::Connection`] and
+    /// [`JobsErrorKind::NotFound`] if there is none; [`JobsErrorKind::AlreadyExists`] if it is a unique job whose key
+    /// another job has taken (its id is in the message); [`JobsErrorKind::Connection`] and
     /// [`JobsErrorKind::OutcomeUnknown`] (a retry helps and does not enqueue twice).
     pub async fn requeue(&self, id: &JobId) -> Result<(), JobsError> {
-        let Some(letter) = self.find(id).await? else {
-            return Err(JobsError::new(
-                JobsErrorKind::NotFound,
-                format!("find the dead letter of {id}"),
-            ));
-        };
+        let letter = self.find(id).await?.ok_or_else(|| not_found(id))?;
         super::requeue::requeue(&self.link, &letter).await
     }
 
@@ -127,7 +223,30 @@ impl DeadLetters {
 }
 
 impl DeadLetter {
-    fn read(stored: Stored) -> Option<Self> {
+    /// Names the group of letters that died of the same: a hash of reason, kind, and the error without what differs
+    /// (numbers, ids, quoted parts). 12 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.reason, self.kind.as_deref(), &self.normalised_error())
+    }
+
+    /// The error without what differs from one failure to the next.
+    pub fn normalised_error(&self) -> String {
+        normalised(&self.error)
+    }
+
+    /// The headers of the job that are its sender's own, in no order.
+    pub fn sender_headers(&self) -> Vec<(String, String)> {
+        let kept = passed_on(self.headers.as_ref());
+        let pairs = kept.iter().flat_map(|(name, values)| {
+            let name = name.to_string();
+            values
+                .iter()
+                .map(move |value| (name.clone(), value.to_string()))
+        });
+        pairs.collect()
+    }
+
+    pub(crate) fn read(stored: Stored) -> Option<Self> {
         let (queue, id) = Names::parse(&stored.subject)?;
         let (reason, error, kind, attempt, dead_at_ms) = DeadHeaders::read(stored.headers.as_ref());
         Some(Self {
@@ -138,9 +257,17 @@ impl DeadLetter {
             error,
             attempt,
             dead_at_ms,
+            stored_at: read_rfc3339(&stored.time),
             body: stored.payload,
             sequence: stored.sequence,
             headers: stored.headers,
         })
     }
+}
+
+fn not_found(id: &JobId) -> JobsError {
+    JobsError::new(
+        JobsErrorKind::NotFound,
+        format!("find the dead letter of {id}"),
+    )
 }

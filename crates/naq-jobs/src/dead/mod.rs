@@ -1,6 +1,14 @@
-//! Dead letters: listed, shown, requeued, removed.
+//! Dead letters: found, grouped, shown, changed, requeued, removed.
 
+mod bulk;
+mod edit;
+mod filter;
+mod fingerprint;
+mod groups;
 mod letters;
 mod requeue;
 
+pub use bulk::DeadBulk;
+pub use filter::DeadFilter;
+pub use groups::{DeadGroup, DeadGroups};
 pub use letters::{DeadLetter, DeadLetters, DeadPage};

@@ -3,9 +3,12 @@
 //! The new run may replace the failed outcome, and only that: its sequence travels as the fence. The message id names
 //! the dead letter, so a requeue that is tried again enqueues once.
 
-use crate::JobsError;
-use crate::server::{Link, delete_sequence, last_of};
-use crate::wire::{headers, passed_on};
+use naq_connection::Connection;
+
+use crate::enqueue::returning;
+use crate::server::{Link, delete_sequence, last_at_leader, last_of, wrong_sequence};
+use crate::wire::{UniqueSubject, carried, headers, text};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 use super::DeadLetter;
 
@@ -14,22 +17,61 @@ pub(super) async fn requeue(link: &Link, letter: &DeadLetter) -> Result<(), Jobs
     let conn = link.lease(context).await?;
     let names = link.names();
     let outcome = last_of(&conn, &names.results_stream(), &names.result(&letter.id)).await?;
-    let mut fields = passed_on(letter.headers.as_ref());
+    let mut fields = carried(letter.headers.as_ref());
     fields.insert(
         "Nats-Msg-Id",
         format!("{}:requeue:{}", letter.id, letter.sequence),
     );
-    if let Some(outcome) = outcome {
-        fields.insert(headers::FENCE, outcome.sequence.to_string());
+    let fence = outcome.map_or(0, |outcome| outcome.sequence);
+    fields.insert(headers::FENCE, fence.to_string());
+    let subject = returning(link, &letter.queue, &letter.id, &mut fields);
+    let key = text(Some(&fields), headers::UNIQUE)
+        .unwrap_or_default()
+        .to_owned();
+    match conn
+        .publish_acked(subject.clone(), fields, letter.body.clone())
+        .await
+    {
+        Ok(_) => failpoint::reach("requeue-stored"),
+        Err(error) if wrong_sequence(&error).is_some() => {
+            taken(link, &conn, letter, &subject, &key).await?;
+        }
+        Err(error) => return Err(JobsError::connection(context, error)),
     }
-    conn.publish_acked(
-        names.job(&letter.queue, &letter.id),
-        fields,
-        letter.body.clone(),
-    )
-    .await
-    .map_err(|e| JobsError::connection(context, e))?;
     delete_sequence(&conn, &names.dead_stream(), letter.sequence)
         .await
         .map(drop)
+}
+
+/// The key of a unique job is taken: that is refused, unless it is the job itself, by an answer that was lost.
+async fn taken(
+    link: &Link,
+    conn: &Connection,
+    letter: &DeadLetter,
+    subject: &str,
+    key: &str,
+) -> Result<(), JobsError> {
+    let found = last_at_leader(conn, &link.names().jobs_stream(), subject).await?;
+    if found.is_some() {
+        return Ok(());
+    }
+    let unique = UniqueSubject::read(subject);
+    let filter = unique.map(|unique| link.names().unique_filter(&unique.queue, &unique.key));
+    let holder = match &filter {
+        Some(filter) => last_at_leader(conn, &link.names().jobs_stream(), filter).await?,
+        None => None,
+    };
+    let holder = holder.and_then(|holder| UniqueSubject::read(&holder.subject));
+    let Some(holder) = holder else {
+        let context = format!("requeue {}: its key was just taken", letter.id);
+        return Err(JobsError::new(JobsErrorKind::Conflict, context));
+    };
+    Err(JobsError::new(
+        JobsErrorKind::AlreadyExists,
+        format!(
+            "requeue {}: its key {key:?} is taken by the job {} now. Wait for the end of that one, or \
+             remove one of the two",
+            letter.id, holder.id
+        ),
+    ))
 }

@@ -7,21 +7,24 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::JobsError;
-use crate::model::JobId;
+use crate::enqueue::Landed;
+use crate::model::{JobId, Landing};
 use crate::results::Results;
 use crate::wire::Outcome;
 
 /// A job that was enqueued. `R` is the type of its result.
 pub struct JobHandle<R> {
     id: JobId,
+    landing: Landing,
     results: Results,
     returns: PhantomData<fn() -> R>,
 }
 
 impl<R> JobHandle<R> {
-    pub(crate) fn new(id: JobId, results: Results) -> Self {
+    pub(crate) fn new(landed: Landed, results: Results) -> Self {
         Self {
-            id,
+            id: landed.id,
+            landing: landed.landing,
             results,
             returns: PhantomData,
         }
@@ -30,6 +33,17 @@ impl<R> JobHandle<R> {
     /// The job's id; with it any process can ask for the result.
     pub fn id(&self) -> &JobId {
         &self.id
+    }
+
+    /// What became of the job that was enqueued: always [`Landing::New`], except for unique jobs
+    /// ([`crate::Job::unique`]).
+    pub fn landing(&self) -> Landing {
+        self.landing
+    }
+
+    /// Whether nothing was enqueued, since the key of the job was taken: this is the handle of the job that is there.
+    pub fn is_existing(&self) -> bool {
+        self.landing == Landing::Existing
     }
 
     /// Waits until the job has ended, by push, at most `within`.

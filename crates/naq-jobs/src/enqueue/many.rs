@@ -8,15 +8,15 @@ use naq_connection::{Connection, Phase, State, Subscription, read_acknowledgemen
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::one::{Prepared, check_size, deliver, prepare};
+use super::one::{Landed, Prepared, check_size, deliver, prepare};
 use crate::JobsError;
-use crate::model::{Job, JobId};
+use crate::model::Job;
 use crate::server::Link;
 
 /// Jobs that are on their way at the same time, and their bytes.
 const WINDOW: (usize, usize) = (512, 8 * 1024 * 1024);
 
-type Answer = Result<JobId, JobsError>;
+type Answer = Result<Landed, JobsError>;
 
 /// One answer per job, in the order of the jobs; a refused job does not stop the others. The server stores them in
 /// that order, unless one has to be sent again.
@@ -58,10 +58,19 @@ struct Pipe {
 }
 
 impl Batch<'_> {
-    async fn add(&mut self, job: Result<Prepared, JobsError>) {
+    async fn add(&mut self, mut job: Result<Prepared, JobsError>) {
         let index = self.answers.len();
+        if let Ok(prepared) = &job
+            && let Err(error) = prepared.use_level(self.link).await
+        {
+            job = Err(error);
+        }
         match job {
             Err(error) => self.answers.push(Some(Err(error))),
+            // More than one message, or a look at what is there.
+            Ok(job) if job.unique.is_some() => {
+                self.answers.push(Some(deliver(self.link, job).await));
+            }
             Ok(job) => {
                 self.answers.push(None);
                 while self.is_full() {
@@ -111,7 +120,7 @@ impl Batch<'_> {
         };
         self.bytes -= job.body.len();
         let answer = match read_acknowledgement(&reply) {
-            Ok(_) => Ok(job.id),
+            Ok(_) => Ok(Landed::new(job.id)),
             // One at a time knows better what to do.
             Err(error) if error.is_transient() => deliver(self.link, job).await,
             Err(error) => Err(JobsError::connection("enqueue a job", error)),

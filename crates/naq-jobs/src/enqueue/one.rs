@@ -2,15 +2,18 @@
 
 use std::time::SystemTime;
 
-use async_nats::HeaderMap;
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
-use crate::model::{Job, JobId, QueueName};
-use crate::server::{Link, persist, rfc3339};
+use super::unique::{self, UniquePlan};
+use crate::control::use_level;
+use crate::model::{Due, Job, JobId, Landing, Policy, Priority, QueueName};
+use crate::server::{Link, Write, persist, rfc3339};
+use crate::wire::headers::PRIORITY;
 use crate::wire::{MAX_HEADER_TEXT, encode};
-use crate::{JobsError, JobsErrorKind};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Bytes that a job must leave free below `max_payload`, so that its dead letter fits with its reason.
 const RESERVE: usize = 3 * MAX_HEADER_TEXT;
@@ -22,67 +25,176 @@ pub(super) struct Prepared {
     pub(super) subject: String,
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
-    due: Option<(String, String)>,
+    due: Option<Later>,
+    /// Whether its priority has to be seen to.
+    level: Option<Box<(QueueName, Priority)>>,
+    pub(super) unique: Option<Box<UniquePlan>>,
+    headers: HeaderMap,
 }
 
-impl Prepared {
-    /// Made anew for each sending, which is cheaper than a copy.
-    pub(super) fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Msg-Id", self.id.as_str());
-        if let Some((at, target)) = &self.due {
-            headers.insert("Nats-Schedule", format!("@at {at}"));
-            headers.insert("Nats-Schedule-Target", target.as_str());
+#[derive(Debug)]
+struct Later {
+    at: SystemTime,
+    text: String,
+    target: String,
+}
+
+/// What became of a job, and which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Landed {
+    pub(crate) id: JobId,
+    pub(crate) landing: Landing,
+}
+
+impl Landed {
+    pub(crate) fn new(id: JobId) -> Self {
+        Self {
+            id,
+            landing: Landing::New,
         }
-        headers
     }
 }
 
-/// Enqueues `job` and says its id.
-pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<JobId, JobsError> {
+impl Prepared {
+    /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
+    pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
+        match &self.level {
+            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Made anew for each sending, which is cheaper than a copy.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = self.own_headers();
+        headers.insert("Nats-Msg-Id", self.id.as_str());
+        if let Some(due) = &self.due {
+            headers.insert("Nats-Schedule", format!("@at {}", due.text));
+            headers.insert("Nats-Schedule-Target", due.target.as_str());
+        }
+        headers
+    }
+
+    /// The messages of the job: its own, and the marker of a window. A unique job is stored only if `expected` is the
+    /// newest of its key.
+    pub(super) fn writes(&self, link: &Link, expected: u64) -> Vec<Write> {
+        let mut headers = self.headers();
+        let mut marker = None;
+        if let Some(plan) = &self.unique {
+            plan.guard(link, expected, &mut headers);
+            marker = plan.marker(link);
+        }
+        let own = Write {
+            subject: self.subject.clone(),
+            headers,
+            body: self.body.clone(),
+        };
+        std::iter::once(own).chain(marker).collect()
+    }
+
+    /// Where it waits when it is due.
+    pub(super) fn target(&self) -> &str {
+        match &self.due {
+            Some(due) => &due.target,
+            None => &self.subject,
+        }
+    }
+
+    /// The sender's own.
+    pub(super) fn own_headers(&self) -> HeaderMap {
+        self.headers.clone()
+    }
+
+    /// Bytes of the sender's headers, as they are on the wire.
+    fn headers_size(&self) -> usize {
+        let of = |(name, values): (&HeaderName, &Vec<HeaderValue>)| {
+            let name: &str = name.as_ref();
+            let each = |value: &HeaderValue| name.len() + value.as_str().len() + 4;
+            values.iter().map(each).sum::<usize>()
+        };
+        self.headers.iter().map(of).sum()
+    }
+
+    /// When it is due, if it is later.
+    pub(super) fn due_at(&self) -> Option<SystemTime> {
+        self.due.as_ref().map(|due| due.at)
+    }
+}
+
+/// Enqueues `job` and says what became of it.
+pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
     deliver(link, prepare(link, job)?).await
 }
 
 /// Sends a prepared job until it is confirmed, at most for three request timeouts.
-pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<JobId, JobsError> {
-    let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
+pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsError> {
+    job.use_level(link).await?;
     let job = &job;
+    if let Some(plan) = &job.unique {
+        return Box::pin(unique::store(link, job, plan)).await;
+    }
+    let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
-    Ok(job.id.clone())
+    failpoint::reach("job-enqueued");
+    Ok(Landed::new(job.id.clone()))
 }
 
 /// Checks a job and writes its message.
-pub(super) fn prepare<R>(link: &Link, job: Job<R>) -> Result<Prepared, JobsError> {
+pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
     let now = SystemTime::now();
-    let id = job.id.clone().unwrap_or_else(JobId::generate);
-    let queue = match &job.queue {
-        Some(queue) => queue.clone(),
+    let id = job.id.take().unwrap_or_else(JobId::generate);
+    let queue = match job.queue.take() {
+        Some(queue) => queue,
         None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {
             JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
         })?,
     };
+    if let Some(Policy::Debounce(wait)) = job.unique.as_ref().map(|unique| unique.policy) {
+        job.due = Some(Due::In(wait));
+    }
     let body = encode(&job, now)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e))?;
-    let target = link.names().job(&queue, &id);
+    let unique = match job.unique.take() {
+        None => None,
+        Some(unique) => Some(Box::new(UniquePlan::new(
+            (queue.clone(), job.priority),
+            id.clone(),
+            unique,
+        )?)),
+    };
     let due = job.due.map(|due| due.instant(now)).filter(|due| *due > now);
+    let place = |is_due| match &unique {
+        Some(plan) => plan.own_subject(link, is_due),
+        None if is_due => link.names().job_at(&queue, &id, job.priority),
+        None => link.names().schedule(&queue, &id),
+    };
+    let target = place(true);
     let (subject, due) = match due {
         None => (target, None),
-        Some(due) => {
-            let at = rfc3339(due).ok_or_else(|| {
+        Some(at) => {
+            let text = rfc3339(at).ok_or_else(|| {
                 JobsError::new(
                     JobsErrorKind::Configuration,
                     "schedule a job after the year 9999",
                 )
             })?;
-            (link.names().schedule(&queue, &id), Some((at, target)))
+            (place(false), Some(Later { at, text, target }))
         }
     };
+    let has_level = job.priority != Priority::Normal;
+    if has_level {
+        job.headers.insert(PRIORITY, job.priority.as_str());
+    }
+    let level = has_level.then(|| Box::new((queue, job.priority)));
     Ok(Prepared {
         id,
         subject,
         body: body.into(),
         due,
+        level,
+        unique,
+        headers: job.headers,
     })
 }
 
@@ -103,14 +215,15 @@ async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
 /// Refuses a job whose dead letter would not fit.
 pub(super) fn check_size(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
     let limit = conn.max_payload().saturating_sub(RESERVE);
-    if job.body.len() > limit {
+    let size = job.body.len() + job.headers_size();
+    if size > limit {
         return Err(JobsError::new(
             JobsErrorKind::TooLarge,
             format!(
                 "enqueue a job of {} bytes: the server takes {} (max_payload), of which {RESERVE} are \
                  kept for the headers of a dead letter. Store the data elsewhere and send its address, \
                  or raise max_payload",
-                job.body.len(),
+                size,
                 conn.max_payload()
             ),
         ));

@@ -3,10 +3,12 @@
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
+use async_nats::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, QueueName, RetryPolicy};
+use super::{JobId, KindName, Priority, QueueName, RetryPolicy, Unique};
+use crate::wire::headers::LIMIT_KEY;
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -21,6 +23,11 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
+    pub(crate) priority: Priority,
+    pub(crate) unique: Option<Unique>,
+    pub(crate) expires: Option<Due>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) headers: HeaderMap,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -67,6 +74,11 @@ impl Job {
             result_ttl: None,
             keeps_result: true,
             due: None,
+            priority: Priority::default(),
+            unique: None,
+            expires: None,
+            deadline: None,
+            headers: HeaderMap::new(),
             returns: PhantomData,
         })
     }
@@ -85,6 +97,11 @@ impl<R> Job<R> {
             result_ttl: self.result_ttl,
             keeps_result: self.keeps_result,
             due: self.due,
+            priority: self.priority,
+            unique: self.unique,
+            expires: self.expires,
+            deadline: self.deadline,
+            headers: self.headers,
             returns: PhantomData,
         }
     }
@@ -145,6 +162,102 @@ impl<R> Job<R> {
         self
     }
 
+    /// Which jobs of the queue go first.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Counts the job together with others of this key (a tenant, an account, a host) for the limits of the queue that are
+    /// per key; without such limits it means nothing.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidName`] unless it is 1 to 256 bytes without control characters.
+    pub fn limit_key(mut self, key: impl Into<String>) -> Result<Self, JobsError> {
+        let key = key.into();
+        if !(1..=256).contains(&key.len()) || key.chars().any(char::is_control) || key.trim() != key
+        {
+            let text = "name a limit key: it has 1 to 256 bytes, without control characters and outer spaces";
+            return Err(JobsError::new(JobsErrorKind::InvalidName, text));
+        }
+        self.headers.insert(LIMIT_KEY, key);
+        Ok(self)
+    }
+
+    /// Makes it the only job of its key; see [`Unique`]. Without, every enqueue is a job.
+    #[must_use]
+    pub fn unique(mut self, unique: Unique) -> Self {
+        self.unique = Some(unique);
+        self
+    }
+
+    /// Cancels the job if it has not started `after` from now: it ends as cancelled, reason `expired`, without a dead
+    /// letter. Retries of one that has started in time go on; one whose worker died does not start again. By the clocks
+    /// of the sender and of the worker.
+    #[must_use]
+    pub fn expires_in(mut self, after: Duration) -> Self {
+        self.expires = Some(Due::In(after));
+        self
+    }
+
+    /// As [`Self::expires_in`], at a moment.
+    #[must_use]
+    pub fn expires_at(mut self, time: SystemTime) -> Self {
+        self.expires = Some(Due::At(time));
+        self
+    }
+
+    /// Time over all attempts and the waits between them, from when the job is due; default: no limit. At its end the
+    /// running attempt is ended, no retry that would start later is made, and the job fails with the reason `deadline`.
+    #[must_use]
+    pub fn deadline(mut self, within: Duration) -> Self {
+        self.deadline = Some(within);
+        self
+    }
+
+    /// When the time over all attempts is up, for a job that is enqueued `now`.
+    pub(crate) fn deadline_from(&self, now: SystemTime) -> Option<SystemTime> {
+        let due = self.due.map_or(now, |due| due.instant(now)).max(now);
+        due.checked_add(self.deadline?)
+    }
+
+    /// Adds a header that travels with the job: the handler sees it ([`crate::JobContext::headers`]), retries and the dead
+    /// letter keep it. Names are printable ASCII without `:`, values one line of text; together with the payload they must
+    /// fit into the server's `max_payload`.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidName`] for other names and values, and for names that start with `Nats-` or `Naq-`, which
+    /// belong to the server and to this project. A retry does not help.
+    pub fn header(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, JobsError> {
+        let (name, value) = (name.into(), value.into());
+        check_header(&name, &value)
+            .map_err(|text| JobsError::new(JobsErrorKind::InvalidName, text))?;
+        self.headers.append(name, value);
+        Ok(self)
+    }
+
+    /// Passes a trace on: the header `traceparent` of W3C Trace Context, `00-<trace>-<span>-<flags>`.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidName`] if the text has another form. A retry does not help.
+    pub fn trace_parent(self, text: impl Into<String>) -> Result<Self, JobsError> {
+        let text = text.into();
+        let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let parts: Vec<&str> = text.split('-').collect();
+        let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+        if lengths != [2, 32, 16, 2] || !parts.iter().all(|part| is_hex(part)) {
+            let context =
+                format!("pass on the trace {text:?}: it is no `00-<trace>-<span>-<flags>`");
+            return Err(JobsError::new(JobsErrorKind::InvalidName, context));
+        }
+        self.header("traceparent", text)
+    }
+
     /// Runs the job not before `delay` from now. The server's schedule fires 1 to 261 ms late, never early.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
@@ -158,6 +271,27 @@ impl<R> Job<R> {
         self.due = Some(Due::At(time));
         self
     }
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let of_others = ["nats-", "naq-"];
+    let lower = name.to_ascii_lowercase();
+    if of_others.iter().any(|prefix| lower.starts_with(prefix)) {
+        return Err(format!(
+            "set the header {name:?}: names with `Nats-` and `Naq-` belong to the server and to NAQ"
+        ));
+    }
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
+        return Err(format!(
+            "set the header {name:?}: a name is printable ASCII without spaces and `:`"
+        ));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(format!(
+            "set the header {name:?}: its value is not one line of text"
+        ));
+    }
+    Ok(())
 }
 
 impl Due {

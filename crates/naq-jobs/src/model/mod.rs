@@ -3,15 +3,20 @@
 mod id;
 mod job;
 mod kind;
+mod priority;
 mod queue_name;
 mod retry;
 mod schedule_name;
 mod token;
+mod unique;
 
 pub use id::{InvalidJobId, JobId};
 pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
+pub use priority::Priority;
 pub use queue_name::{InvalidQueueName, QueueName};
 pub use retry::{Backoff, RetryPolicy};
 pub use schedule_name::{InvalidScheduleName, ScheduleName};
+pub(crate) use unique::Policy;
+pub use unique::{Landing, Unique};

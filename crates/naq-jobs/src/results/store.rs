@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::filter::{ResultFilter, delete_all, search};
 use crate::JobsError;
 use crate::model::JobId;
 use crate::server::{Link, Stored, last_of, page, purge};
@@ -71,6 +72,32 @@ impl Results {
         })
     }
 
+    /// As [`Self::list`], only those that fit. What does not fit is read and left out; ages are found by the server.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn search(
+        &self,
+        filter: &ResultFilter,
+        from: u64,
+        limit: usize,
+    ) -> Result<ResultPage, JobsError> {
+        search(&self.link, filter, from, limit.clamp(1, 1000)).await
+    }
+
+    /// Removes the outcomes that fit, or only counts them; says how many. One request, if nothing but a lowest
+    /// age is set.
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::Connection`]: some may be gone; call it again.
+    pub async fn delete_all(
+        &self,
+        filter: &ResultFilter,
+        is_dry_run: bool,
+    ) -> Result<u64, JobsError> {
+        delete_all(&self.link, filter, is_dry_run).await
+    }
+
     /// Removes the outcome of a job; `false` if there was none, which is no error.
     ///
     /// # Errors
@@ -96,7 +123,7 @@ fn read(stored: &Stored) -> Result<Outcome, JobsError> {
     super::parse(&stored.subject, &stored.payload)
 }
 
-fn readable(stored: &Stored) -> Option<Outcome> {
+pub(super) fn readable(stored: &Stored) -> Option<Outcome> {
     read(stored)
         .inspect_err(|error| tracing::warn!(%error, "left out of the list"))
         .ok()

@@ -11,7 +11,7 @@ use super::plan::ScheduleChange;
 use super::policy::{CatchUp, Overlap};
 use super::record::{Record, ScheduleState, VERSION, WireRule};
 use super::store::{self, Versioned, commit};
-use crate::model::{Job, QueueName, ScheduleName};
+use crate::model::{Due, Job, QueueName, ScheduleName};
 use crate::server::{Link, persist};
 use crate::wire::encode;
 use crate::{JobsError, JobsErrorKind};
@@ -164,10 +164,18 @@ impl NewSchedule {
 
 /// The job as the record keeps it: its queue, and the envelope.
 fn prepared<R>(link: &Link, job: Job<R>) -> Result<(QueueName, Box<RawValue>), JobsError> {
-    if job.id.is_some() || job.due.is_some() {
+    if job.id.is_some() || job.due.is_some() || job.unique.is_some() {
         return Err(JobsError::new(
             JobsErrorKind::InvalidSchedule,
-            "plan a schedule: its jobs get their ids and times from it, so the job has neither",
+            "plan a schedule: its jobs get their ids and times from it and are not unique by a key; \
+             for one at a time there is the overlap policy",
+        ));
+    }
+    if !job.headers.is_empty() || matches!(job.expires, Some(Due::At(_))) {
+        return Err(JobsError::new(
+            JobsErrorKind::InvalidSchedule,
+            "plan a schedule: its jobs have no headers of their own, and expire some time after they were made, \
+             not at one moment",
         ));
     }
     let queue = match job.queue.clone() {

@@ -164,6 +164,13 @@ impl Record {
             "enqueued_at_ms".to_owned(),
             serde_json::value::to_raw_value(&now_ms)?,
         );
+        // In the record these count from the making of a job.
+        for name in ["expires_at_ms", "deadline_ms"] {
+            if let Some(after) = fields.get_mut(name) {
+                let after_ms: u64 = serde_json::from_str(after.get())?;
+                *after = serde_json::value::to_raw_value(&now_ms.saturating_add(after_ms))?;
+            }
+        }
         serde_json::to_vec(&fields)
     }
 }

@@ -4,13 +4,11 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use naq_connection::{Connection, ConnectionErrorKind};
 
+use super::fence::wrong_sequence;
 use crate::JobsError;
 
 /// Messages in one batch at the most.
 pub(crate) const MAX_BATCH: usize = 1000;
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
 
 /// The server's code for a message id that it knows already.
 const DUPLICATE: u64 = 10201;
@@ -61,9 +59,7 @@ pub(crate) async fn store_batch(
     {
         Ok(_) => Ok(BatchEnd::Stored),
         Err(error) => match error.kind() {
-            ConnectionErrorKind::Api { err_code, .. } if WRONG_SEQUENCE.contains(err_code) => {
-                Ok(BatchEnd::Conflict)
-            }
+            _ if wrong_sequence(&error).is_some() => Ok(BatchEnd::Conflict),
             ConnectionErrorKind::Api { err_code, .. } if *err_code == DUPLICATE => {
                 Ok(BatchEnd::Duplicate)
             }

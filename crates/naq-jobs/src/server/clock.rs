@@ -1,4 +1,4 @@
-//! Points in time, as the wire has them.
+//! Points in time, as the wire has them, and the newest point of a stream.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,6 +23,29 @@ pub(crate) async fn server_now(conn: &Connection, stream: &str) -> Result<System
     let now = OffsetDateTime::parse(&clock.ts, &Rfc3339)
         .map_err(|e| JobsError::new(JobsErrorKind::Corrupt, context).because(e))?;
     Ok(now.into())
+}
+
+/// The instant that an RFC 3339 text means.
+pub(crate) fn read_rfc3339(text: &str) -> Option<SystemTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    Some(time.into())
+}
+
+#[derive(Deserialize)]
+struct Extent {
+    state: ExtentState,
+}
+
+#[derive(Deserialize)]
+struct ExtentState {
+    last_seq: u64,
+}
+
+/// The sequence of the newest message that was ever stored in `stream`.
+pub(crate) async fn last_sequence(conn: &Connection, stream: &str) -> Result<u64, JobsError> {
+    let extent = call::<Extent>(conn, &format!("STREAM.INFO.{stream}"), &()).await?;
+    let extent = extent.map_err(|e| refused(format!("look at the stream {stream}"), e))?;
+    Ok(extent.state.last_seq)
 }
 
 /// Milliseconds since 1970.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Link;
 use super::api::{ApiError, call, refused};
-use crate::model::QueueName;
+use super::{rfc3339, server_now};
+use crate::model::{Priority, QueueName};
 use crate::wire::Names;
 use crate::{JobsError, JobsErrorKind};
 
@@ -23,11 +24,19 @@ const FLOWS_ACK_WAIT: Duration = Duration::from_secs(5);
 /// Messages of a consumer of all workers that may be taken and not finished.
 const SHARED_PENDING: i64 = 10_000;
 
+/// Until when a paused queue is paused: its operator says when it ends.
+const FAR: &str = "2250-01-01T00:00:00Z";
+
+/// How long a queue stays paused that is resumed.
+const RESUME: Duration = Duration::from_millis(20);
+
 /// The part of a consumer's configuration that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Consumer {
     durable_name: String,
-    filter_subject: String,
+    /// Empty if an older version made it: that had one in another field.
+    #[serde(default)]
+    filter_subjects: Vec<String>,
     ack_policy: String,
     deliver_policy: String,
     /// Nanoseconds.
@@ -41,26 +50,55 @@ struct Consumer {
 #[derive(Serialize)]
 struct Create<'a> {
     stream_name: &'a str,
-    config: &'a Consumer,
+    config: Made<'a>,
     action: &'a str,
+}
+
+#[derive(Serialize)]
+struct Made<'a> {
+    #[serde(flatten)]
+    consumer: &'a Consumer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause_until: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
 struct ConsumerInfo {
     config: Consumer,
+    #[serde(default)]
+    paused: bool,
 }
 
-/// Creates the consumer of `queue`, or updates it to the settings; says its name and lease time.
+/// The jobs of one priority in a queue.
+pub(crate) type Level<'a> = (&'a QueueName, Priority);
+
+/// What the settings at run time ask of the consumers of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) max_ack_pending: u32,
+    /// A consumer that is made now delivers nothing. One that is there is paused by [`pause_consumer`] alone.
+    pub(crate) is_paused: bool,
+}
+
+/// A consumer as the server has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) lease_time: Duration,
+    pub(crate) is_paused: bool,
+}
+
+/// Creates the consumer of `level`, or updates it to the settings; says its name and lease time.
 ///
 /// All workers of a queue share the consumer, so the last one to start sets its limits.
 pub(crate) async fn ensure_consumer(
     conn: &Connection,
     link: &Link,
-    queue: &QueueName,
+    level: Level<'_>,
+    terms: Terms,
 ) -> Result<(String, Duration), JobsError> {
-    let wanted = definition(link, queue);
+    let (queue, wanted) = (level.0, definition(link, level, terms));
     let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
-    let found = find(conn, link, queue).await?;
+    let found = find(conn, link, level).await?.map(|found| found.config);
     if found.as_ref() == Some(&wanted) {
         return Ok((name, lease_time(&wanted)));
     }
@@ -69,10 +107,14 @@ pub(crate) async fn ensure_consumer(
     }
     let create = Create {
         stream_name: &stream,
-        config: &wanted,
+        config: Made {
+            consumer: &wanted,
+            // An update leaves the pause of a consumer as it is.
+            pause_until: terms.is_paused.then_some(FAR),
+        },
         action: "",
     };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
         Ok(made) => {
             if found.is_some() {
@@ -86,6 +128,40 @@ pub(crate) async fn ensure_consumer(
         }
         Err(error) => Err(refused(
             format!("make the consumer of the queue {queue}"),
+            error,
+        )),
+    }
+}
+
+/// Lets the server deliver nothing of `level`, or deliver again. A consumer that is not there is left alone.
+pub(crate) async fn pause_consumer(
+    conn: &Connection,
+    link: &Link,
+    level: Level<'_>,
+    is_paused: bool,
+) -> Result<(), JobsError> {
+    match find(conn, link, level).await? {
+        Some(found) if found.paused != is_paused => {}
+        _ => return Ok(()),
+    }
+    let (stream, name) = (
+        link.names().jobs_stream(),
+        Names::consumer(level.0, level.1),
+    );
+    let until = if is_paused {
+        FAR.to_owned()
+    } else {
+        // An explicit resume would wait for the next heartbeat of the requests that are open.
+        let soon = server_now(conn, &stream).await? + RESUME;
+        rfc3339(soon).unwrap_or_default()
+    };
+    let body = serde_json::json!({ "pause_until": until });
+    let verb = format!("CONSUMER.PAUSE.{stream}.{name}");
+    match call::<serde::de::IgnoredAny>(conn, &verb, &body).await? {
+        Ok(_) => Ok(()),
+        Err(error) if error.err_code == ApiError::CONSUMER_NOT_FOUND => Ok(()),
+        Err(error) => Err(refused(
+            format!("pause or resume the queue {}", level.0),
             error,
         )),
     }
@@ -119,7 +195,7 @@ async fn ensure_shared(
 ) -> Result<Duration, JobsError> {
     let wanted = Consumer {
         durable_name: name.to_owned(),
-        filter_subject: filter,
+        filter_subjects: vec![filter],
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
         ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
@@ -131,10 +207,13 @@ async fn ensure_shared(
     let stream = link.names().jobs_stream();
     let create = Create {
         stream_name: &stream,
-        config: &wanted,
+        config: Made {
+            consumer: &wanted,
+            pause_until: None,
+        },
         action: "",
     };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}.{}", wanted.filter_subject);
+    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
     match call::<ConsumerInfo>(conn, &verb, &create).await? {
         Ok(made) => Ok(lease_time(&made.config)),
         Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
@@ -154,25 +233,37 @@ async fn tell_workers(conn: &Connection, link: &Link, queue: &QueueName) {
     }
 }
 
-/// The lease time of the queue as the server has it now; `None` if it has no consumer.
-pub(crate) async fn read_lease_time(
+/// Whether `level` has a consumer.
+pub(crate) async fn has_consumer(
     conn: &Connection,
     link: &Link,
-    queue: &QueueName,
-) -> Result<Option<Duration>, JobsError> {
-    let found = find(conn, link, queue).await?;
-    Ok(found.map(|found| lease_time(&found)))
+    level: Level<'_>,
+) -> Result<bool, JobsError> {
+    Ok(find(conn, link, level).await?.is_some())
 }
 
-/// The consumer of the queue, if there is one.
+/// The consumer of `level` as the server has it now; `None` if it has none.
+pub(crate) async fn find_consumer(
+    conn: &Connection,
+    link: &Link,
+    level: Level<'_>,
+) -> Result<Option<Found>, JobsError> {
+    let found = find(conn, link, level).await?;
+    Ok(found.map(|found| Found {
+        lease_time: lease_time(&found.config),
+        is_paused: found.paused,
+    }))
+}
+
 async fn find(
     conn: &Connection,
     link: &Link,
-    queue: &QueueName,
-) -> Result<Option<Consumer>, JobsError> {
-    let (stream, name) = (link.names().jobs_stream(), Names::consumer(queue));
+    level: Level<'_>,
+) -> Result<Option<ConsumerInfo>, JobsError> {
+    let (queue, priority) = level;
+    let (stream, name) = (link.names().jobs_stream(), Names::consumer(queue, priority));
     match call::<ConsumerInfo>(conn, &format!("CONSUMER.INFO.{stream}.{name}"), &()).await? {
-        Ok(found) => Ok(Some(found.config)),
+        Ok(found) => Ok(Some(found)),
         Err(error) => match error.err_code {
             ApiError::CONSUMER_NOT_FOUND | ApiError::STREAM_NOT_FOUND => Ok(None),
             _ => Err(refused(
@@ -183,17 +274,16 @@ async fn find(
     }
 }
 
-fn definition(link: &Link, queue: &QueueName) -> Consumer {
-    let queues = &link.settings().queues;
-    let ack_wait = queues.ack_wait_of(queue.as_str());
+fn definition(link: &Link, level: Level<'_>, terms: Terms) -> Consumer {
+    let ack_wait = link.settings().queues.ack_wait_of(level.0.as_str());
     Consumer {
-        durable_name: Names::consumer(queue),
-        filter_subject: link.names().queue_filter(queue),
+        durable_name: Names::consumer(level.0, level.1),
+        filter_subjects: link.names().level_filters(level.0, level.1),
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
         ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
         max_deliver: -1,
-        max_ack_pending: i64::from(queues.max_ack_pending_of(queue.as_str())),
+        max_ack_pending: i64::from(terms.max_ack_pending),
         max_waiting: MAX_WAITING,
     }
 }

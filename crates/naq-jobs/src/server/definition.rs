@@ -21,6 +21,8 @@ pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
         results(names, settings),
         dead(names, settings),
         workers(names, settings),
+        run_time_settings(names, settings),
+        limits(names, settings),
     ]
 }
 
@@ -88,6 +90,30 @@ fn workers(names: &Names, settings: &Settings) -> Config {
         Storage::Memory,
         settings.queues.replicas,
     )
+}
+
+fn run_time_settings(names: &Names, settings: &Settings) -> Config {
+    last_value(
+        names.settings_stream(),
+        "NAQ: what was set at run time",
+        names.settings_filter(),
+        settings.queues.storage,
+        settings.queues.replicas,
+    )
+}
+
+/// Kept as the jobs are: in memory, a restart of the server would free all places under running jobs.
+fn limits(names: &Names, settings: &Settings) -> Config {
+    Config {
+        subjects: names.limits_subjects(),
+        ..last_value(
+            names.limits_stream(),
+            "NAQ: limited places and rates",
+            names.settings_filter(),
+            settings.queues.storage,
+            settings.queues.replicas,
+        )
+    }
 }
 
 /// A stream that keeps the last message of each subject.

@@ -1,6 +1,7 @@
 //! What every part of this crate needs: the connections, the names, the settings.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
 
 use naq_config::Settings;
 use naq_connection::{Connection, ConnectionService};
@@ -8,6 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::JobsError;
+use crate::model::{Priority, QueueName};
 use crate::wire::Names;
 
 /// A cheap handle; clones share everything.
@@ -21,6 +23,8 @@ pub(crate) struct Link {
 struct Shared {
     names: Names,
     settings: Settings,
+    /// Priorities of queues that have a consumer, as far as this process has seen to it.
+    levels: std::sync::Mutex<HashSet<(QueueName, Priority)>>,
     /// When the streams were last made again; held while somebody does it.
     repaired: Mutex<Option<Instant>>,
 }
@@ -33,9 +37,30 @@ impl Link {
             shared: Arc::new(Shared {
                 names,
                 settings,
+                levels: std::sync::Mutex::default(),
                 repaired: Mutex::new(None),
             }),
         }
+    }
+
+    /// Whether jobs of this priority have been seen to before.
+    pub(crate) fn knows_level(&self, queue: &QueueName, priority: Priority) -> bool {
+        let levels = self
+            .shared
+            .levels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        levels.contains(&(queue.clone(), priority))
+    }
+
+    /// Remembers that jobs of this priority have been seen to.
+    pub(crate) fn note_level(&self, queue: QueueName, priority: Priority) {
+        let mut levels = self
+            .shared
+            .levels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        levels.insert((queue, priority));
     }
 
     /// Held while the streams are made again; says when that was done last.

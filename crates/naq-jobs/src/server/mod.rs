@@ -4,22 +4,32 @@ mod api;
 mod batch;
 mod clock;
 mod consumer;
+mod consumer_state;
 mod definition;
+mod delivered;
 mod ear;
 mod feature;
+mod fence;
 mod link;
 mod persist;
 mod stored;
 mod stream;
 
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
-pub(crate) use clock::{now_ms, rfc3339, server_now};
+pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
-    ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, read_lease_time,
+    Terms, ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, find_consumer,
+    has_consumer, pause_consumer,
 };
+pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
+pub(crate) use delivered::delivered_up_to;
 pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
+pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
-pub(crate) use stored::{Stored, count, last_at_leader, last_of, page};
-pub(crate) use stream::{delete_sequence, ensure_streams, purge, repair_streams};
+pub(crate) use stored::{
+    Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
+    next_at_leader, oldest, page, subjects_at_leader,
+};
+pub(crate) use stream::{delete_sequence, ensure_streams, purge, purge_before, repair_streams};

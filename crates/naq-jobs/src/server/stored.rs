@@ -1,5 +1,7 @@
 //! Reading stored messages by direct get: one, or a page of them.
 
+use std::collections::BTreeMap;
+
 use async_nats::{HeaderMap, Message};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -41,12 +43,25 @@ pub(crate) async fn last_of(
     stream: &str,
     subject: &str,
 ) -> Result<Option<Stored>, JobsError> {
+    one_of(
+        conn,
+        format!("$JS.API.DIRECT.GET.{stream}.{subject}"),
+        subject,
+        String::new(),
+    )
+    .await
+}
+
+/// The message that the request is for, if there is one; `subject` is for the error.
+async fn one_of(
+    conn: &Connection,
+    request: String,
+    subject: &str,
+    body: String,
+) -> Result<Option<Stored>, JobsError> {
     let context = || format!("read {subject}");
     let reply = conn
-        .request(
-            format!("$JS.API.DIRECT.GET.{stream}.{subject}"),
-            Bytes::new(),
-        )
+        .request(request, body)
         .await
         .map_err(|e| JobsError::connection(context(), e))?;
     match reply.status.map(|s| s.as_u16()) {
@@ -62,28 +77,116 @@ pub(crate) async fn last_of(
     }
 }
 
-/// The last message on `subject`, read from the stream's leader, so that what was confirmed is seen. Without headers.
+/// The first message on `filter` from sequence `from` on. Nothing is counted, so this is cheap in a long stream.
+pub(crate) async fn first_from(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    from: u64,
+) -> Result<Option<Stored>, JobsError> {
+    let ask = serde_json::json!({ "seq": from.max(1), "next_by_subj": filter });
+    one_of(
+        conn,
+        format!("$JS.API.DIRECT.GET.{stream}"),
+        filter,
+        ask.to_string(),
+    )
+    .await
+}
+
+/// The last message on `subject`, read from the stream's leader, so that what was confirmed is seen.
 pub(crate) async fn last_at_leader(
     conn: &Connection,
     stream: &str,
     subject: &str,
 ) -> Result<Option<Stored>, JobsError> {
     let ask = serde_json::json!({ "last_by_subj": subject });
-    let found = match call::<Found>(conn, &format!("STREAM.MSG.GET.{stream}"), &ask).await? {
+    at_leader(conn, stream, subject, &ask).await
+}
+
+/// The first message on `filter` from sequence `from` on, read from the stream's leader.
+pub(crate) async fn next_at_leader(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    from: u64,
+) -> Result<Option<Stored>, JobsError> {
+    let ask = serde_json::json!({ "seq": from.max(1), "next_by_subj": filter });
+    at_leader(conn, stream, filter, &ask).await
+}
+
+async fn at_leader(
+    conn: &Connection,
+    stream: &str,
+    subject: &str,
+    ask: &serde_json::Value,
+) -> Result<Option<Stored>, JobsError> {
+    let found = match call::<Found>(conn, &format!("STREAM.MSG.GET.{stream}"), ask).await? {
         Ok(found) => found.message,
         Err(error) if error.err_code == ApiError::NO_MESSAGE => return Ok(None),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            let context = format!("read {subject}: its stream is gone");
+            return Err(JobsError::new(JobsErrorKind::Unavailable, context));
+        }
         Err(error) => return Err(refused(format!("read {subject}"), error)),
     };
-    let payload = BASE64.decode(found.data.unwrap_or_default()).map_err(|e| {
-        JobsError::new(JobsErrorKind::Corrupt, format!("read {subject}")).because(e)
-    })?;
+    let bytes = |text: Option<String>| {
+        BASE64.decode(text.unwrap_or_default()).map_err(|e| {
+            JobsError::new(JobsErrorKind::Corrupt, format!("read {subject}")).because(e)
+        })
+    };
     Ok(Some(Stored {
         subject: found.subject,
         sequence: found.seq,
-        headers: None,
-        payload: payload.into(),
+        headers: read_headers(&bytes(found.hdrs)?),
+        payload: bytes(found.data)?.into(),
         time: found.time,
     }))
+}
+
+/// Headers as the API gives them: their lines after the first.
+fn read_headers(bytes: &[u8]) -> Option<HeaderMap> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut headers = HeaderMap::new();
+    for line in text.split("\r\n").skip(1) {
+        if let Some((name, value)) = line.split_once(':') {
+            headers.append(name, value.trim());
+        }
+    }
+    (headers.len() > 0).then_some(headers)
+}
+
+#[derive(Deserialize)]
+struct Subjects {
+    state: SubjectsState,
+}
+
+#[derive(Deserialize)]
+struct SubjectsState {
+    #[serde(default)]
+    subjects: Option<BTreeMap<String, u64>>,
+}
+
+/// The subjects under `filter` that hold a message, as the stream's leader has them.
+pub(crate) async fn subjects_at_leader(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+) -> Result<Vec<String>, JobsError> {
+    let ask = serde_json::json!({ "subjects_filter": filter });
+    match call::<Subjects>(conn, &format!("STREAM.INFO.{stream}"), &ask).await? {
+        Ok(found) => Ok(found
+            .state
+            .subjects
+            .unwrap_or_default()
+            .into_keys()
+            .collect()),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            let context = format!("list {filter}: its stream is gone");
+            Err(JobsError::new(JobsErrorKind::Unavailable, context))
+        }
+        Err(error) => Err(refused(format!("list {filter}"), error)),
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,6 +198,7 @@ struct Found {
 struct FoundMessage {
     subject: String,
     seq: u64,
+    hdrs: Option<String>,
     data: Option<String>,
     #[serde(default)]
     time: String,
@@ -111,8 +215,19 @@ pub(crate) struct Page {
 
 /// How many messages there are on `filter`: the server says so with the first of them.
 pub(crate) async fn count(conn: &Connection, stream: &str, filter: &str) -> Result<u64, JobsError> {
-    let first = page(conn, stream, filter, 0, 1).await?;
-    Ok(u64::from(!first.messages.is_empty()) + first.rest)
+    Ok(count_from(conn, stream, filter, 0).await?.0)
+}
+
+/// How many messages there are on `filter` from sequence `from` on, and the first of them.
+pub(crate) async fn count_from(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    from: u64,
+) -> Result<(u64, Option<Stored>), JobsError> {
+    let mut first = page(conn, stream, filter, from, 1).await?;
+    let one = first.messages.pop();
+    Ok((u64::from(one.is_some()) + first.rest, one))
 }
 
 /// At most `limit` messages on `filter`, from sequence `from` on. The server may send fewer, if they are large.
@@ -123,11 +238,59 @@ pub(crate) async fn page(
     from: u64,
     limit: usize,
 ) -> Result<Page, JobsError> {
-    let context = || format!("list {filter}");
-    let failed = |e| JobsError::connection(context(), e);
+    let ask = serde_json::json!({ "seq": from.max(1), "batch": limit, "next_by_subj": filter });
+    batch(conn, stream, &format!("list {filter}"), &ask).await
+}
+
+/// The first message on `filter` that was stored at `time` (RFC 3339) or later.
+pub(crate) async fn first_since(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    time: &str,
+) -> Result<Option<Stored>, JobsError> {
+    let ask = serde_json::json!({ "start_time": time, "batch": 1, "next_by_subj": filter });
+    let mut found = batch(conn, stream, &format!("list {filter}"), &ask).await?;
+    Ok(found.messages.pop())
+}
+
+/// Messages on `filter` from the oldest on, not more than so many bytes of them.
+pub(crate) async fn oldest(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    limit: usize,
+    max_bytes: usize,
+) -> Result<Vec<Stored>, JobsError> {
+    let ask = serde_json::json!({
+        "seq": 1, "batch": limit, "next_by_subj": filter, "max_bytes": max_bytes,
+    });
+    let found = batch(conn, stream, &format!("list {filter}"), &ask).await?;
+    Ok(found.messages)
+}
+
+/// The last message of each subject that is under one of `filters`, at most `limit` of them.
+pub(crate) async fn last_of_each(
+    conn: &Connection,
+    stream: &str,
+    filters: &[String],
+    limit: usize,
+) -> Result<Vec<Stored>, JobsError> {
+    let context = format!("read {}", filters.join(", "));
+    let ask = serde_json::json!({ "multi_last": filters, "batch": limit });
+    Ok(batch(conn, stream, &context, &ask).await?.messages)
+}
+
+/// Asks for a batch by direct get, and reads it to its end.
+async fn batch(
+    conn: &Connection,
+    stream: &str,
+    what: &str,
+    ask: &serde_json::Value,
+) -> Result<Page, JobsError> {
+    let failed = |e| JobsError::connection(what, e);
     let inbox = conn.new_inbox();
     let mut replies = conn.subscribe(inbox.clone()).await.map_err(failed)?;
-    let ask = serde_json::json!({ "seq": from.max(1), "batch": limit, "next_by_subj": filter });
     let subject = format!("$JS.API.DIRECT.GET.{stream}");
     conn.publish_with_reply(subject, inbox, HeaderMap::new(), ask.to_string())
         .await
@@ -138,10 +301,10 @@ pub(crate) async fn page(
     loop {
         let message = tokio::select! {
             message = replies.next() => message,
-            () = &mut deadline => return Err(JobsError::new(JobsErrorKind::Timeout, context())),
+            () = &mut deadline => return Err(JobsError::new(JobsErrorKind::Timeout, what)),
         };
         let Some(message) = message else {
-            return Err(JobsError::new(JobsErrorKind::Connection, context()));
+            return Err(JobsError::new(JobsErrorKind::Connection, what));
         };
         match message.status.map(|s| s.as_u16()) {
             // 204: the end of the batch; 404: nothing (more) there.
@@ -156,9 +319,15 @@ pub(crate) async fn page(
                 });
             }
             Some(status) => {
+                let kind = match status {
+                    503 => JobsErrorKind::Unavailable,
+                    _ => JobsErrorKind::Server,
+                };
                 let text = message.description.unwrap_or_default();
-                let context = format!("list {filter}: status {status} {text}");
-                return Err(JobsError::new(JobsErrorKind::Server, context));
+                return Err(JobsError::new(
+                    kind,
+                    format!("{what}: status {status} {text}"),
+                ));
             }
             None => messages.extend(Stored::read(message)),
         }

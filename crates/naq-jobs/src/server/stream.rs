@@ -199,8 +199,26 @@ struct Purged {
 
 /// Removes all messages on `filter`; says how many there were.
 pub(crate) async fn purge(conn: &Connection, stream: &str, filter: &str) -> Result<u64, JobsError> {
-    let body = serde_json::json!({ "filter": filter });
-    call::<Purged>(conn, &format!("STREAM.PURGE.{stream}"), &body)
+    purge_with(conn, stream, &serde_json::json!({ "filter": filter })).await
+}
+
+/// Removes the messages on `filter` that come before `sequence`; says how many there were.
+pub(crate) async fn purge_before(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    sequence: u64,
+) -> Result<u64, JobsError> {
+    let body = serde_json::json!({ "filter": filter, "seq": sequence });
+    purge_with(conn, stream, &body).await
+}
+
+async fn purge_with(
+    conn: &Connection,
+    stream: &str,
+    body: &serde_json::Value,
+) -> Result<u64, JobsError> {
+    call::<Purged>(conn, &format!("STREAM.PURGE.{stream}"), body)
         .await?
         .map(|done| done.purged)
         .map_err(|e| refused(format!("remove messages of the stream {stream}"), e))

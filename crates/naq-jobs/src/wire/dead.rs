@@ -2,7 +2,7 @@
 
 use async_nats::HeaderMap;
 
-use super::header::{ATTEMPT, DEAD_AT, ERROR, KIND, QUEUE, REASON, WORKER, passed_on, set, text};
+use super::header::{ATTEMPT, DEAD_AT, ERROR, KIND, QUEUE, REASON, WORKER, carried, set, text};
 use super::outcome::JobFailure;
 
 /// What is said about a dead letter.
@@ -18,7 +18,7 @@ pub(crate) struct DeadHeaders<'a> {
 
 /// The headers of the dead letter of a message with the headers `original`.
 pub(crate) fn dead_headers(original: Option<&HeaderMap>, dead: &DeadHeaders<'_>) -> HeaderMap {
-    let mut headers = passed_on(original);
+    let mut headers = carried(original);
     set(&mut headers, REASON, dead.failure.reason.as_str());
     set(&mut headers, ERROR, &dead.failure.message);
     set(&mut headers, QUEUE, dead.queue);

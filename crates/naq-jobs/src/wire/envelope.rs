@@ -21,6 +21,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
     pub(crate) enqueued_at: Option<SystemTime>,
+    pub(crate) expires_at: Option<SystemTime>,
+    pub(crate) deadline: Option<SystemTime>,
     pub(crate) flow: Option<FlowNode>,
 }
 
@@ -62,6 +64,10 @@ struct Wire<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enqueued_at_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deadline_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     flow: Option<FlowNode>,
 }
 
@@ -74,6 +80,7 @@ struct Version {
 /// Writes the envelope of `job`.
 pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_json::Error> {
     let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    let moment = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok().map(ms);
     serde_json::to_vec(&Wire {
         v: VERSION,
         kind: job.kind.as_str().into(),
@@ -82,7 +89,9 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         timeout_ms: job.timeout.map(ms),
         result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
         keep_result: (!job.keeps_result).then_some(false),
-        enqueued_at_ms: now.duration_since(UNIX_EPOCH).ok().map(ms),
+        enqueued_at_ms: moment(now),
+        expires_at_ms: job.expires.and_then(|expires| moment(expires.instant(now))),
+        deadline_ms: job.deadline_from(now).and_then(moment),
         flow: None,
     })
 }
@@ -102,6 +111,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
     if wire.v != VERSION {
         return Err(Undecodable::Version(u64::from(wire.v)));
     }
+    let moment = |ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms));
     Ok(Envelope {
         kind: KindName::new(wire.kind.into_owned()).map_err(|e| malformed(&e))?,
         payload: wire.payload,
@@ -109,9 +119,9 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         timeout: wire.timeout_ms.map(Duration::from_millis),
         result_ttl: wire.result_ttl_s.map(Duration::from_secs),
         keeps_result: wire.keep_result.unwrap_or(true),
-        enqueued_at: wire
-            .enqueued_at_ms
-            .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
+        enqueued_at: wire.enqueued_at_ms.and_then(moment),
+        expires_at: wire.expires_at_ms.and_then(moment),
+        deadline: wire.deadline_ms.and_then(moment),
         flow: wire.flow,
     })
 }
@@ -132,7 +142,10 @@ mod tests {
             ]))
             .timeout(Duration::from_millis(1500))
             .result_ttl(Duration::from_secs(60))
-            .discard_result();
+            .discard_result()
+            .delay(Duration::from_secs(3))
+            .expires_in(Duration::from_secs(5))
+            .deadline(Duration::from_secs(7));
         let now = UNIX_EPOCH + Duration::from_millis(1_763_762_400_123);
         let body = encode(&job, now).unwrap();
         let back = decode(&body).unwrap();
@@ -146,6 +159,9 @@ mod tests {
         assert_eq!(back.result_ttl, job.result_ttl);
         assert!(!back.keeps_result);
         assert_eq!(back.enqueued_at, Some(now));
+        assert_eq!(back.expires_at, Some(now + Duration::from_secs(5)));
+        // From when it is due.
+        assert_eq!(back.deadline, Some(now + Duration::from_secs(10)));
     }
 
     #[test]

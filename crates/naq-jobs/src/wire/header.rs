@@ -4,7 +4,8 @@ use async_nats::HeaderMap;
 
 /// Retries that were scheduled before this message; absent means 0.
 pub const RETRY: &str = "Naq-Retry";
-/// Sequence of the outcome that this run may replace; absent means 0: none may exist.
+/// Sequence of the outcome that this run may replace, 0 if it has gone; absent: none may exist. A message that has it
+/// comes from the dead letters.
 pub const FENCE: &str = "Naq-Fence";
 /// Outcome: `completed`, `failed` or `cancelled`.
 pub const STATUS: &str = "Naq-Status";
@@ -23,12 +24,28 @@ pub const WORKER: &str = "Naq-Worker";
 /// Dead letter: the queue it came from.
 pub const QUEUE: &str = "Naq-Queue";
 
+/// Job: the text of its key, if it is a unique one.
+pub const UNIQUE: &str = "Naq-Unique";
 /// Job: the recurring schedule that it comes from.
 pub const SCHEDULE: &str = "Naq-Schedule";
 /// Job: the instant of its schedule that it was made for, seconds since 1970.
 pub const INSTANT: &str = "Naq-Instant";
 /// Firing: the version of the schedule's record that it belongs to.
 pub const TURN: &str = "Naq-Turn";
+
+/// Job: jobs with the same text count together for the limits of a key.
+pub const LIMIT_KEY: &str = "Naq-Limit-Key";
+/// Job: its start has been counted by the limits of the rate; milliseconds since 1970.
+pub const BOOKED: &str = "Naq-Booked";
+/// Job: how often it was parked before this message; absent means 0.
+pub const PARKED: &str = "Naq-Parked";
+/// Job: when it was parked first for the present reason, milliseconds since 1970.
+pub const PARKED_AT: &str = "Naq-Parked-At";
+/// Job: its priority, if it is not the normal one, for when it comes back from the dead letters. Its subject decides.
+pub const PRIORITY: &str = "Naq-Priority";
+
+/// Headers of this project that belong to the job, not to one of its messages.
+const OF_THE_JOB: [&str; 3] = [LIMIT_KEY, PRIORITY, UNIQUE];
 
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;
@@ -42,6 +59,8 @@ pub(crate) struct Delivery {
     pub(crate) attempts_before: u32,
     /// See [`FENCE`].
     pub(crate) fence: u64,
+    /// Whether there is a [`FENCE`] at all.
+    pub(crate) is_requeued: bool,
 }
 
 impl Delivery {
@@ -58,6 +77,7 @@ impl Delivery {
             fence: text(headers, FENCE)
                 .and_then(|t| t.parse().ok())
                 .unwrap_or(0),
+            is_requeued: text(headers, FENCE).is_some(),
         }
     }
 }
@@ -83,13 +103,32 @@ pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     headers.insert(name, line.trim());
 }
 
-/// The headers that travel with a job through retries and the dead letters: the user's own, and trace context. Those
-/// of the server and those of this project belong to one message only.
+/// The user's own headers, trace context among them.
 pub(crate) fn passed_on(headers: Option<&HeaderMap>) -> HeaderMap {
+    keep(headers, is_the_users)
+}
+
+/// What a message that takes the place of another one carries on, in retries and the dead letters: the user's headers, and
+/// ours that belong to the job and not to one message of it.
+pub(crate) fn carried(headers: Option<&HeaderMap>) -> HeaderMap {
+    keep(headers, |name| {
+        is_the_users(name) || OF_THE_JOB.contains(&name)
+    })
+}
+
+/// The headers of a message that only moves: all but those of the server.
+pub(crate) fn moved(headers: Option<&HeaderMap>) -> HeaderMap {
+    keep(headers, |name| !name.starts_with("Nats-"))
+}
+
+fn is_the_users(name: &str) -> bool {
+    !name.starts_with("Nats-") && !name.starts_with("Naq-")
+}
+
+fn keep(headers: Option<&HeaderMap>, is_kept: impl Fn(&str) -> bool) -> HeaderMap {
     let mut kept = HeaderMap::new();
     for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
-        let text: &str = name.as_ref();
-        if text.starts_with("Nats-") || text.starts_with("Naq-") {
+        if !is_kept(name.as_ref()) {
             continue;
         }
         for value in values {
@@ -122,9 +161,17 @@ mod tests {
         headers.insert("traceparent", "00-1-2-01");
         headers.insert("Nats-Msg-Id", "x");
         headers.insert(RETRY, "3");
+        headers.insert(LIMIT_KEY, "tenant-7");
+        assert_eq!(moved(Some(&headers)).len(), 3);
         let kept = passed_on(Some(&headers));
         assert_eq!(text(Some(&kept), "traceparent"), Some("00-1-2-01"));
         assert_eq!(kept.len(), 1);
+        headers.insert(UNIQUE, "invoice-17");
+        assert_eq!(passed_on(Some(&headers)).len(), 1);
+        let carried = carried(Some(&headers));
+        assert_eq!(text(Some(&carried), UNIQUE), Some("invoice-17"));
+        assert_eq!(text(Some(&carried), LIMIT_KEY), Some("tenant-7"));
+        assert_eq!(carried.len(), 3);
         assert_eq!(
             Delivery::read(Some(&headers)),
             Delivery {

@@ -9,18 +9,20 @@ mod names;
 mod outcome;
 mod presence;
 mod retry;
+mod unique;
 
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, FlowNode, Undecodable, decode, encode};
-pub(crate) use header::{Delivery, MAX_HEADER_TEXT, passed_on, text};
-pub(crate) use names::Names;
+pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carried, moved, passed_on, text};
+pub(crate) use names::{Names, token};
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
-pub use presence::{RunningJob, WorkerRecord, WorkerStatus};
+pub use presence::{RunningJob, WorkerConnection, WorkerRecord, WorkerStatus};
+pub(crate) use unique::{KeyHash, Place, UniqueSubject};
 
 /// Headers of this project and of the server that are used.
 pub mod headers {
     pub use super::header::{
-        ATTEMPT, DEAD_AT, ERROR, FENCE, INSTANT, KIND, QUEUE, REASON, RETRY, SCHEDULE, STATUS,
-        TURN, WORKER,
+        ATTEMPT, BOOKED, DEAD_AT, ERROR, FENCE, INSTANT, KIND, LIMIT_KEY, PARKED, PARKED_AT,
+        PRIORITY, QUEUE, REASON, RETRY, SCHEDULE, STATUS, TURN, UNIQUE, WORKER,
     };
 }

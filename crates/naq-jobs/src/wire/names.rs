@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use crate::model::{JobId, QueueName, ScheduleName};
+use super::unique::{KeyHash, Place, UniqueSubject};
+use crate::model::{JobId, Priority, QueueName, ScheduleName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ impl Names {
         vec![
             self.all_queues(),
             self.all_schedules(),
+            self.all_unique("*"),
+            format!("{}.bulk.*", self.prefix),
             self.all_recurring(),
             format!("{}.arm.*", self.prefix),
             self.fires_filter(),
@@ -49,6 +52,9 @@ impl Names {
             self.all_flows(),
             self.flow_ends_filter(),
             format!("{}.flow.arm.*.*", self.prefix),
+            format!("{}.high.*.*", self.prefix),
+            format!("{}.low.*.*", self.prefix),
+            format!("{}.parked.*.*.*", self.prefix),
         ]
     }
 
@@ -67,9 +73,56 @@ impl Names {
         format!("{}.queue.*.*", self.prefix)
     }
 
+    /// All jobs of this priority that wait or run, of all queues.
+    pub(crate) fn all_of(&self, priority: Priority) -> String {
+        format!("{}.*.*", self.level(priority))
+    }
+
     /// All jobs that are due later.
     pub(crate) fn all_schedules(&self) -> String {
         format!("{}.schedule.*.*", self.prefix)
+    }
+
+    /// Where a unique job lies.
+    pub(crate) fn unique(&self, subject: &UniqueSubject) -> String {
+        let UniqueSubject {
+            queue,
+            place,
+            key,
+            id,
+        } = subject;
+        format!("{}.unique.{queue}.{place}.{key}.{id}", self.prefix)
+    }
+
+    /// All that a key can be. Always this text: servers of a cluster compare by it what they have not stored yet.
+    pub(crate) fn unique_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.*.{key}.*", self.prefix)
+    }
+
+    /// The marker of a window.
+    pub(crate) fn window_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
+        format!("{}.unique.{queue}.{}.{key}.*", self.prefix, Place::Window)
+    }
+
+    /// The unique jobs of all queues at a place, or at all (`*`).
+    pub(crate) fn all_unique(&self, place: impl Display) -> String {
+        format!("{}.unique.*.{place}.*.*", self.prefix)
+    }
+
+    /// Where a job that was delivered under `subject` sleeps.
+    pub(crate) fn sleep(&self, subject: &str, queue: &QueueName, id: &JobId) -> String {
+        match UniqueSubject::read(subject) {
+            Some(unique) => self.unique(&UniqueSubject {
+                place: Place::Later,
+                ..unique
+            }),
+            None => self.schedule(queue, id),
+        }
+    }
+
+    /// How far the bulk `name` has come.
+    pub(crate) fn bulk(&self, name: &str) -> String {
+        format!("{}.bulk.{name}", self.prefix)
     }
 
     /// What is known of a recurring schedule.
@@ -100,12 +153,6 @@ impl Names {
     /// The schedule of a subject of [`Self::recurring`] or [`Self::fire`].
     pub(crate) fn parse_schedule(subject: &str) -> Option<ScheduleName> {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
-    }
-
-    /// Where a job may be that has not ended, whatever its queue.
-    pub(crate) fn places_of(&self, id: &JobId) -> [String; 2] {
-        let place = |tree| format!("{}.{tree}.*.{id}", self.prefix);
-        [place("queue"), place("schedule")]
     }
 
     /// A piece of the graph of a workflow.
@@ -172,18 +219,123 @@ impl Names {
         Some((id, node.parse().ok()?))
     }
 
-    /// All waiting jobs of a queue.
-    pub(crate) fn queue_filter(&self, queue: &QueueName) -> String {
-        format!("{}.queue.{queue}.*", self.prefix)
-    }
-
-    /// The durable consumer that all workers of a queue share.
-    pub(crate) fn consumer(queue: &QueueName) -> String {
-        format!("naq-worker-{queue}")
+    /// The durable consumer that all workers of a queue share, one for each priority.
+    pub(crate) fn consumer(queue: &QueueName, priority: Priority) -> String {
+        match priority {
+            Priority::High => format!("naq-high-{queue}"),
+            Priority::Normal => format!("naq-worker-{queue}"),
+            Priority::Low => format!("naq-low-{queue}"),
+        }
     }
 
     /// The durable consumer of all firings, shared by all workers.
     pub(crate) const FIRES_CONSUMER: &'static str = "naq-schedules";
+
+    /// Where a job of this priority waits.
+    pub(crate) fn job_at(&self, queue: &QueueName, id: &JobId, priority: Priority) -> String {
+        format!("{}.{queue}.{id}", self.level(priority))
+    }
+
+    /// All waiting jobs of a queue that have this priority.
+    pub(crate) fn level_filters(&self, queue: &QueueName, priority: Priority) -> Vec<String> {
+        let plain = format!("{}.{queue}.*", self.level(priority));
+        let place = Place::of(priority);
+        let unique = format!("{}.unique.{queue}.{place}.*.*", self.prefix);
+        vec![plain, unique]
+    }
+
+    fn level(&self, priority: Priority) -> String {
+        match priority {
+            Priority::High => format!("{}.high", self.prefix),
+            Priority::Normal => format!("{}.queue", self.prefix),
+            Priority::Low => format!("{}.low", self.prefix),
+        }
+    }
+
+    /// Where a job is parked; `why` is one token.
+    pub(crate) fn parked(&self, queue: &QueueName, why: &str, id: &JobId) -> String {
+        format!("{}.parked.{queue}.{why}.{id}", self.prefix)
+    }
+
+    /// The jobs that are parked for this reason, in one queue or in all.
+    pub(crate) fn parked_filter(&self, queue: Option<&QueueName>, why: &str) -> String {
+        let queue = queue.map_or("*", QueueName::as_str);
+        format!("{}.parked.{queue}.{why}.*", self.prefix)
+    }
+
+    /// Who holds a limited place, and how far a rate is booked.
+    pub(crate) fn limits_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
+    /// Subjects of [`Self::limits_stream`].
+    pub(crate) fn limits_subjects(&self) -> Vec<String> {
+        vec![
+            format!("{}.slot.*.*.*", self.prefix),
+            format!("{}.bucket.*.*", self.prefix),
+        ]
+    }
+
+    /// One of the places that jobs of a limit key have.
+    pub(crate) fn place(&self, queue: &QueueName, key: &str, number: u32) -> String {
+        format!("{}.slot.{queue}.{}.{number}", self.prefix, token(key))
+    }
+
+    /// All places of a limit key.
+    pub(crate) fn places(&self, queue: &QueueName, key: &str) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
+    }
+
+    /// How far a rate is booked: that of a limit key, or of the queue.
+    pub(crate) fn bucket(&self, queue: &QueueName, key: Option<&str>) -> String {
+        let key = key.map_or_else(|| "all".to_owned(), token);
+        format!("{}.bucket.{queue}.{key}", self.prefix)
+    }
+
+    /// What is set at run time.
+    pub(crate) fn settings_stream(&self) -> String {
+        format!("{}_settings", self.prefix)
+    }
+
+    /// All that is set at run time.
+    pub(crate) fn settings_filter(&self) -> String {
+        format!("{}.setting.*.*", self.prefix)
+    }
+
+    /// What is set for a queue.
+    pub(crate) fn queue_setting(&self, queue: &QueueName) -> String {
+        format!("{}.setting.queue.{queue}", self.prefix)
+    }
+
+    /// What is set for a kind.
+    pub(crate) fn kind_setting(&self, kind: &str) -> String {
+        format!("{}.setting.kind.{}", self.prefix, token(kind))
+    }
+
+    /// What is set for all kinds.
+    pub(crate) fn kind_settings(&self) -> String {
+        format!("{}.setting.kind.*", self.prefix)
+    }
+
+    /// What is set for a worker.
+    pub(crate) fn worker_setting(&self, id: &str) -> String {
+        format!("{}.setting.worker.{id}", self.prefix)
+    }
+
+    /// Where workers hear that a kind was paused or resumed; not stored.
+    pub(crate) fn control_kind(&self, kind: &str) -> String {
+        format!("{}.control.kind.{}", self.prefix, token(kind))
+    }
+
+    /// All of [`Self::control_kind`].
+    pub(crate) fn control_kinds(&self) -> String {
+        format!("{}.control.kind.*", self.prefix)
+    }
+
+    /// Where a worker hears what is set for it; not stored.
+    pub(crate) fn control_worker(&self, id: &str) -> String {
+        format!("{}.control.worker.{id}", self.prefix)
+    }
 
     /// Where the outcome of a job is recorded.
     pub(crate) fn result(&self, id: &JobId) -> String {
@@ -233,8 +385,45 @@ impl Names {
         format!("{}.worker.*", self.prefix)
     }
 
+    /// All that is stored of a job, whatever its queue and place: its id is the last part of each subject.
+    pub(crate) fn anywhere(&self, id: &JobId) -> Vec<String> {
+        vec![
+            format!("{}.*.*.{id}", self.prefix),
+            format!("{}.parked.*.*.{id}", self.prefix),
+            format!("{}.unique.*.*.*.{id}", self.prefix),
+        ]
+    }
+
+    /// What a subject has behind the prefix.
+    pub(crate) fn below<'a>(&self, subject: &'a str) -> Option<&'a str> {
+        subject.strip_prefix(&self.prefix)?.strip_prefix('.')
+    }
+
+    /// `pattern` under the prefix.
+    pub(crate) fn filter(&self, pattern: &str) -> String {
+        format!("{}.{pattern}", self.prefix)
+    }
+
+    /// The consumer of the jobs of normal priority of a queue.
+    pub(crate) fn usual_consumer(queue: &QueueName) -> String {
+        format!("naq-worker-{queue}")
+    }
+
+    /// Who holds the limited places.
+    pub(crate) fn places_stream(&self) -> String {
+        format!("{}_limits", self.prefix)
+    }
+
+    /// The places of a limit key.
+    pub(crate) fn held_places(&self, queue: &QueueName, key: &str) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
+    }
+
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
+        if let Some(unique) = UniqueSubject::read(subject) {
+            return Some((unique.queue, unique.id));
+        }
         let mut parts = subject.rsplitn(3, '.');
         let id = JobId::new(parts.next()?).ok()?;
         let queue = QueueName::new(parts.next()?).ok()?;
@@ -242,9 +431,24 @@ impl Names {
     }
 }
 
+/// A token for a text that may have any characters: its FNV-1a hash (64 bits) as 16 hexadecimal digits, the same in each
+/// version and language.
+pub(crate) fn token(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_the_known_hash() {
+        assert_eq!(token(""), "cbf29ce484222325");
+        assert_eq!(token("foobar"), "85944171f73967e8");
+    }
 
     #[test]
     fn a_job_subject_is_read_back() {

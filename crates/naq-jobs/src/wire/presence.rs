@@ -17,14 +17,34 @@ pub struct WorkerRecord {
     pub status: WorkerStatus,
     /// The queues that it serves.
     pub queues: Vec<String>,
+    /// The kinds that it has handlers for, in order; at most 256 of them.
+    #[serde(default)]
+    pub kinds: Vec<String>,
     /// Jobs that it may run at the same time.
     pub concurrency: u32,
+    /// It takes no more jobs because an operator wants so.
+    #[serde(default)]
+    pub quiet: bool,
+    /// Its connection when it wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<WorkerConnection>,
     /// Jobs that it runs now.
     pub running: Vec<RunningJob>,
     /// Milliseconds since 1970 at which it started.
     pub started_at_ms: u64,
     /// Version of this crate.
     pub version: String,
+}
+
+/// The connection of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerConnection {
+    /// The server that it is connected to.
+    pub server: String,
+    /// Connections that it had before, and this one.
+    pub epoch: u64,
+    /// Time of one round trip to the server, in microseconds.
+    pub rtt_us: u64,
 }
 
 /// A job that a worker runs.

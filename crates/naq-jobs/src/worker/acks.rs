@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::holds::Hold;
 use super::tally::{Left, Tally};
+use crate::failpoint;
 use crate::server::Link;
 
 /// Jobs that may wait for their acknowledgement, and the most that are sent at a time.
@@ -101,7 +102,9 @@ async fn send(link: &Link, batch: &[Settled]) -> Result<Vec<Option<String>>, Con
     for reply in replies.iter().flatten() {
         conn.publish(reply.clone(), "+ACK").await?;
     }
+    failpoint::reach("acks-sent");
     conn.flush_confirmed().await?;
+    failpoint::reach("acks-confirmed");
     Ok(replies)
 }
 

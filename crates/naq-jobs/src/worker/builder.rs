@@ -129,8 +129,10 @@ impl Worker {
     ) -> Result<super::tally::StopReport, JobsError> {
         let grace = self.link.settings().workers.shutdown_timeout;
         let mut worker = self.start().await?;
+        let told = worker.told_to_stop();
         tokio::select! {
             () = stop => Ok(worker.stop(grace).await),
+            () = told => Ok(worker.stop(grace).await),
             error = worker.failed() => {
                 worker.stop(std::time::Duration::ZERO).await;
                 Err(error)

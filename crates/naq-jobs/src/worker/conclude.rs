@@ -38,6 +38,7 @@ impl Runner {
         match verdict {
             Verdict::Complete(result) => self.complete(job, hold, result, span).await,
             Verdict::Dead(failure) => Box::pin(self.give_up(job, hold, failure, span)).await,
+            Verdict::Cancel(failure) => Box::pin(self.cancel(job, hold, failure, span)).await,
             Verdict::RetryLater(_) if hold.has_lapsed() => Ok(Left::Abandoned),
             Verdict::RetryLater(delay) => {
                 let number = job.retries_done + 1;
@@ -102,6 +103,27 @@ impl Runner {
             Left::Failed
         } else {
             Left::Elsewhere
+        })
+    }
+
+    /// Records that nobody wants the job any more. Whoever cancelled it has mostly done so already.
+    async fn cancel(
+        &self,
+        job: &Delivered,
+        hold: &Hold,
+        mut failure: JobFailure,
+        span: Span,
+    ) -> Result<Left, JobsError> {
+        if hold.has_lapsed() {
+            return Ok(Left::Abandoned);
+        }
+        shorten(&mut failure);
+        let mut outcome = self.outcome(job, Status::Cancelled, span);
+        outcome.error = Some(failure);
+        let recorded = self.settler(job, hold).record(&outcome, span.ttl).await?;
+        Ok(match recorded {
+            Recorded::Ours | Recorded::Other(Status::Cancelled) => Left::Cancelled,
+            Recorded::Other(Status::Completed | Status::Failed) => Left::Elsewhere,
         })
     }
 

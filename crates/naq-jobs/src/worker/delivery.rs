@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_nats::Message;
 
+use super::limits::Place;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, FlowNode, Names};
+use crate::wire::{Delivery, FlowNode, Names, headers, text};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub(super) struct Delivered {
     pub(super) fence: u64,
     /// The node of a workflow that it is; known once the envelope is read.
     pub(super) flow: Option<FlowNode>,
+    /// The place that it has taken, if its limit key has a limit.
+    pub(super) place: Option<Box<Place>>,
+    /// Whether it comes from the dead letters.
+    pub(super) is_requeued: bool,
 }
 
 impl Delivered {
@@ -56,8 +61,15 @@ impl Delivered {
             attempts_before: headers.attempts_before,
             fence: headers.fence,
             flow: None,
+            place: None,
+            is_requeued: headers.is_requeued,
             message,
         })
+    }
+
+    /// The key of the limits that are per key.
+    pub(super) fn limit_key(&self) -> Option<&str> {
+        text(self.message.headers.as_ref(), headers::LIMIT_KEY).filter(|key| !key.is_empty())
     }
 
     /// The attempt, counted from 1.

@@ -13,11 +13,13 @@
 //! `docs/design/0001-first-job.md` has the failure table.
 
 mod acks;
+mod admit;
 mod attempt;
 mod builder;
 mod command;
 mod conclude;
 mod context;
+mod control_loop;
 mod delivery;
 mod ears;
 mod errands;
@@ -26,6 +28,9 @@ mod fires;
 mod flows;
 mod holds;
 mod lease;
+mod limit;
+mod limits;
+mod permits;
 mod presence;
 mod pull_loop;
 mod puller;
@@ -34,9 +39,12 @@ mod runner;
 mod running;
 mod seen;
 mod settle;
+mod share;
 mod shared_slots;
 mod slots;
+mod steering;
 mod tally;
+mod time_limits;
 mod verdict;
 
 pub use builder::Worker;

@@ -7,9 +7,9 @@ use async_nats::HeaderMap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::holds::Holds;
-use crate::server::{Link, purge, repair_streams};
-use crate::wire::{WorkerRecord, WorkerStatus};
+use super::runner::Runner;
+use crate::server::{purge, repair_streams};
+use crate::wire::{WorkerConnection, WorkerRecord, WorkerStatus};
 use crate::{JobsError, JobsErrorKind};
 
 /// Time between two records; a busy worker writes at most this often.
@@ -18,11 +18,9 @@ const CHANGE: Duration = Duration::from_millis(500);
 /// Keeps the record of one worker.
 #[derive(Debug)]
 pub(super) struct Presence {
-    pub(super) link: Link,
-    pub(super) holds: Holds,
-    pub(super) worker: Arc<str>,
+    pub(super) runner: Arc<Runner>,
     pub(super) queues: Vec<String>,
-    pub(super) concurrency: u32,
+    pub(super) kinds: Vec<String>,
     pub(super) started_at_ms: u64,
 }
 
@@ -30,9 +28,11 @@ impl Presence {
     /// Writes the record on each change and at each heartbeat, until `gone`; then removes it. No failure here
     /// touches a job.
     pub(super) async fn keep(&self, stopping: &CancellationToken, gone: &CancellationToken) {
-        let beat = self.link.settings().workers.heartbeat_interval;
+        let beat = self.runner.link.settings().workers.heartbeat_interval;
         let mut shown: Option<(WorkerRecord, Instant)> = None;
+        let mut steered = self.runner.steering.watch();
         loop {
+            steered.mark_unchanged();
             let now = self.record(stopping.is_cancelled());
             let is_old = shown
                 .as_ref()
@@ -43,7 +43,8 @@ impl Presence {
                 tokio::select! {
                     () = gone.cancelled() => break,
                     () = tokio::time::sleep_until(at + beat) => {}
-                    () = self.holds.stirred() => {}
+                    () = self.runner.holds.stirred() => {}
+                    _ = steered.changed() => {}
                     () = stopping.cancelled(), if !is_stopping => {}
                 }
                 continue;
@@ -53,7 +54,7 @@ impl Presence {
                 Err(error) => {
                     tracing::debug!(%error, "the worker could not show itself");
                     if error.kind() == JobsErrorKind::Unavailable {
-                        drop(repair_streams(&self.link).await);
+                        drop(repair_streams(&self.runner.link).await);
                     }
                 }
             }
@@ -69,7 +70,7 @@ impl Presence {
     }
 
     fn record(&self, is_stopping: bool) -> WorkerRecord {
-        let running = self.holds.running();
+        let (running, steered) = (self.runner.holds.running(), self.runner.steering.now());
         let status = match (is_stopping, running.is_empty()) {
             (true, _) => WorkerStatus::Stopping,
             (false, true) => WorkerStatus::Idle,
@@ -77,12 +78,15 @@ impl Presence {
         };
         WorkerRecord {
             v: 1,
-            worker_id: self.worker.to_string(),
+            worker_id: self.runner.worker.to_string(),
             hostname: hostname(),
             pid: std::process::id(),
             status,
             queues: self.queues.clone(),
-            concurrency: self.concurrency,
+            kinds: self.kinds.clone(),
+            concurrency: steered.capacity,
+            quiet: steered.is_quiet,
+            connection: None,
             running,
             started_at_ms: self.started_at_ms,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -91,24 +95,40 @@ impl Presence {
 
     async fn write(&self, record: &WorkerRecord) -> Result<(), JobsError> {
         let context = "show the worker";
-        let conn = self.link.lease(context).await?;
+        let conn = self.runner.link.lease(context).await?;
+        let failed = |e| JobsError::connection(context, e);
+        let sent = Instant::now();
+        conn.flush_confirmed().await.map_err(failed)?;
+        // Not part of what is compared: it is another one each time.
+        let record = WorkerRecord {
+            connection: Some(WorkerConnection {
+                server: conn.server_info().server_name.clone(),
+                epoch: conn.state().epoch,
+                rtt_us: u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX),
+            }),
+            ..record.clone()
+        };
         let mut fields = HeaderMap::new();
-        let ttl = self.link.settings().workers.ttl.as_secs().max(1);
+        let ttl = self.runner.link.settings().workers.ttl.as_secs().max(1);
         fields.insert("Nats-TTL", format!("{ttl}s"));
-        let body = serde_json::to_vec(record).unwrap_or_default();
-        let subject = self.link.names().worker(&self.worker);
+        let body = serde_json::to_vec(&record).unwrap_or_default();
+        let subject = self.runner.link.names().worker(&self.runner.worker);
         conn.publish_acked(subject, fields, body)
             .await
             .map(drop)
-            .map_err(|e| JobsError::connection(context, e))
+            .map_err(failed)
     }
 
     async fn remove(&self) -> Result<(), JobsError> {
-        let conn = self.link.lease("remove the worker's record").await?;
-        let names = self.link.names();
-        purge(&conn, &names.workers_stream(), &names.worker(&self.worker))
-            .await
-            .map(drop)
+        let conn = self.runner.link.lease("remove the worker's record").await?;
+        let names = self.runner.link.names();
+        purge(
+            &conn,
+            &names.workers_stream(),
+            &names.worker(&self.runner.worker),
+        )
+        .await
+        .map(drop)
     }
 }
 

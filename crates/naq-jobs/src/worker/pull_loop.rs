@@ -14,8 +14,11 @@ use super::puller::{Event, Lost, Puller, Timing};
 use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
-use crate::model::QueueName;
-use crate::server::{ensure_consumer, read_lease_time, repair_streams};
+use super::slots::Ask;
+use super::steering::Source;
+use crate::control::{News, apply_pause, hear, read_queue, terms};
+use crate::model::{Priority, QueueName};
+use crate::server::{ensure_consumer, find_consumer, repair_streams};
 use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
@@ -29,6 +32,7 @@ const CROWD: usize = 64;
 pub(super) struct PullLoop {
     pub(super) runner: Arc<Runner>,
     pub(super) queue: QueueName,
+    pub(super) priority: Priority,
     pub(super) lane: usize,
     pub(super) slots: SharedSlots,
     pub(super) jobs: TaskTracker,
@@ -45,6 +49,8 @@ enum Over {
     Again,
     /// The connection was given up.
     Lost,
+    /// Slots were taken away: the requests are withdrawn.
+    Withdrawn,
 }
 
 /// What one connection epoch offers.
@@ -61,11 +67,21 @@ impl PullLoop {
     /// Pulls until the worker stops. Ends with an error only if the connection is lost for good.
     pub(super) async fn run(mut self) -> Result<(), JobsError> {
         let mut puller = Puller::new(Timing::of(self.consumer.1), Instant::now());
+        if self.priority != Priority::Normal {
+            // Its consumer may have to be made.
+            puller.on(Event::Missing, Instant::now());
+            self.slots.open(self.lane);
+        }
         let stopping = self.runner.stopping.clone();
+        let mut steered = self.runner.steering.watch();
         let result = loop {
             let inbox = tokio::select! {
                 () = stopping.cancelled() => return Ok(()),
-                inbox = self.open() => inbox,
+                inbox = async {
+                    // The sender lives in the runner, so this cannot fail.
+                    drop(steered.wait_for(|now| !now.is_quiet).await);
+                    self.open().await
+                } => inbox,
             };
             match inbox {
                 Ok(inbox) => {
@@ -77,6 +93,7 @@ impl PullLoop {
                     match self.epoch(inbox, &mut puller).await {
                         Over::Stopped => break Ok(()),
                         Over::Again => {}
+                        Over::Withdrawn => self.withdraw(&mut puller),
                         Over::Lost => {
                             let context = "keep the connection: it was given up \
                                            (`nats.max_reconnect_attempts`)";
@@ -123,8 +140,15 @@ impl PullLoop {
         let stopping = self.runner.stopping.clone();
         let mut states = inbox.conn.states();
         let slots = self.slots.clone();
+        let mut steered = self.runner.steering.watch();
+        self.read_setting(&inbox.conn).await;
         self.read_lease_time(&inbox.conn, puller).await;
         loop {
+            let has_excess = self.slots.with(|slots| slots.has_excess(self.lane));
+            if has_excess || steered.borrow_and_update().is_quiet {
+                self.drain(inbox).await;
+                return Over::Withdrawn;
+            }
             self.ask(&inbox, puller).await;
             let now = Instant::now();
             let wake = puller.wake_at(now).unwrap_or(now + IDLE);
@@ -150,7 +174,8 @@ impl PullLoop {
                     }
                     None => return Over::Again,
                 },
-                Some(_) = inbox.control.next() => self.read_lease_time(&inbox.conn, puller).await,
+                Some(news) = inbox.control.next() => self.on_news(&inbox.conn, &news, puller).await,
+                _ = steered.changed() => {}
                 () = slots.changed(self.lane) => {}
                 () = tokio::time::sleep_until(wake) => {
                     let lost = puller.tick(Instant::now());
@@ -163,10 +188,61 @@ impl PullLoop {
         }
     }
 
+    /// What may have been set for the queue while nobody listened.
+    async fn read_setting(&self, conn: &Connection) {
+        let Runner { link, steering, .. } = &*self.runner;
+        match read_queue(conn, link, &self.queue).await {
+            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
+            // The connection is lost again, and with the next one this is read again.
+            Err(error) => {
+                tracing::debug!(queue = %self.queue, %error, "could not read what is set");
+            }
+        }
+    }
+
+    /// Something about the queue has changed.
+    async fn on_news(&mut self, conn: &Connection, news: &Message, puller: &mut Puller) {
+        match hear(&news.payload) {
+            Some(News::Queue(pushed)) => {
+                let setting = pushed.into();
+                self.runner
+                    .steering
+                    .set_queue(&self.queue, setting, Source::Push);
+            }
+            Some(News::Parked(job)) => {
+                if self.runner.registry.get(&job.kind).is_some() {
+                    self.runner.steering.hint(&self.queue, job);
+                }
+            }
+            _ => self.read_lease_time(conn, puller).await,
+        }
+    }
+
+    /// Pauses or resumes the consumer, should that have been left half done.
+    async fn pause_as_set(&self, conn: &Connection, is_paused: bool) {
+        let Runner { link, steering, .. } = &*self.runner;
+        if steering.queue(&self.queue).paused.is_some() == is_paused {
+            return;
+        }
+        let applied = async {
+            let setting = read_queue(conn, link, &self.queue).await?;
+            apply_pause(conn, link, &self.queue, setting).await
+        };
+        match applied.await {
+            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
+            Err(error) => {
+                tracing::debug!(queue = %self.queue, %error, "could not pause or resume the queue");
+            }
+        }
+    }
+
     /// Another worker may have given the consumer another lease time.
     async fn read_lease_time(&mut self, conn: &Connection, puller: &mut Puller) {
-        match read_lease_time(conn, &self.runner.link, &self.queue).await {
-            Ok(Some(ack_wait)) => self.set_lease_time(ack_wait, puller),
+        match find_consumer(conn, &self.runner.link, (&self.queue, self.priority)).await {
+            Ok(Some(found)) => {
+                self.set_lease_time(found.lease_time, puller);
+                self.pause_as_set(conn, found.is_paused).await;
+            }
             Ok(None) => self.give_back(puller.on(Event::Missing, Instant::now())),
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
@@ -184,7 +260,10 @@ impl PullLoop {
     /// Makes the consumer again if it is missing, and asks for jobs if slots are free.
     async fn ask(&mut self, inbox: &Inbox, puller: &mut Puller) {
         if puller.is_missing(Instant::now()) {
-            match ensure_consumer(&inbox.conn, &self.runner.link, &self.queue).await {
+            let Runner { link, steering, .. } = &*self.runner;
+            let terms = terms(link, &self.queue, &steering.queue(&self.queue));
+            let level = (&self.queue, self.priority);
+            match ensure_consumer(&inbox.conn, link, level, terms).await {
                 Ok(consumer) => {
                     self.set_lease_time(consumer.1, puller);
                     puller.found(Instant::now());
@@ -204,22 +283,12 @@ impl PullLoop {
         if !puller.may_ask(Instant::now()) {
             return;
         }
-        let (count, is_shared) = self.slots.with(|s| (s.grant(self.lane), s.is_shared()));
-        if count == 0 {
+        let ask = self.slots.grant(self.lane);
+        if ask.count == 0 {
             return;
         }
-        puller.asked(count, Instant::now());
-        let timing = Timing::of(self.consumer.1);
-        let timing = if is_shared && count > 1 {
-            timing.brief()
-        } else {
-            timing
-        };
-        let request = serde_json::json!({
-            "batch": count,
-            "expires": nanos(timing.expires),
-            "idle_heartbeat": nanos(timing.heartbeat),
-        });
+        puller.asked(ask.count, Instant::now());
+        let request = self.request(ask);
         let stream = self.runner.link.names().jobs_stream();
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.consumer.0);
         let body = request.to_string();
@@ -231,6 +300,21 @@ impl PullLoop {
             tracing::warn!(queue = %self.queue, %error, "could not ask for jobs");
             self.give_back(puller.failed(Instant::now()));
         }
+    }
+
+    /// The body of a request.
+    fn request(&self, ask: Ask) -> serde_json::Value {
+        if ask.no_wait {
+            return serde_json::json!({ "batch": ask.count, "no_wait": true });
+        }
+        let timing = Timing::of(self.consumer.1);
+        let is_brief = ask.count > 1 && self.slots.with(|slots| slots.is_shared());
+        let timing = if is_brief { timing.brief() } else { timing };
+        serde_json::json!({
+            "batch": ask.count,
+            "expires": nanos(timing.expires),
+            "idle_heartbeat": nanos(timing.heartbeat),
+        })
     }
 
     /// Messages come in crowds, and to look at all else for each of them costs more than the message.
@@ -287,6 +371,14 @@ impl PullLoop {
                 },
                 () = &mut deadline => return,
             }
+        }
+    }
+
+    /// The requests were withdrawn.
+    fn withdraw(&self, puller: &mut Puller) {
+        let (lane, lost) = (self.lane, puller.on(Event::Reconnected, Instant::now()));
+        if let Lost::Credits(count @ 1..) = lost {
+            self.slots.freed(lane, |slots| slots.withdrawn(lane, count));
         }
     }
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,15 +13,18 @@ use super::conclude::Span;
 use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
 use super::holds::{Hold, Holds};
+use super::limits::Buckets;
 use super::registry::{Handle, Registry};
 use super::settle::Settler;
 use super::shared_slots::Slot;
+use super::steering::Steering;
 use super::tally::{Left, Tally};
+use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
-use crate::JobsError;
 use crate::server::{Link, now_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
 use crate::workflow::Membership;
+use crate::{JobsError, failpoint};
 
 /// Time to settle beyond the lease, while the server does not answer. After it the job is left to be redelivered.
 pub(super) const SETTLE_MORE: Duration = Duration::from_secs(30);
@@ -37,8 +39,10 @@ pub(super) struct Runner {
     pub(super) registry: Registry,
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
-    /// The hard limit of running handlers; the slots keep it from ever being waited for, a reconnect apart.
-    pub(super) permits: Semaphore,
+    /// What is set at run time, and with it the hard limit of running handlers; the slots keep that from ever being
+    /// waited for, a reconnect apart.
+    pub(super) steering: Steering,
+    pub(super) buckets: Buckets,
     pub(super) acks: Acks,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
@@ -51,6 +55,7 @@ impl Runner {
     /// Runs and settles one job; `slot` is given back as soon as the next job may start. Never fails: what cannot be
     /// settled is redelivered by the server.
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
+        failpoint::reach("job-delivered");
         let started = Instant::now();
         let (left, is_recorded) = match self.process_and_tell(&mut job, &hold).await {
             Ok(ended) => ended,
@@ -96,22 +101,32 @@ impl Runner {
 
     /// How the job left, and whether that is written down somewhere.
     async fn process(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
-        let _permit = match self.permits.try_acquire() {
+        let _permit = match self.steering.permits.try_acquire() {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
                 biased;
                 () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
                 () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
-                permit = self.permits.acquire() => match permit {
+                permit = self.steering.permits.acquire() => match permit {
                     Ok(permit) => permit,
                     Err(_closed) => return Ok((Left::Abandoned, false)),
                 },
             },
         };
         if job.may_be_settled() && Box::pin(self.is_settled(job, hold)).await? {
+            self.leave(job, hold, Left::Elsewhere).await;
             return Ok((Left::Elsewhere, true));
         }
-        self.run(job, hold).await
+        let ended = self.run(job, hold).await?;
+        self.leave(job, hold, ended.0).await;
+        Ok(ended)
+    }
+
+    /// Gives back what the job may have taken for the time of its run.
+    async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if job.place.is_some() || (self.steering.has_rules() && job.limit_key().is_some()) {
+            Box::pin(self.leave_place(job, hold, left)).await;
+        }
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
@@ -135,6 +150,12 @@ impl Runner {
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
         job.flow = decoded.as_ref().ok().and_then(|e| e.flow.clone());
+        if let Ok(envelope) = &decoded
+            && self.is_in_question(job, envelope)
+            && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
+        {
+            return Ok((left, true));
+        }
         let prepared = decoded
             .map_err(|error| undecodable(&error))
             .and_then(|envelope| {
@@ -151,7 +172,8 @@ impl Runner {
             Ok((envelope, handler)) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
                 span.keeps_result = envelope.keeps_result;
-                self.attempts(job, &envelope, &*handler, hold).await
+                self.attempts_in_place(job, &envelope, &*handler, hold)
+                    .await
             }
         };
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
@@ -197,6 +219,28 @@ impl Runner {
             .max_deliver_of(job.queue.as_str())
     }
 
+    /// As [`Self::attempts`], with the place of the job, if it has one, kept meanwhile.
+    async fn attempts_in_place(
+        &self,
+        job: &mut Delivered,
+        envelope: &Envelope<'_>,
+        handler: &dyn Handle,
+        hold: &Hold,
+    ) -> Verdict {
+        let Some(mut place) = job.place.take() else {
+            return self.attempts(job, envelope, handler, hold).await;
+        };
+        let done = CancellationToken::new();
+        let attempts = async {
+            let verdict = self.attempts(job, envelope, handler, hold).await;
+            done.cancel();
+            verdict
+        };
+        let (verdict, ()) = tokio::join!(attempts, self.keep_place(&mut place, &done));
+        job.place = Some(place);
+        verdict
+    }
+
     /// Runs attempts until the verdict is one for the server; short retries stay here, under the lease.
     async fn attempts(
         &self,
@@ -206,22 +250,34 @@ impl Runner {
         hold: &Hold,
     ) -> Verdict {
         let workers = &self.link.settings().workers;
-        let limits = Limits {
-            timeout: envelope.timeout.unwrap_or(workers.max_job_duration),
+        let usual = envelope.timeout.unwrap_or(workers.max_job_duration);
+        let mut times = TimeLimits::of(job, envelope);
+        let mut limits = Limits {
+            timeout: usual,
             lost: hold.lost(),
             abort: &self.abort,
         };
         loop {
+            let now = SystemTime::now();
+            if let Some(refusal) = times.refusal(now) {
+                return refusal;
+            }
+            limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
             let end = attempt::run(handler, context, envelope.payload, &limits).await;
+            failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
                 AttemptEnd::LeaseLost
             } else {
                 end
             };
-            let delay = match decide(end, &envelope.retry, job.retries_done) {
+            let now = SystemTime::now();
+            let end = times.ended(end, now);
+            let last = times.keep(&end);
+            let verdict = decide(end, &envelope.retry, job.retries_done);
+            let delay = match times.check(verdict, last, now) {
                 Verdict::RetryHere(delay) => delay,
                 verdict => return verdict,
             };

@@ -11,30 +11,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::acks::Acks;
 use super::builder::Plan;
+use super::control_loop::ControlLoop;
 use super::ears;
 use super::errands::ErrandLoop;
 use super::fires::Fires;
 use super::flows::Flows;
 use super::holds::Holds;
+use super::limits::Buckets;
 use super::presence::{Presence, worker_id};
 use super::pull_loop::PullLoop;
 use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
+use super::slots::Slots;
+use super::steering::Steering;
 use super::tally::{StopReport, Tally};
+use crate::control::{read_queue, remove_worker, terms};
+use crate::model::Priority;
 use crate::server::{ensure_consumer, now_ms};
+use crate::wire::Names;
 use crate::workflow::Advancer;
 use crate::{JobsError, JobsErrorKind};
 
 /// Time that cancelled jobs get to be handed back.
 const HAND_BACK: Duration = Duration::from_secs(3);
+
+/// Most kinds that the record of a worker names.
+const MAX_KINDS: usize = 256;
 
 /// A running worker. Dropping it aborts its jobs; [`RunningWorker::stop`] ends it well.
 #[derive(Debug)]
@@ -52,15 +61,21 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     let conn = plan.link.lease("prepare the queues").await?;
     let mut consumers = Vec::with_capacity(plan.queues.len());
     for queue in &plan.queues {
-        consumers.push(ensure_consumer(&conn, &plan.link, queue).await?);
+        let setting = read_queue(&conn, &plan.link, queue).await?;
+        let terms = terms(&plan.link, queue, &setting.value);
+        let level = (queue, Priority::Normal);
+        consumers.push(ensure_consumer(&conn, &plan.link, level, terms).await?);
     }
     drop(conn);
+    let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
+    let steering = (plan.link.clone(), plan.concurrency, plan.queues.clone());
     let runner = Arc::new(Runner {
         link: plan.link.clone(),
         registry: plan.registry.clone(),
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
-        permits: Semaphore::new(usize::try_from(plan.concurrency).unwrap_or(1)),
+        steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
+        buckets: Buckets::default(),
         acks: Acks::new(),
         stopping: CancellationToken::new(),
         abort: CancellationToken::new(),
@@ -68,22 +83,20 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     });
     let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
     let keepers = keep(&runner, &plan, &gone);
-    let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
     let mut loops = JoinSet::new();
-    for (lane, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
+    for (index, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
         let (runner, jobs, slots) = (Arc::clone(&runner), jobs.clone(), slots.clone());
-        loops.spawn(
-            PullLoop {
-                runner,
-                queue,
-                lane,
-                slots,
-                jobs,
-                consumer,
-                seen: Seen::default(),
-            }
-            .run(),
-        );
+        let normal = PullLoop {
+            runner,
+            queue,
+            priority: Priority::Normal,
+            lane: Slots::lane(index, Priority::Normal),
+            slots,
+            jobs,
+            consumer,
+            seen: Seen::default(),
+        };
+        loops.spawn(pull(normal, index));
     }
     let (link, stopping) = (plan.link, &runner.stopping);
     loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
@@ -100,15 +113,52 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     })
 }
 
+/// Pulls from a queue, and from its other priorities as soon as they are used.
+async fn pull(normal: PullLoop, index: usize) -> Result<(), JobsError> {
+    let high = later(&normal, index, Priority::High);
+    let low = later(&normal, index, Priority::Low);
+    tokio::try_join!(normal.run(), high, low).map(drop)
+}
+
+/// Pulls from a queue at `priority` as soon as that is used; costs next to nothing before.
+fn later(
+    normal: &PullLoop,
+    index: usize,
+    priority: Priority,
+) -> impl Future<Output = Result<(), JobsError>> + use<> {
+    let (runner, queue) = (Arc::clone(&normal.runner), normal.queue.clone());
+    let (slots, jobs, lease_time) = (normal.slots.clone(), normal.jobs.clone(), normal.consumer.1);
+    async move {
+        tokio::select! {
+            () = runner.stopping.cancelled() => return Ok(()),
+            () = runner.steering.uses(&queue, priority) => {}
+        }
+        let level = PullLoop {
+            runner,
+            priority,
+            lane: Slots::lane(index, priority),
+            slots,
+            jobs,
+            consumer: (Names::consumer(&queue, priority), lease_time),
+            seen: Seen::default(),
+            queue,
+        };
+        Box::pin(level.run()).await
+    }
+}
+
 /// The tasks that go on until all jobs are settled: renewal, acknowledgements, presence.
 fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<()> {
     let mut keepers = JoinSet::new();
     let presence = Presence {
-        link: plan.link.clone(),
-        holds: runner.holds.clone(),
-        worker: Arc::clone(&runner.worker),
+        runner: Arc::clone(runner),
         queues: plan.queues.iter().map(ToString::to_string).collect(),
-        concurrency: plan.concurrency,
+        kinds: runner
+            .registry
+            .kinds()
+            .into_iter()
+            .take(MAX_KINDS)
+            .collect(),
         started_at_ms: now_ms(),
     };
     let (renewing, until) = (Arc::clone(runner), gone.clone());
@@ -120,6 +170,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
     });
     let (stopping, until) = (runner.stopping.clone(), gone.clone());
     keepers.spawn(async move { presence.keep(&stopping, &until).await });
+    let control = ControlLoop::new(Arc::clone(runner), plan.queues.clone());
+    let (told, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        control.run(&until).await;
+        told.forget_setting().await;
+    });
     keepers
 }
 
@@ -132,6 +188,20 @@ impl RunningWorker {
     /// What it did so far.
     pub fn report(&self) -> StopReport {
         self.runner.tally.report()
+    }
+
+    /// Completes when an operator wants the worker to end (`naq worker stop`); then call [`Self::stop`].
+    ///
+    /// # Cancel safety
+    /// Safe to drop and call again.
+    pub fn told_to_stop(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut steered = self.runner.steering.watch();
+        async move {
+            if steered.wait_for(|now| now.has_to_stop).await.is_err() {
+                // The worker is gone, and nobody can tell it anything.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Completes when the worker cannot go on: the connection is lost for good. Normally it never does.
@@ -180,6 +250,22 @@ impl RunningWorker {
         }
         tracing::info!(worker = %self.runner.worker, report = ?self.report(), "worker stopped");
         self.report()
+    }
+}
+
+impl Runner {
+    /// Takes away what was set for this worker: nobody else has its id.
+    async fn forget_setting(&self) {
+        if !self.steering.is_set() {
+            return;
+        }
+        let forget = async {
+            let conn = self.link.lease("forget a setting").await?;
+            remove_worker(&conn, &self.link, &self.worker).await
+        };
+        if let Err(error) = forget.await {
+            tracing::debug!(%error, "what was set for the worker is left to expire");
+        }
     }
 }
 

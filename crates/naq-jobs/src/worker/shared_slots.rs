@@ -1,10 +1,10 @@
-//! The slots of a worker behind a lock, with a bell for each queue that waits for one.
+//! The slots of a worker behind a lock, with a bell for each lane that waits for one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::slots::Slots;
+use super::slots::{Ask, LEVELS, QueueTerms, Slots};
 
 /// The slots of a worker, shared by its queues.
 #[derive(Debug, Clone)]
@@ -13,15 +13,15 @@ pub(super) struct SharedSlots(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     slots: Mutex<Slots>,
-    /// One for each queue; each has one listener, and one that rings early is not missed.
+    /// One for each lane; each has one listener, and one that rings early is not missed.
     bells: Vec<Notify>,
 }
 
 impl SharedSlots {
-    pub(super) fn new(capacity: u32, lanes: usize) -> Self {
+    pub(super) fn new(capacity: u32, queues: usize) -> Self {
         Self(Arc::new(Shared {
-            slots: Mutex::new(Slots::new(capacity, lanes)),
-            bells: (0..lanes).map(|_| Notify::new()).collect(),
+            slots: Mutex::new(Slots::new(capacity, queues)),
+            bells: (0..queues * LEVELS).map(|_| Notify::new()).collect(),
         }))
     }
 
@@ -29,7 +29,7 @@ impl SharedSlots {
         change(&mut self.0.slots.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Slots of `lane` became free: the queues that can use them look again.
+    /// Slots of `lane` became free: the lanes that can use them look again.
     pub(super) fn freed(&self, lane: usize, change: impl FnOnce(&mut Slots)) {
         self.with(|slots| {
             change(slots);
@@ -39,9 +39,42 @@ impl SharedSlots {
         });
     }
 
+    /// The slots are other ones from now on: all queues look again.
+    pub(super) fn resize(&self, capacity: u32, terms: impl Iterator<Item = QueueTerms>) {
+        self.with(|slots| slots.resize(capacity, terms));
+        for bell in &self.0.bells {
+            bell.notify_one();
+        }
+    }
+
+    /// What `lane` asks for now.
+    pub(super) fn grant(&self, lane: usize) -> Ask {
+        self.with(|slots| {
+            let ask = slots.grant(lane);
+            if ask.count > 0 {
+                self.ring_those_without(slots, lane);
+            }
+            ask
+        })
+    }
+
+    /// The priority of `lane` is used from now on.
+    pub(super) fn open(&self, lane: usize) {
+        self.freed(lane, |slots| slots.open(lane));
+    }
+
+    fn ring_those_without(&self, slots: &Slots, lane: usize) {
+        for other in slots.without_slot(lane) {
+            self.0.bells[other].notify_one();
+        }
+    }
+
     /// A job arrived on `lane`: its slot runs until the guard is dropped.
     pub(super) fn take(&self, lane: usize) -> Slot {
-        self.with(|slots| slots.arrived(lane));
+        self.with(|slots| {
+            slots.arrived(lane);
+            self.ring_those_without(slots, lane);
+        });
         Slot {
             slots: self.clone(),
             lane,

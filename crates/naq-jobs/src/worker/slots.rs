@@ -11,21 +11,64 @@
 //!    ▲                    │                     │
 //!    └────── returned ────┴────── finished ─────┘
 //! ```
+//!
+//! A queue has a *lane* for each of its priorities. Most have the normal one only; what follows is for the others.
+//!
+//! * A lane is *warm* while it has or may have jobs. A warm one asks for what there is at once (no waiting), so the answer is
+//!   jobs, or that there are none: then it is *cold*.
+//! * Strict: a lane asks only while the higher ones are cold; and those look again after it has.
+//!   Weighted: of the warm lanes that one asks that is most behind its share.
+//! * When all are cold, each has one request open and waits. These share one slot, so when the first job comes and no slot is
+//!   left, the other requests are withdrawn.
+
+use super::share::{self, Share};
+use crate::control::QueueOrder;
+use crate::model::Priority;
+
+/// Lanes of a queue.
+pub(super) const LEVELS: usize = Priority::ALL.len();
+
+/// The lane of the normal priority.
+const NORMAL: usize = 1;
 
 /// The slots of a worker.
 #[derive(Debug)]
 pub(super) struct Slots {
     capacity: u32,
-    lanes: Vec<Lane>,
+    queues: Vec<Queue>,
     /// Slots that are asked for or running, of all queues.
     used: u32,
     /// Queues that have none of them. Counted, since a worker may have a thousand queues.
     idle: u32,
-    /// Queues that have nothing out and could get nothing.
+    /// Lanes that have nothing out and could get nothing.
     hungry: u32,
 }
 
+/// What a lane asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Ask {
+    pub(super) count: u32,
+    /// Only what is there: the request does not stay open.
+    pub(super) no_wait: bool,
+}
+
+/// What is set for a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct QueueTerms {
+    /// The most slots that it may have.
+    pub(super) cap: Option<u32>,
+    pub(super) order: QueueOrder,
+}
+
 /// The slots of one queue.
+#[derive(Debug, Clone, Copy, Default)]
+struct Queue {
+    lanes: [Lane; LEVELS],
+    terms: QueueTerms,
+    share: Share,
+}
+
+/// The slots of one priority of a queue.
 #[derive(Debug, Clone, Copy, Default)]
 struct Lane {
     asked: u32,
@@ -33,118 +76,300 @@ struct Lane {
     /// The last that was heard is a job, not the end of a request without one.
     is_warm: bool,
     is_hungry: bool,
+    /// The priority was ever used; the normal one always was.
+    is_open: bool,
 }
 
-impl Lane {
+impl Queue {
+    fn new() -> Self {
+        let mut queue = Self::default();
+        queue.lanes[NORMAL].is_open = true;
+        queue
+    }
+
+    /// Whether it has more priorities than the normal one.
+    fn has_levels(&self) -> bool {
+        self.lanes.iter().filter(|lane| lane.is_open).count() > 1
+    }
+
+    /// Slots that run or are about to.
+    fn firm(&self) -> u32 {
+        let has_levels = self.has_levels();
+        let firm = |lane: &Lane| match has_levels && !lane.is_warm {
+            true => lane.running,
+            false => lane.running + lane.asked,
+        };
+        self.lanes.iter().map(firm).sum()
+    }
+
+    /// Slots that it has. Requests that wait share one, if there is no other.
     fn used(&self) -> u32 {
-        self.asked + self.running
+        let waits = self.lanes.iter().any(|lane| lane.asked > 0);
+        self.firm().max(u32::from(waits))
+    }
+
+    fn hungry(&self) -> u32 {
+        self.lanes
+            .iter()
+            .map(|lane| u32::from(lane.is_hungry))
+            .sum()
+    }
+
+    /// `rank` got a job. Before it asks again, those that come before it look whether they have jobs by now. (Were it when it
+    /// asks, two lanes without jobs would send each other to look for ever.)
+    fn look_again(&mut self, rank: usize) {
+        let others = match self.terms.order {
+            QueueOrder::Strict => rank,
+            QueueOrder::Weighted => LEVELS,
+        };
+        for other in (0..others).filter(|other| *other != rank) {
+            let lane = &mut self.lanes[other];
+            if lane.is_open && lane.asked == 0 && !lane.is_warm {
+                lane.is_warm = true;
+                self.share.wake(other);
+            }
+        }
+    }
+
+    /// What `rank` may ask for, with `free` slots for the queue.
+    fn ask(&self, rank: usize, free: u32) -> Ask {
+        let lane = &self.lanes[rank];
+        let nothing = Ask::default();
+        if lane.asked > 0 || !lane.is_open {
+            return nothing;
+        }
+        if !lane.is_warm {
+            let is_quiet = !self
+                .lanes
+                .iter()
+                .any(|other| other.is_open && other.is_warm);
+            let count = u32::from(is_quiet && free > 0);
+            return Ask {
+                count,
+                no_wait: false,
+            };
+        }
+        let count = match self.terms.order {
+            QueueOrder::Strict => {
+                let is_first = !self.lanes[..rank]
+                    .iter()
+                    .any(|other| other.is_open && other.is_warm);
+                if is_first { free } else { 0 }
+            }
+            QueueOrder::Weighted => {
+                let warm = |other: usize| self.lanes[other].is_open && self.lanes[other].is_warm;
+                if self.share.is_behind(rank, warm) {
+                    free.min(share::WEIGHTS[rank])
+                } else {
+                    0
+                }
+            }
+        };
+        Ask {
+            count,
+            no_wait: true,
+        }
     }
 }
 
 impl Slots {
-    /// `capacity` slots for `lanes` queues.
-    pub(super) fn new(capacity: u32, lanes: usize) -> Self {
+    /// `capacity` slots for so many `queues`.
+    pub(super) fn new(capacity: u32, queues: usize) -> Self {
         Self {
             capacity,
-            lanes: vec![Lane::default(); lanes],
+            queues: vec![Queue::new(); queues],
             used: 0,
-            idle: u32::try_from(lanes).unwrap_or(u32::MAX),
+            idle: u32::try_from(queues).unwrap_or(u32::MAX),
             hungry: 0,
         }
     }
 
-    /// How many more jobs queue `lane` may ask for now. Takes them.
-    pub(super) fn grant(&mut self, lane: usize) -> u32 {
-        let count = self.worth_asking(lane);
-        self.change(lane, |state| {
-            state.asked += count;
-            state.is_hungry = state.asked == 0;
-        });
-        count
+    /// The lane of a priority of a queue.
+    pub(super) fn lane(queue: usize, priority: Priority) -> usize {
+        let rank = match priority {
+            Priority::High => 0,
+            Priority::Normal => NORMAL,
+            Priority::Low => 2,
+        };
+        queue * LEVELS + rank
     }
 
-    /// How many more jobs queue `lane` should ask for now.
+    /// The priority of `lane` is used from now on.
+    pub(super) fn open(&mut self, lane: usize) {
+        self.change(lane, |queue, rank| {
+            queue.lanes[rank].is_open = true;
+            // Nobody knows yet what is there: all look, the first one first.
+            for lane in queue.lanes.iter_mut().filter(|lane| lane.is_open) {
+                lane.is_warm = true;
+            }
+        });
+    }
+
+    /// What `lane` may ask for now. Takes it.
+    pub(super) fn grant(&mut self, lane: usize) -> Ask {
+        let ask = self.worth_asking(lane);
+        self.change(lane, |queue, rank| {
+            queue.lanes[rank].asked += ask.count;
+            queue.lanes[rank].is_hungry = queue.lanes[rank].asked == 0;
+            if ask.no_wait {
+                queue.share.spend(rank, ask.count);
+            }
+        });
+        ask
+    }
+
+    /// What `lane` should ask for now.
     ///
     /// A request costs a message, so while some are still asked for, small rests are saved up.
-    fn worth_asking(&self, lane: usize) -> u32 {
-        let free = self.free_for(lane);
-        let (worth_it, is_shared) = ((self.capacity / 4).max(1), self.is_shared());
-        let Some(state) = self.lanes.get(lane) else {
-            return 0;
+    fn worth_asking(&self, lane: usize) -> Ask {
+        let Some(queue) = self.queues.get(lane / LEVELS) else {
+            return Ask::default();
         };
-        match state.asked {
+        let free = self.free_for(queue);
+        if queue.has_levels() {
+            return queue.ask(lane % LEVELS, free);
+        }
+        let state = &queue.lanes[lane % LEVELS];
+        let (worth_it, is_shared) = ((self.capacity / 4).max(1), self.is_shared());
+        let count = match state.asked {
+            _ if !state.is_open => 0,
             0 if state.is_warm || !is_shared => free,
             0 => free.min(1),
             _ if state.is_warm && free >= worth_it => free,
             _ => 0,
+        };
+        Ask {
+            count,
+            no_wait: false,
         }
     }
 
-    /// The queues that should look again, after slots of `lane` became free.
+    /// The lanes that should look again, after slots of `lane` became free.
     pub(super) fn callers(&self, lane: usize) -> impl Iterator<Item = usize> {
-        let own = (self.worth_asking(lane) > 0).then_some(lane);
-        let others = if self.hungry > 0 { self.lanes.len() } else { 0 };
-        let hungry = move |other: &usize| *other != lane && self.lanes[*other].is_hungry;
+        let own = (self.worth_asking(lane).count > 0).then_some(lane);
+        let others = if self.hungry > 0 {
+            self.queues.len() * LEVELS
+        } else {
+            0
+        };
+        let hungry = move |other: &usize| *other != lane && self.state(*other).is_hungry;
         own.into_iter().chain((0..others).filter(hungry))
+    }
+
+    /// Lanes of the queue of `lane` whose open requests have no slot any more.
+    pub(super) fn without_slot(&self, lane: usize) -> impl Iterator<Item = usize> {
+        let first = lane - lane % LEVELS;
+        (first..first + LEVELS).filter(|lane| self.has_excess(*lane))
     }
 
     /// Whether there is more than one queue.
     pub(super) fn is_shared(&self) -> bool {
-        self.lanes.len() > 1
+        self.queues.len() > 1
     }
 
-    /// What is neither used nor kept for another queue.
-    fn free_for(&self, lane: usize) -> u32 {
-        let is_idle = self.lanes.get(lane).is_some_and(|state| state.used() == 0);
-        let kept = self.idle - u32::from(is_idle);
-        self.capacity.saturating_sub(self.used).saturating_sub(kept)
+    /// What is neither used nor kept for another queue. Requests of the queue that wait do not count.
+    fn free_for(&self, queue: &Queue) -> u32 {
+        let used = self.used - queue.used() + queue.firm();
+        let kept = self.idle - u32::from(queue.used() == 0);
+        let free = self.capacity.saturating_sub(used).saturating_sub(kept);
+        match queue.terms.cap {
+            Some(cap) => free.min(cap.saturating_sub(queue.firm())),
+            None => free,
+        }
+    }
+
+    /// The slots of the worker, and what is set for each queue, are other ones from now on. Jobs that run keep theirs.
+    pub(super) fn resize(&mut self, capacity: u32, terms: impl Iterator<Item = QueueTerms>) {
+        self.capacity = capacity;
+        for (queue, terms) in self.queues.iter_mut().zip(terms) {
+            queue.terms = terms;
+        }
+    }
+
+    /// Whether `lane` has asked for jobs that now have no slot.
+    pub(super) fn has_excess(&self, lane: usize) -> bool {
+        let Some(queue) = self.queues.get(lane / LEVELS) else {
+            return false;
+        };
+        let state = &queue.lanes[lane % LEVELS];
+        let used = self.used - queue.used() + queue.firm();
+        let cap = queue.terms.cap.unwrap_or(u32::MAX);
+        state.asked > 0
+            && match queue.has_levels() && !state.is_warm {
+                // It waits: for it there has to be one that is free.
+                true => used >= self.capacity || queue.firm() >= cap,
+                false => used > self.capacity || queue.firm() > cap,
+            }
     }
 
     /// A job arrived on `lane`. One that was not asked for (asked before a reconnect) still counts as running.
     pub(super) fn arrived(&mut self, lane: usize) {
-        self.change(lane, |state| {
+        self.change(lane, |queue, rank| {
+            let state = &mut queue.lanes[rank];
             state.asked = state.asked.saturating_sub(1);
             state.running += 1;
-            state.is_warm = true;
+            if !state.is_warm {
+                queue.share.wake(rank);
+            }
+            queue.lanes[rank].is_warm = true;
+            queue.look_again(rank);
         });
     }
 
     /// `count` jobs that `lane` asked for will not come.
     pub(super) fn returned(&mut self, lane: usize, count: u32) {
-        self.change(lane, |state| {
+        self.change(lane, |queue, rank| {
+            let state = &mut queue.lanes[rank];
+            if state.is_warm {
+                queue.share.refund(rank, count.min(state.asked));
+            }
             state.asked = state.asked.saturating_sub(count);
             state.is_warm = false;
         });
     }
 
+    /// The requests of `lane` were withdrawn, so nobody knows what is there.
+    pub(super) fn withdrawn(&mut self, lane: usize, count: u32) {
+        self.returned(lane, count);
+        self.change(lane, |queue, rank| {
+            queue.lanes[rank].is_warm = queue.has_levels();
+        });
+    }
+
     /// A job of `lane` has been settled.
     pub(super) fn finished(&mut self, lane: usize) {
-        self.change(lane, |state| {
+        self.change(lane, |queue, rank| {
+            let state = &mut queue.lanes[rank];
             state.running = state.running.saturating_sub(1);
         });
     }
 
     /// Changes one queue and keeps the sums.
-    fn change(&mut self, lane: usize, change: impl FnOnce(&mut Lane)) {
-        let Some(state) = self.lanes.get_mut(lane) else {
+    fn change(&mut self, lane: usize, change: impl FnOnce(&mut Queue, usize)) {
+        let Some(queue) = self.queues.get_mut(lane / LEVELS) else {
             return;
         };
-        let before = *state;
-        change(state);
-        self.used = self.used - before.used() + state.used();
-        self.idle = self.idle - u32::from(before.used() == 0) + u32::from(state.used() == 0);
-        self.hungry = self.hungry - u32::from(before.is_hungry) + u32::from(state.is_hungry);
+        let before = (queue.used(), queue.hungry());
+        change(queue, lane % LEVELS);
+        let after = (queue.used(), queue.hungry());
+        self.used = self.used - before.0 + after.0;
+        self.idle = self.idle - u32::from(before.0 == 0) + u32::from(after.0 == 0);
+        self.hungry = self.hungry - before.1 + after.1;
+    }
+
+    fn state(&self, lane: usize) -> &Lane {
+        &self.queues[lane / LEVELS].lanes[lane % LEVELS]
+    }
+
+    /// Whether fewer jobs run than may.
+    pub(super) fn has_room(&self) -> bool {
+        self.running() < self.capacity
     }
 
     /// Jobs that run.
-    #[cfg(test)]
     fn running(&self) -> u32 {
-        self.lanes.iter().map(|l| l.running).sum()
-    }
-
-    #[cfg(test)]
-    fn used(&self) -> u32 {
-        self.lanes.iter().map(|l| l.asked + l.running).sum()
+        let lanes = self.queues.iter().flat_map(|queue| &queue.lanes);
+        lanes.map(|lane| lane.running).sum()
     }
 }
 
@@ -153,9 +378,49 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The slots of queues that have the normal priority only.
+    struct Plain(Slots);
+
+    fn lane(queue: usize) -> usize {
+        Slots::lane(queue, Priority::Normal)
+    }
+
+    impl Plain {
+        fn new(capacity: u32, queues: usize) -> Self {
+            Self(Slots::new(capacity, queues))
+        }
+
+        fn grant(&mut self, queue: usize) -> u32 {
+            self.0.grant(lane(queue)).count
+        }
+
+        fn arrived(&mut self, queue: usize) {
+            self.0.arrived(lane(queue));
+        }
+
+        fn returned(&mut self, queue: usize, count: u32) {
+            self.0.returned(lane(queue), count);
+        }
+
+        fn finished(&mut self, queue: usize) {
+            self.0.finished(lane(queue));
+        }
+
+        fn callers(&self, queue: usize) -> Vec<usize> {
+            self.0
+                .callers(lane(queue))
+                .map(|lane| lane / LEVELS)
+                .collect()
+        }
+
+        fn state(&self, queue: usize) -> Lane {
+            *self.0.state(lane(queue))
+        }
+    }
+
     #[test]
     fn a_single_queue_gets_everything() {
-        let mut slots = Slots::new(10, 1);
+        let mut slots = Plain::new(10, 1);
         assert_eq!(slots.grant(0), 10);
         assert_eq!(slots.grant(0), 0);
         for _ in 0..10 {
@@ -163,12 +428,12 @@ mod tests {
         }
         slots.finished(0);
         assert_eq!(slots.grant(0), 1);
-        assert_eq!(slots.running(), 9);
+        assert_eq!(slots.0.running(), 9);
     }
 
     #[test]
     fn small_rests_are_saved_up_while_a_request_is_out() {
-        let mut slots = Slots::new(100, 1);
+        let mut slots = Plain::new(100, 1);
         assert_eq!(slots.grant(0), 100);
         slots.arrived(0);
         slots.finished(0);
@@ -182,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_quiet_queue_keeps_one_slot_and_no_more() {
-        let mut slots = Slots::new(8, 3);
+        let mut slots = Plain::new(8, 3);
         for lane in 0..3 {
             assert_eq!(slots.grant(lane), 1, "nobody knows yet who is busy");
         }
@@ -201,7 +466,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_went_quiet_gives_its_slots_to_the_others() {
-        let mut slots = Slots::new(8, 2);
+        let mut slots = Plain::new(8, 2);
         assert_eq!((slots.grant(0), slots.grant(1)), (1, 1));
         slots.arrived(0);
         assert_eq!(slots.grant(0), 6);
@@ -214,7 +479,7 @@ mod tests {
 
     #[test]
     fn who_got_nothing_is_called_when_another_queue_has_finished_something() {
-        let mut slots = Slots::new(3, 2);
+        let mut slots = Plain::new(3, 2);
         assert_eq!(slots.grant(0), 1);
         slots.arrived(0);
         assert_eq!(slots.grant(0), 1, "one is kept for the other queue");
@@ -223,9 +488,102 @@ mod tests {
         slots.arrived(1);
         assert_eq!((slots.grant(0), slots.grant(1)), (0, 0));
         slots.finished(0);
-        assert_eq!(slots.callers(0).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(slots.callers(0), [0, 1]);
         assert_eq!(slots.grant(0), 1);
-        assert_eq!(slots.callers(0).collect::<Vec<_>>(), [1]);
+        assert_eq!(slots.callers(0), [1]);
+    }
+
+    #[test]
+    fn a_resize_takes_effect_on_what_is_asked_and_leaves_what_runs() {
+        let mut slots = Plain::new(4, 1);
+        assert_eq!(slots.grant(0), 4);
+        slots.arrived(0);
+        slots.arrived(0);
+        slots.0.resize(1, std::iter::once(QueueTerms::default()));
+        assert!(
+            slots.0.has_excess(lane(0)),
+            "two are asked for, and there is no slot"
+        );
+        slots.returned(0, 2);
+        assert!(
+            !slots.0.has_excess(lane(0)),
+            "running jobs keep their slots"
+        );
+        slots.finished(0);
+        assert_eq!(slots.grant(0), 0);
+        slots.0.resize(
+            6,
+            std::iter::once(QueueTerms {
+                cap: Some(3),
+                ..QueueTerms::default()
+            }),
+        );
+        assert_eq!(slots.grant(0), 2, "the queue itself may have three");
+        slots.0.resize(6, std::iter::once(QueueTerms::default()));
+        slots.returned(0, 2);
+        assert_eq!(slots.grant(0), 5);
+    }
+
+    /// Lets a server with `backlog` jobs of each priority and a worker go on until all have run; says in which order they
+    /// started. `dice` says which lane looks next.
+    fn drain(
+        capacity: u32,
+        order: QueueOrder,
+        mut backlog: [u32; LEVELS],
+        dice: &mut fastrand::Rng,
+    ) -> Vec<usize> {
+        let mut slots = Slots::new(capacity, 1);
+        slots.resize(capacity, std::iter::once(QueueTerms { cap: None, order }));
+        for rank in 0..LEVELS {
+            slots.open(rank);
+        }
+        let (mut starts, mut rests) = (Vec::new(), 0);
+        while backlog.iter().sum::<u32>() > 0 {
+            let rank = dice.usize(..LEVELS);
+            let ask = slots.grant(rank);
+            // A request that is open, also one from before, gets a job as soon as there is one.
+            let open = slots.state(rank).asked.min(backlog[rank]);
+            for _ in 0..open {
+                slots.arrived(rank);
+                starts.push(rank);
+            }
+            backlog[rank] -= open;
+            if ask.no_wait && ask.count > open {
+                slots.returned(rank, ask.count - open);
+            }
+            for lane in slots.without_slot(rank).collect::<Vec<_>>() {
+                slots.withdrawn(lane, slots.state(lane).asked);
+            }
+            assert!(slots.queues[0].firm() <= capacity, "{slots:?}");
+            rests = if open > 0 { 0 } else { rests + 1 };
+            assert!(rests < 1000, "stuck: {slots:?}");
+            if rests > 50 || !slots.has_room() {
+                let busy = (0..LEVELS).find(|rank| slots.state(*rank).running > 0);
+                busy.into_iter().for_each(|rank| slots.finished(rank));
+            }
+        }
+        starts
+    }
+
+    proptest! {
+        #[test]
+        fn strict_is_strict_and_nothing_gets_stuck(
+            capacity in 1_u32..12, high in 0_u32..20, normal in 0_u32..20, low in 0_u32..20, seed: u64
+        ) {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let starts = drain(capacity, QueueOrder::Strict, [high, normal, low], &mut dice);
+            prop_assert!(starts.is_sorted(), "{starts:?}");
+        }
+
+        #[test]
+        fn weighted_lanes_have_their_shares_and_nobody_starves(capacity in 1_u32..12, seed: u64) {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let starts = drain(capacity, QueueOrder::Weighted, [200, 200, 200], &mut dice);
+            let of = |rank| starts[..180].iter().filter(|start| **start == rank).count();
+            prop_assert!((100..=140).contains(&of(0)), "{} high", of(0));
+            prop_assert!((25..=55).contains(&of(1)), "{} normal", of(1));
+            prop_assert!((8..=32).contains(&of(2)), "{} low", of(2));
+        }
     }
 
     #[derive(Debug, Clone)]
@@ -249,24 +607,25 @@ mod tests {
     proptest! {
         #[test]
         fn never_more_than_the_capacity_is_out(capacity in 3_u32..20, steps in steps(3)) {
-            let mut slots = Slots::new(capacity, 3);
+            let mut slots = Plain::new(capacity, 3);
             for step in steps {
                 match step {
                     Step::Grant(lane) => { slots.grant(lane); }
                     // Only what was asked for arrives here; a surplus is tested with the worker.
-                    Step::Arrived(lane) if slots.lanes[lane].asked > 0 => slots.arrived(lane),
+                    Step::Arrived(lane) if slots.state(lane).asked > 0 => slots.arrived(lane),
                     Step::Arrived(_) => {}
                     Step::Returned(lane, n) => slots.returned(lane, n),
                     Step::Finished(lane) => slots.finished(lane),
                 }
-                prop_assert!(slots.used() <= capacity);
-                prop_assert_eq!(slots.used, slots.used());
-                let idle = slots.lanes.iter().filter(|lane| lane.used() == 0).count();
-                prop_assert_eq!(slots.idle, u32::try_from(idle).unwrap());
+                let used: u32 = slots.0.queues.iter().map(Queue::used).sum();
+                prop_assert!(used <= capacity);
+                prop_assert_eq!(slots.0.used, used);
+                let idle = slots.0.queues.iter().filter(|queue| queue.used() == 0).count();
+                prop_assert_eq!(slots.0.idle, u32::try_from(idle).unwrap());
             }
             // Whatever happened: once all jobs are finished, each queue can ask again.
             for lane in 0..3 {
-                while slots.lanes[lane].running > 0 { slots.finished(lane); }
+                while slots.state(lane).running > 0 { slots.finished(lane); }
                 slots.returned(lane, u32::MAX);
             }
             for lane in 0..3 {

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Tally {
     pub(super) completed: AtomicU64,
     pub(super) failed: AtomicU64,
+    pub(super) cancelled: AtomicU64,
     pub(super) retried: AtomicU64,
     pub(super) handed_back: AtomicU64,
     pub(super) abandoned: AtomicU64,
+    pub(super) parked: AtomicU64,
 }
 
 /// How a job left this worker.
@@ -20,8 +22,12 @@ pub(super) enum Left {
     Completed,
     /// It is in the dead letters.
     Failed,
+    /// Nobody wants it any more; that is recorded.
+    Cancelled,
     /// Its retry is scheduled.
     Retried,
+    /// It waits until it may run.
+    Parked,
     /// It is back in the queue.
     HandedBack,
     /// Settled by somebody else, before.
@@ -37,19 +43,28 @@ pub struct StopReport {
     pub completed: u64,
     /// Jobs that it gave up (dead letters).
     pub failed: u64,
+    /// Jobs that it stopped because they were cancelled.
+    pub cancelled: u64,
     /// Retries that it scheduled or made.
     pub retried: u64,
     /// Jobs that it handed back when it stopped.
     pub handed_back: u64,
     /// Jobs that it could not settle; the server delivers them again after `ack_wait`.
     pub abandoned: u64,
+    /// Jobs that it put aside because they could not run yet: a limit, a paused kind, a kind that it does not know.
+    pub parked: u64,
 }
 
 impl Left {
     /// Whether the job is over here and the server is to be told.
     pub(super) fn needs_ack(self) -> bool {
         match self {
-            Self::Completed | Self::Failed | Self::Retried | Self::Elsewhere => true,
+            Self::Completed
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Retried
+            | Self::Parked
+            | Self::Elsewhere => true,
             Self::HandedBack | Self::Abandoned => false,
         }
     }
@@ -60,7 +75,9 @@ impl fmt::Display for Left {
         f.write_str(match self {
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
             Self::Retried => "will be retried",
+            Self::Parked => "waits until it may run",
             Self::HandedBack => "handed back",
             Self::Elsewhere => "was settled before",
             Self::Abandoned => "left to another worker",
@@ -73,7 +90,9 @@ impl Tally {
         let counter = match left {
             Left::Completed => &self.completed,
             Left::Failed => &self.failed,
+            Left::Cancelled => &self.cancelled,
             Left::Retried => &self.retried,
+            Left::Parked => &self.parked,
             Left::HandedBack => &self.handed_back,
             Left::Abandoned => &self.abandoned,
             Left::Elsewhere => return,
@@ -86,9 +105,11 @@ impl Tally {
         StopReport {
             completed: read(&self.completed),
             failed: read(&self.failed),
+            cancelled: read(&self.cancelled),
             retried: read(&self.retried),
             handed_back: read(&self.handed_back),
             abandoned: read(&self.abandoned),
+            parked: read(&self.parked),
         }
     }
 }

@@ -5,6 +5,7 @@
 //!   error, panic, time limit ── retries left ► RETRY (locally below a second, else by a server schedule)
 //!                            └─ none left ───► DEAD
 //!   fatal error, bad payload, bad result ────► DEAD
+//!   cancelled ───────────────────────────────► CANCEL (no dead letter)
 //!   lease lost ──────────────────────────────► NOTHING (the job is another worker's)
 //!   worker stops ────────────────────────────► HAND BACK (while the lease is valid)
 //! ```
@@ -43,6 +44,8 @@ pub(super) enum Verdict {
     RetryLater(Duration),
     /// Record the failure, write the dead letter, acknowledge.
     Dead(JobFailure),
+    /// Record that the job is cancelled, acknowledge.
+    Cancel(JobFailure),
     /// Give the job back to the queue.
     HandBack,
     /// Leave everything as it is.
@@ -55,6 +58,9 @@ pub(super) fn decide(end: AttemptEnd, policy: &RetryPolicy, retries_done: u32) -
         AttemptEnd::Done(result) => Verdict::Complete(result),
         AttemptEnd::LeaseLost => Verdict::Nothing,
         AttemptEnd::Interrupted => Verdict::HandBack,
+        AttemptEnd::Failed(failure) if failure.reason == FailureReason::Cancelled => {
+            Verdict::Cancel(failure)
+        }
         AttemptEnd::Failed(failure) => match policy.next_delay(retries_done) {
             Some(delay) if is_retryable(failure.reason) => {
                 if delay < LOCAL_BELOW {

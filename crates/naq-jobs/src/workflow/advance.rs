@@ -116,7 +116,7 @@ fn next(node: &Node, now: NodeState, state: &State) -> Option<NodeState> {
     let is_stopped = state.stop.is_some();
     match now {
         NodeState::Running => {
-            let has_job = matches!(node.work, Work::Job { .. });
+            let has_job = matches!(node.work, Work::Job(_));
             (is_stopped && !has_job).then_some(NodeState::Cancelled)
         }
         NodeState::Waiting | NodeState::Signalled if is_stopped => Some(NodeState::Cancelled),

@@ -18,6 +18,7 @@ mod model;
 mod notice;
 mod notice_out;
 mod outcome;
+mod ready;
 mod resolve;
 mod settle;
 mod state;

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::advance::{End, advance};
-use super::graph::{Graph, Node, On, Work};
+use super::graph::{Graph, Node, On, Task, Work};
 use super::state::{NodeState, State, WorkflowState};
+use crate::model::Priority;
 use crate::wire::Status;
 
 /// A node of the model: what it is, its parents, and how its job would end.
@@ -89,17 +90,26 @@ fn expected(all: &[Sketch], index: usize, known: &mut HashMap<usize, NodeState>)
     state
 }
 
+/// A job that nobody runs.
+fn task() -> Task {
+    Task {
+        queue: "q".to_owned(),
+        priority: Priority::Normal,
+        job: serde_json::value::to_raw_value(&1).unwrap(),
+        delay_ms: None,
+        at_ms: None,
+        deadline_in_ms: None,
+        expires_in_ms: None,
+        headers: Vec::new(),
+    }
+}
+
 /// The graph of the sketches, their places shuffled, so that parents may come after their children.
 fn build(all: &[Sketch], places: &[usize]) -> (Graph, State) {
     let mut nodes: Vec<Option<Node>> = all.iter().map(|_| None).collect();
     for (index, sketch) in all.iter().enumerate() {
         let work = match sketch.what {
-            What::Job => Work::Job {
-                queue: "q".to_owned(),
-                job: serde_json::value::to_raw_value(&1).unwrap(),
-                delay_ms: None,
-                at_ms: None,
-            },
+            What::Job => Work::Job(Box::new(task())),
             What::Wait => Work::Wait { limit_ms: None },
             What::Gate => Work::Gate,
         };

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use crate::chapters::{chapter, fences};
@@ -149,4 +150,29 @@ fn the_guide_forbids_what_this_repository_forbids() {
             .all(|method| own.contains(&format!("\"{method}\""))),
         "{methods:?}"
     );
+}
+
+#[test]
+fn unit_tests_tests_against_a_server_and_the_smoke_test_run_by_themselves() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let groups = [
+        (
+            "cargo test --workspace --lib --bins",
+            "crates/naq-jobs/src/lib.rs",
+        ),
+        ("cargo test --workspace --tests", "tests/it/main.rs"),
+        (
+            "cargo run --release -- demo",
+            "crates/naq-cli/src/commands/demo",
+        ),
+    ];
+    let lines = lines();
+    for (command, what) in groups {
+        let told = lines.iter().any(|(_, line)| line == command);
+        assert!(told, "the book does not say `{command}`");
+        assert!(
+            root.join(what).exists(),
+            "`{command}` has nothing to run: {what}"
+        );
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use naq::{DeadLetter, Jobs, QueueName};
+use naq::{DeadFilter, DeadLetter, Jobs};
 use serde_json::{Value, json};
 
+use super::filter_flags::FilterFlags;
 use crate::context::Context;
 use crate::duration::rough;
 use crate::error::CliError;
@@ -16,9 +17,8 @@ const PAGE: usize = 1000;
 /// List the dead letters, the oldest first
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only those of this queue
-    #[arg(short, long)]
-    queue: Option<QueueName>,
+    #[command(flatten)]
+    filter: FilterFlags,
 
     /// List at most so many
     #[arg(short = 'n', long, value_name = "N", default_value = "100")]
@@ -32,7 +32,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<(), CliError> {
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let (letters, more) = read(jobs, args.queue.as_ref(), limit).await?;
+    let (letters, more) = read(jobs, &args.filter.filter(), limit).await?;
     let out = &context.output;
     if args.json {
         let letters: Vec<Value> = letters.iter().map(described).collect();
@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
 /// At most `limit` dead letters, and whether there are more.
 async fn read(
     jobs: &Jobs,
-    queue: Option<&QueueName>,
+    filter: &DeadFilter,
     limit: usize,
 ) -> Result<(Vec<DeadLetter>, bool), CliError> {
     let (mut letters, mut from) = (Vec::new(), 0);
@@ -71,7 +71,7 @@ async fn read(
     while letters.len() <= limit {
         let page = jobs
             .dead_letters()
-            .list(queue, from, (limit - letters.len() + 1).min(PAGE))
+            .search(filter, from, (limit - letters.len() + 1).min(PAGE))
             .await?;
         letters.extend(page.letters);
         match page.next {
@@ -92,6 +92,7 @@ pub(super) fn described(letter: &DeadLetter) -> Value {
         "queue": letter.queue.as_str(),
         "reason": letter.reason,
         "error": letter.error,
+        "group": letter.fingerprint(),
         "attempt": letter.attempt,
         "dead_at_ms": letter.dead_at_ms,
     })

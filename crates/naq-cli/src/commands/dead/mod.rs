@@ -1,6 +1,10 @@
 //! `naq dead`: the jobs that were given up.
 
+mod bulk;
 mod change;
+mod edit;
+mod filter_flags;
+mod groups;
 mod list;
 mod show;
 
@@ -11,7 +15,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::logging::{self, Level};
 
-/// List, show, retry or delete dead letters: jobs that were given up
+/// Look after dead letters: jobs that were given up
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -21,9 +25,12 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     List(list::Args),
+    Groups(groups::Args),
     Show(show::Args),
+    Edit(edit::Args),
     Retry(change::RetryArgs),
     Delete(change::DeleteArgs),
+    Purge(change::PurgeArgs),
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
@@ -31,9 +38,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     let jobs = context.jobs().await?;
     let done = match args.action {
         Action::List(args) => list::run(context, &jobs, args).await,
+        Action::Groups(args) => groups::run(context, &jobs, args).await,
         Action::Show(args) => show::run(context, &jobs, args).await,
+        Action::Edit(args) => edit::run(context, &jobs, args).await,
         Action::Retry(args) => change::retry(context, &jobs, args).await,
         Action::Delete(args) => change::delete(context, &jobs, args).await,
+        Action::Purge(args) => change::purge(context, &jobs, args).await,
     };
     jobs.shutdown().await;
     done

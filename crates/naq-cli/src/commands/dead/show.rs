@@ -1,7 +1,7 @@
 //! `naq dead show`.
 
 use naq::{DeadLetter, JobId, Jobs};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::list::{age, described};
 use super::not_there;
@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::output::Table;
 
-/// Show one dead letter, with its payload
+/// Show one dead letter: payload, headers, and the error with its causes
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The job's id
@@ -31,6 +31,8 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
     if args.json {
         let mut value = described(&letter);
         value["body"] = body(&letter);
+        value["headers"] = json!(letter.sender_headers());
+        value["outcome"] = json!(outcome);
         return Ok(out.json(&value)?);
     }
     let mut table = Table::headless();
@@ -40,6 +42,10 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
     table.row(["reason", &letter.reason]);
     table.row(["attempt", &letter.attempt.to_string()]);
     table.row(["age", &age(&letter)]);
+    table.row(["group", &letter.fingerprint()]);
+    for (name, value) in letter.sender_headers() {
+        table.row([format!("header {name}"), value]);
+    }
     out.table(table)?;
     let failure = outcome.and_then(|outcome| outcome.error);
     let error = failure.map_or_else(|| letter.error.clone(), |failure| failure.traceback());

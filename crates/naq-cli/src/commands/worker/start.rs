@@ -79,8 +79,10 @@ pub(super) async fn start(context: &Context, args: Flags) -> Result<(), CliError
         worker = worker.name(name);
     }
     let mut worker = Box::pin(worker.start()).await?;
+    let told = worker.told_to_stop();
     let lost = tokio::select! {
         () = signals.token().cancelled() => None,
+        () = told => None,
         error = worker.failed() => Some(error),
     };
     let stopped = match &lost {

@@ -75,7 +75,7 @@ pub(super) static NATS: &[KeySpec] = &[
     key(
         "nats.max_outstanding_pings",
         Form::Number,
-        "A silent connection counts as lost after this many `ping_interval`s; 1 to 3.",
+        "A silent connection counts as lost after this many `ping_interval`s; more than 3 count as 3.",
         |s, _, i| put(&mut s.nats.max_outstanding_pings, i),
     )
     .variables(&["NAQ_MAX_OUTSTANDING_PINGS"]),

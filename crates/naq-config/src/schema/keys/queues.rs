@@ -64,6 +64,12 @@ pub(super) static QUEUES: &[KeySpec] = &[
     )
     .optional(),
     key(
+        "queues.unknown_kind_after",
+        Form::Time,
+        "Time after which a job whose kind no worker knows goes to the dead letters.",
+        |s, _, i| put(&mut s.queues.unknown_kind_after, i),
+    ),
+    key(
         "queues.dead_letters.max_age",
         Form::Time,
         "Age after which a dead letter is dropped; for ever if empty.",
@@ -95,6 +101,36 @@ pub(super) static QUEUES: &[KeySpec] = &[
         Form::Number,
         "As queues.max_ack_pending, for this queue.",
         |s, n, i| put(&mut queue(s, n).max_ack_pending, i),
+    )
+    .optional(),
+    key(
+        "queues.configs.<queue>.concurrency",
+        Form::Number,
+        "Jobs of this queue that one worker runs at the same time; as many as it has slots if empty.",
+        |s, n, i| put(&mut queue(s, n).concurrency, i),
+    )
+    .optional(),
+    key(
+        "queues.configs.<queue>.max_running_per_key",
+        Form::Number,
+        "Jobs of this queue with the same limit key that run at the same time, over all workers; no \
+         limit if empty.",
+        |s, n, i| put(&mut queue(s, n).max_running_per_key, i),
+    )
+    .optional(),
+    key(
+        "queues.configs.<queue>.rate",
+        Form::Text,
+        "Starts of jobs of this queue, over all workers: such as 100/s, 30/1m or 5/s burst 1; no limit \
+         if empty.",
+        |s, n, i| put(&mut queue(s, n).rate, i),
+    )
+    .optional(),
+    key(
+        "queues.configs.<queue>.rate_per_key",
+        Form::Text,
+        "Starts of jobs of this queue with the same limit key, over all workers; no limit if empty.",
+        |s, n, i| put(&mut queue(s, n).rate_per_key, i),
     )
     .optional(),
 ];

@@ -1,0 +1,99 @@
+//! `naq explain`: why a job does not run.
+
+use naq::{Explanation, JobId, Reason};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::logging::{self, Level};
+use crate::output::Style;
+
+/// Say why a job does not run, or what became of it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code 7: nothing is stored of the job.
+
+Examples:
+  naq explain invoice-17
+  naq explain invoice-17 --json | jq -r '.reasons[0].reason'")]
+pub(crate) struct Args {
+    /// The job's id
+    id: JobId,
+
+    /// Print JSON: `{"id", "status", "queue", "kind", "reasons": [{"reason", "text", ...}]}`
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
+    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+    let jobs = context.jobs().await?;
+    let explained = jobs.explain(&args.id).await;
+    jobs.shutdown().await;
+    let explained = explained?;
+    show(context, &explained, args.json)?;
+    if explained.reasons == [Reason::Unknown] {
+        return Err(CliError::silent(exit_code::NOT_FOUND));
+    }
+    Ok(())
+}
+
+fn show(context: &Context, explained: &Explanation, as_json: bool) -> Result<(), CliError> {
+    let (facts, out) = (&explained.facts, &context.output);
+    if as_json {
+        let reasons: Vec<_> = explained
+            .reasons
+            .iter()
+            .map(|reason| {
+                let mut value = json!(reason);
+                value["text"] = reason.to_string().into();
+                value
+            })
+            .collect();
+        return Ok(out.json(&json!({
+            "id": facts.id.as_str(),
+            "status": facts.status.word(),
+            "queue": facts.queue,
+            "kind": facts.kind,
+            "reasons": reasons,
+            "unread": facts.unread,
+        }))?);
+    }
+    let place = match (&facts.kind, &facts.queue) {
+        (Some(kind), Some(queue)) => format!(" ({kind}, queue {queue})"),
+        (None, Some(queue)) => format!(" (queue {queue})"),
+        _ => String::new(),
+    };
+    let word = out.styled(Style::Bold, facts.status.word());
+    out.line(format!("{} is {word}{place}:", facts.id))?;
+    for reason in &explained.reasons {
+        out.line(format!("  - {reason}"))?;
+        if let Some(advice) = advice(reason) {
+            out.line(format!("    {}", out.styled(Style::Faint, &advice)))?;
+        }
+    }
+    for part in &facts.unread {
+        out.note(format!("could not be read: {part}"));
+    }
+    Ok(())
+}
+
+/// What to do about it.
+fn advice(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::QueuePaused { queue, .. } => format!("`naq queue resume {queue}` lets it go on"),
+        Reason::KindPaused { kind, .. } => format!("`naq kind resume {kind}` lets it go on"),
+        Reason::NobodyServes { queue } => format!("start a worker: `naq worker {queue}`"),
+        Reason::NobodyKnows { .. } => {
+            "start a worker with a handler for it, or correct the kind".to_owned()
+        }
+        Reason::AllBusy { .. } => {
+            "`naq top` shows what they do; more slots or workers help".to_owned()
+        }
+        Reason::Failed {
+            dead_letter: true, ..
+        } => "`naq dead show` shows its payload, `naq dead retry` runs it again".to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,130 @@
+//! `naq queue list` and `naq queue show`.
+
+use std::time::UNIX_EPOCH;
+
+use naq::{Jobs, QueueInfo, QueueName};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::duration::rough;
+use crate::error::CliError;
+use crate::output::{Table, grouped};
+
+/// List the queues: what waits, runs, is scheduled, paused and dead in each, and who serves it
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Print JSON: `{"queues": [...]}`
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show one queue
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowArgs {
+    /// Its name
+    queue: QueueName,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn list(context: &Context, jobs: &Jobs, args: ListArgs) -> Result<(), CliError> {
+    let queues = jobs.queues().await?;
+    let out = &context.output;
+    if args.json {
+        let queues: Vec<Value> = queues.iter().map(described).collect();
+        return Ok(out.json(&json!({ "queues": queues }))?);
+    }
+    let mut table = Table::new(&[
+        "QUEUE",
+        "WAITING",
+        "IN FLIGHT",
+        "SCHEDULED",
+        "PARKED",
+        "DEAD",
+        "WORKERS",
+        "SLOTS",
+        "OLDEST",
+        "STATE",
+    ]);
+    for queue in &queues {
+        table.row([
+            queue.name.to_string(),
+            grouped(queue.waiting),
+            grouped(queue.in_flight),
+            grouped(queue.scheduled),
+            grouped(queue.parked),
+            grouped(queue.dead),
+            queue.workers.to_string(),
+            format!("{}/{}", queue.busy, queue.slots),
+            oldest(queue),
+            state(queue).to_owned(),
+        ]);
+    }
+    Ok(out.table(table)?)
+}
+
+pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Result<(), CliError> {
+    let queue = jobs.queue(&args.queue).await?;
+    let out = &context.output;
+    if args.json {
+        return Ok(out.json(&described(&queue))?);
+    }
+    let mut table = Table::headless();
+    table.row(["queue", queue.name.as_str()]);
+    table.row(["state", state(&queue)]);
+    for (name, number) in [
+        ("waiting", queue.waiting),
+        ("in flight", queue.in_flight),
+        ("scheduled", queue.scheduled),
+        ("parked", queue.parked),
+        ("dead", queue.dead),
+        ("workers", u64::from(queue.workers)),
+        ("slots", u64::from(queue.slots)),
+        ("busy slots", u64::from(queue.busy)),
+        ("delivered", queue.delivered),
+    ] {
+        table.row([name, &grouped(number)]);
+    }
+    table.row(["oldest waiting", &oldest(&queue)]);
+    Ok(out.table(table)?)
+}
+
+/// Why nothing moves, if nothing does.
+pub(crate) fn state(queue: &QueueInfo) -> &'static str {
+    match queue {
+        queue if queue.is_paused => "paused",
+        queue if queue.workers == 0 && queue.waiting > 0 => "no workers",
+        queue if queue.in_flight > 0 || queue.waiting > 0 => "active",
+        _ => "idle",
+    }
+}
+
+fn oldest(queue: &QueueInfo) -> String {
+    let age = queue.oldest_waiting.and_then(|at| at.elapsed().ok());
+    age.map_or_else(|| "-".to_owned(), rough)
+}
+
+fn described(queue: &QueueInfo) -> Value {
+    let oldest = queue
+        .oldest_waiting
+        .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+        .and_then(|since| u64::try_from(since.as_millis()).ok());
+    json!({
+        "queue": queue.name.as_str(),
+        "state": state(queue),
+        "waiting": queue.waiting,
+        "in_flight": queue.in_flight,
+        "scheduled": queue.scheduled,
+        "parked": queue.parked,
+        "dead": queue.dead,
+        "workers": queue.workers,
+        "slots": queue.slots,
+        "busy": queue.busy,
+        "oldest_waiting_ms": oldest,
+        "delivered": queue.delivered,
+        "settled": queue.settled,
+        "paused": queue.is_paused,
+    })
+}

@@ -1,0 +1,48 @@
+//! `naq queue`: how deep the queues are, and removing what waits.
+
+mod list;
+mod purge;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::logging::{self, Level};
+
+pub(crate) use purge::{PurgeArgs, purge};
+
+/// List, show or purge queues
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  naq queue list
+  naq queue show mail --json | jq .waiting     a signal for an autoscaler
+  naq queue purge mail --dry-run")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(list::ListArgs),
+    Show(list::ShowArgs),
+    /// Remove the jobs of queues that wait
+    Purge(PurgeArgs),
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
+    let action = match args.action {
+        Action::Purge(args) => return purge(context, args).await,
+        other => other,
+    };
+    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+    let jobs = context.jobs().await?;
+    let done = match action {
+        Action::List(args) => list::list(context, &jobs, args).await,
+        Action::Show(args) => list::show(context, &jobs, args).await,
+        Action::Purge(_) => Ok(()),
+    };
+    jobs.shutdown().await;
+    done
+}

@@ -1,0 +1,92 @@
+//! `naq queue purge`, also `naq purge`.
+
+use naq::{Jobs, PurgePlan, QueueName};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::logging::{self, Level};
+use crate::output::{Table, grouped};
+
+/// What is removed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Jobs that run are left alone, unless --running says otherwise. Nothing is left of what is removed.
+
+Examples:
+  naq purge mail --dry-run
+  naq purge mail reports --scheduled")]
+pub(crate) struct PurgeArgs {
+    /// The queues
+    #[arg(required = true)]
+    queues: Vec<QueueName>,
+
+    /// Also those that are due later, retries included
+    #[arg(long)]
+    scheduled: bool,
+
+    /// Also those that were put aside
+    #[arg(long)]
+    parked: bool,
+
+    /// Also those that workers have: they run to their end, but never again
+    #[arg(long)]
+    running: bool,
+
+    /// Count, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Print JSON: `{"queues": [{"queue", "purged"}], "purged", "dry_run"}`
+    #[arg(long)]
+    json: bool,
+}
+
+/// Removes the jobs of queues.
+pub(crate) async fn purge(context: &Context, args: PurgeArgs) -> Result<(), CliError> {
+    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+    let jobs = context.jobs().await?;
+    let done = all(&jobs, &args).await;
+    jobs.shutdown().await;
+    let purged = done?;
+    let sum: u64 = purged.iter().map(|(_, count)| count).sum();
+    let out = &context.output;
+    if args.json {
+        let queues: Vec<Value> = purged
+            .iter()
+            .map(|(queue, count)| json!({ "queue": queue.as_str(), "purged": count }))
+            .collect();
+        let dry_run = args.dry_run;
+        return Ok(out.json(&json!({ "queues": queues, "purged": sum, "dry_run": dry_run }))?);
+    }
+    let mut table = Table::new(&[
+        "QUEUE",
+        if args.dry_run {
+            "WOULD BE PURGED"
+        } else {
+            "PURGED"
+        },
+    ]);
+    for (queue, count) in &purged {
+        table.row([queue.to_string(), grouped(*count)]);
+    }
+    if purged.len() > 1 {
+        table.row(["in all".to_owned(), grouped(sum)]);
+    }
+    Ok(out.table(table)?)
+}
+
+async fn all(jobs: &Jobs, args: &PurgeArgs) -> Result<Vec<(QueueName, u64)>, CliError> {
+    let plan = PurgePlan {
+        waiting: true,
+        scheduled: args.scheduled,
+        parked: args.parked,
+        running: args.running,
+        is_dry_run: args.dry_run,
+    };
+    let mut purged = Vec::new();
+    for queue in &args.queues {
+        purged.push((queue.clone(), jobs.purge(queue, plan).await?));
+    }
+    Ok(purged)
+}

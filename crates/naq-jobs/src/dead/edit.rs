@@ -1,0 +1,93 @@
+//! Another payload for a dead letter.
+
+use std::collections::BTreeMap;
+
+use async_nats::HeaderMap;
+use serde_json::value::RawValue;
+
+use super::DeadLetter;
+use crate::server::{Link, wrong_sequence};
+use crate::wire::decode;
+use crate::{JobsError, JobsErrorKind};
+
+/// Fields of an envelope that say where else its payload is.
+const ELSEWHERE: [&str; 1] = ["payload_ref"];
+
+/// Writes the letter again with this payload, unless somebody was faster.
+pub(super) async fn edit(
+    link: &Link,
+    letter: &DeadLetter,
+    payload: &RawValue,
+) -> Result<(), JobsError> {
+    let context = || format!("change the payload of the dead letter of {}", letter.id);
+    let body = with_payload(&letter.body, payload).ok_or_else(|| {
+        let context = format!(
+            "{}: its body is no envelope; enqueue a new job instead",
+            context()
+        );
+        JobsError::new(JobsErrorKind::InvalidPayload, context)
+    })?;
+    let mut fields = kept(letter.headers.as_ref());
+    fields.insert(
+        "Nats-Expected-Last-Subject-Sequence",
+        letter.sequence.to_string(),
+    );
+    let conn = link.lease(&context()).await?;
+    let subject = link.names().dead(&letter.queue, &letter.id);
+    match conn.publish_acked(subject, fields, body).await {
+        Ok(_) => Ok(()),
+        Err(error) if wrong_sequence(&error).is_some() => Err(JobsError::new(
+            JobsErrorKind::Conflict,
+            format!(
+                "{}: somebody else changed or retried it meanwhile; read it again",
+                context()
+            ),
+        )),
+        Err(error) => Err(JobsError::connection(context(), error)),
+    }
+}
+
+/// The body with another payload; what else is in it stays as it is. `None` if it is no envelope.
+fn with_payload(body: &[u8], payload: &RawValue) -> Option<Vec<u8>> {
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
+    fields.insert("payload".to_owned(), payload.to_owned());
+    for field in ELSEWHERE {
+        fields.remove(field);
+    }
+    let body = serde_json::to_vec(&fields).ok()?;
+    decode(&body).is_ok().then_some(body)
+}
+
+/// The headers without those of the server, which belong to one message.
+fn kept(headers: Option<&HeaderMap>) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
+        let text: &str = name.as_ref();
+        if !text.starts_with("Nats-") {
+            for value in values {
+                kept.append(name.clone(), value.clone());
+            }
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_payload_changes() {
+        let payload = RawValue::from_string("{\"to\": 1.50}".to_owned()).unwrap();
+        let body = br#"{"v":1,"kind":"a","payload":[1],"later":{"x": 1.0},"retry":{"retries":2}}"#;
+        let changed = with_payload(body, &payload).unwrap();
+        let text = String::from_utf8(changed).unwrap();
+        assert_eq!(
+            text,
+            r#"{"kind":"a","later":{"x": 1.0},"payload":{"to": 1.50},"retry":{"retries":2},"v":1}"#
+        );
+        for no_envelope in ["", "[]", "{}", r#"{"v":1}"#, r#"{"v":9,"kind":"a"}"#] {
+            assert!(with_payload(no_envelope.as_bytes(), &payload).is_none());
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Stores a unique job, or finds the one that is there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use naq_connection::Connection;
+use tokio::time::Instant;
+
+use super::decide::{Found, Step, decide};
+use super::look::look;
+use super::messages::UniquePlan;
+use crate::enqueue::one::{Landed, Prepared, check_size};
+use crate::model::Landing;
+use crate::server::{BatchEnd, Link, Write, persist, store_batch, wrong_sequence};
+use crate::{JobsError, JobsErrorKind};
+
+const CONTEXT: &str = "enqueue a unique job";
+
+/// Rounds of one try in which somebody else may come first.
+const ROUNDS: usize = 64;
+
+/// Sends a prepared job until it is decided, at most for three request timeouts.
+pub(in crate::enqueue) async fn store(
+    link: &Link,
+    job: &Prepared,
+    plan: &UniquePlan,
+) -> Result<Landed, JobsError> {
+    let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
+    let call = &Call {
+        link,
+        job,
+        plan,
+        is_in_doubt: AtomicBool::new(false),
+    };
+    persist(link, CONTEXT, deadline, move |conn| async move {
+        call.once(&conn).await
+    })
+    .await
+}
+
+struct Call<'a> {
+    link: &'a Link,
+    job: &'a Prepared,
+    plan: &'a UniquePlan,
+    /// An answer was lost: what is there may be what was sent.
+    is_in_doubt: AtomicBool,
+}
+
+impl Call<'_> {
+    /// The chart of the module, over one connection.
+    async fn once(&self, conn: &Connection) -> Result<Landed, JobsError> {
+        check_size(conn, self.job)?;
+        let mut expected = 0;
+        for _ in 0..ROUNDS {
+            if let Some(landed) = self.put_new(conn, expected).await? {
+                return Ok(landed);
+            }
+            let Some(found) = look(self.link, conn, self.plan).await? else {
+                expected = 0;
+                continue;
+            };
+            if found.id == self.job.id && self.is_in_doubt.load(Ordering::Relaxed) {
+                return Ok(self.landed(Landing::New, &found));
+            }
+            match decide(self.plan.policy, &found) {
+                Step::Leave => return Ok(self.landed(Landing::Existing, &found)),
+                Step::Beside => expected = found.sequence,
+                Step::Replace => {
+                    if self.replace(conn, &found).await? {
+                        return Ok(self.landed(Landing::Replaced, &found));
+                    }
+                    expected = 0;
+                }
+            }
+        }
+        // Somebody else came first each time.
+        Err(JobsError::new(JobsErrorKind::Conflict, CONTEXT))
+    }
+
+    /// Stores the job if `expected` is the newest of its key; `None` if it is not.
+    async fn put_new(&self, conn: &Connection, expected: u64) -> Result<Option<Landed>, JobsError> {
+        let mut writes = self.job.writes(self.link, expected);
+        let stored = match (writes.pop(), writes.is_empty()) {
+            (Some(own), true) => self.send(conn, own).await?,
+            (last, _) => {
+                writes.extend(last);
+                match self.noting(store_batch(conn, CONTEXT, writes).await)? {
+                    BatchEnd::Stored => Sent::Stored,
+                    BatchEnd::Duplicate => Sent::Known,
+                    BatchEnd::Conflict => Sent::Refused,
+                }
+            }
+        };
+        let landing = match stored {
+            Sent::Refused => return Ok(None),
+            Sent::Known if !self.is_in_doubt.load(Ordering::Relaxed) => Landing::Existing,
+            Sent::Stored | Sent::Known => Landing::New,
+        };
+        tracing::debug!(id = %self.job.id, ?landing, "unique job enqueued");
+        Ok(Some(Landed {
+            id: self.job.id.clone(),
+            landing,
+        }))
+    }
+
+    /// Puts the new payload in the place of `found`; `false` if that has moved on.
+    async fn replace(&self, conn: &Connection, found: &Found) -> Result<bool, JobsError> {
+        let (fields, body) = (self.job.own_headers(), self.job.body.clone());
+        let due = self.job.due_at();
+        let write = self.plan.replacement(self.link, found, due, fields, body)?;
+        Ok(self.send(conn, write).await? != Sent::Refused)
+    }
+
+    async fn send(&self, conn: &Connection, write: Write) -> Result<Sent, JobsError> {
+        let sent = conn
+            .publish_acked(write.subject, write.headers, write.body)
+            .await;
+        match sent {
+            Ok(ack) if ack.duplicate => Ok(Sent::Known),
+            Ok(_) => Ok(Sent::Stored),
+            Err(error) if wrong_sequence(&error).is_some() => Ok(Sent::Refused),
+            Err(error) => self.noting(Err(JobsError::connection(CONTEXT, error))),
+        }
+    }
+
+    /// Remembers that an answer was lost.
+    fn noting<T>(&self, result: Result<T, JobsError>) -> Result<T, JobsError> {
+        if let Err(error) = &result
+            && error.kind() == JobsErrorKind::OutcomeUnknown
+        {
+            self.is_in_doubt.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn landed(&self, landing: Landing, found: &Found) -> Landed {
+        tracing::debug!(id = %found.id, ?landing, place = ?found.place, "key taken");
+        Landed {
+            id: found.id.clone(),
+            landing,
+        }
+    }
+}
+
+/// What the server said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Stored,
+    /// Its message id is known.
+    Known,
+    /// Something else is the newest of the key.
+    Refused,
+}

@@ -1,0 +1,160 @@
+//! Reads the facts. What cannot be read is named and left out: the rest may be telling enough.
+
+use std::time::{Duration, SystemTime};
+
+use naq_connection::Connection;
+use serde::Deserialize;
+
+use super::facts::{Facts, Hold, WorkerFact};
+use super::{Explanation, reasons};
+use crate::JobsError;
+use crate::inspect::{
+    Found, JobInfo, Sight, Whereabouts, consumer_of, info_of, instant, look, whereabouts, workers,
+};
+use crate::jobs::WorkerInfo;
+use crate::model::JobId;
+use crate::server::{Link, last_of, last_of_each, read_rfc3339};
+use crate::wire::{WorkerStatus, headers, text};
+
+/// Holders of a limit key that are named at the most.
+const HOLDERS: usize = 100;
+
+/// What may be set for a queue or a kind; other fields are not asked for here.
+#[derive(Deserialize)]
+struct Setting {
+    #[serde(default)]
+    paused: Option<Paused>,
+}
+
+#[derive(Deserialize)]
+struct Paused {
+    #[serde(default)]
+    since_ms: Option<u64>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    by: Option<String>,
+}
+
+/// Reads the facts and says what follows.
+pub(crate) async fn explain(link: &Link, id: &JobId) -> Result<Explanation, JobsError> {
+    let conn = link.lease("explain a job").await?;
+    let sight = look(&conn, link, id).await?;
+    let info = info_of(&conn, link, id, &sight).await?;
+    let mut facts = bare(&info, &sight);
+    if !facts.status.is_ended() {
+        surroundings(&conn, link, &sight, &mut facts).await;
+    }
+    Ok(Explanation {
+        reasons: reasons(&facts),
+        facts,
+    })
+}
+
+fn bare(info: &JobInfo, sight: &Sight) -> Facts {
+    let dead = sight.letter.as_ref();
+    Facts {
+        id: info.id.clone(),
+        now: SystemTime::now(),
+        status: info.status.clone(),
+        queue: info.queue.clone(),
+        kind: info.kind.clone(),
+        is_booked: false,
+        queue_hold: None,
+        kind_hold: None,
+        in_flight: (0, 0),
+        limit: None,
+        workers: Vec::new(),
+        dead: dead.map(|letter| (letter.reason.clone(), letter.error.clone())),
+        unread: Vec::new(),
+    }
+}
+
+/// What has to do with a job that has not ended.
+async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut Facts) {
+    let Whereabouts::Message(found) = whereabouts(sight) else {
+        return;
+    };
+    let fields = found.stored.headers.as_ref();
+    facts.is_booked = text(fields, headers::BOOKED).is_some();
+    match workers(conn, link).await {
+        Ok(all) => facts.workers = serving(link, &all, facts),
+        Err(_) => facts.unread.push("the workers".to_owned()),
+    }
+    match consumer_of(conn, link, found).await {
+        Ok(Some(consumer)) => {
+            let most = u64::try_from(consumer.config.max_ack_pending).unwrap_or(0);
+            facts.in_flight = (consumer.num_ack_pending, most);
+            if consumer.paused {
+                facts.queue_hold = Some(Hold::default());
+            }
+        }
+        Ok(None) => {}
+        Err(_) => facts.unread.push("the consumer of its queue".to_owned()),
+    }
+    settings(conn, link, found, facts).await;
+    if let Some(key) = text(fields, headers::LIMIT_KEY) {
+        facts.limit = Some((key.to_owned(), holders(conn, link, found, key).await));
+    }
+}
+
+fn serving(link: &Link, all: &[WorkerInfo], facts: &Facts) -> Vec<WorkerFact> {
+    // Two missed signs of life; the clocks of two hosts may differ by a second.
+    let stale_after = link.settings().workers.heartbeat_interval * 2 + Duration::from_secs(1);
+    let serves = |worker: &&WorkerInfo| {
+        let queues = &worker.record.queues;
+        queues
+            .iter()
+            .any(|queue| Some(queue) == facts.queue.as_ref())
+    };
+    let fact = |worker: &WorkerInfo| {
+        let record = &worker.record;
+        let seen = read_rfc3339(&worker.seen_at);
+        let silent = seen.and_then(|seen| facts.now.duration_since(seen).ok());
+        let silent = silent.unwrap_or_default();
+        let kind = facts.kind.as_ref().filter(|_| !record.kinds.is_empty());
+        WorkerFact {
+            id: record.worker_id.clone(),
+            silent,
+            is_stale: silent > stale_after,
+            is_stopping: record.status == WorkerStatus::Stopping,
+            knows_kind: kind.map(|kind| record.kinds.contains(kind)),
+            running: record.running.len(),
+            slots: record.concurrency,
+        }
+    };
+    all.iter().filter(serves).map(fact).collect()
+}
+
+/// What was set at run time. A server without that stream has nothing set.
+async fn settings(conn: &Connection, link: &Link, found: &Found, facts: &mut Facts) {
+    let names = link.names();
+    let stream = names.settings_stream();
+    let read = async |subject: String| {
+        let stored = last_of(conn, &stream, &subject).await.ok().flatten()?;
+        let setting: Setting = serde_json::from_slice(&stored.payload).ok()?;
+        let Paused {
+            since_ms,
+            reason,
+            by,
+        } = setting.paused?;
+        let since = since_ms.and_then(instant);
+        Some(Hold { since, reason, by })
+    };
+    if let Some(hold) = read(names.queue_setting(&found.spot.queue)).await {
+        facts.queue_hold = Some(hold);
+    }
+    if let Some(kind) = &facts.kind {
+        facts.kind_hold = read(names.kind_setting(kind)).await;
+    }
+}
+
+/// The jobs that hold the places of a limit key.
+async fn holders(conn: &Connection, link: &Link, found: &Found, key: &str) -> Vec<String> {
+    let names = link.names();
+    let filters = [names.held_places(&found.spot.queue, key)];
+    let held = last_of_each(conn, &names.places_stream(), &filters, HOLDERS).await;
+    let held = held.unwrap_or_default().into_iter();
+    held.map(|place| String::from_utf8_lossy(&place.payload).into_owned())
+        .collect()
+}

@@ -1,0 +1,25 @@
+//! Why a job does not run: facts from the server, and what follows from them.
+//!
+//! ```text
+//!   Jobs::explain ──► gather ──► Facts ──► reasons (pure, with its table) ──► Explanation
+//! ```
+
+mod facts;
+mod gather;
+mod reason;
+mod reasons;
+
+pub(crate) use gather::explain;
+
+pub use facts::{Facts, Hold, WorkerFact};
+pub use reason::Reason;
+pub use reasons::reasons;
+
+/// Why a job does not run, or what became of it.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// What was seen.
+    pub facts: Facts,
+    /// What follows, the most telling first; never empty.
+    pub reasons: Vec<Reason>,
+}

@@ -1,0 +1,314 @@
+//! One reason, for people and for programs.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+
+/// Why a job does not run, or what became of it. As JSON: `{"reason": <word>, ...}`, times in milliseconds
+/// since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// Its queue is paused.
+    QueuePaused {
+        /// The queue.
+        queue: String,
+        /// Since when.
+        #[serde(serialize_with = "ms", rename = "since_ms")]
+        since: Option<SystemTime>,
+        /// In the words of who paused it.
+        why: Option<String>,
+        /// Who paused it.
+        by: Option<String>,
+    },
+    /// Its kind is paused.
+    KindPaused {
+        /// The kind.
+        kind: String,
+        /// Since when.
+        #[serde(serialize_with = "ms", rename = "since_ms")]
+        since: Option<SystemTime>,
+        /// In the words of who paused it.
+        why: Option<String>,
+        /// Who paused it.
+        by: Option<String>,
+    },
+    /// As many jobs of its limit key run as may.
+    Limited {
+        /// The key.
+        key: String,
+        /// The jobs that hold its places.
+        holders: Vec<String>,
+    },
+    /// It was put aside for a reason that this version does not know.
+    Parked {
+        /// The token of its subject.
+        why: String,
+    },
+    /// It waits for the rate of its queue or key.
+    RateBooked {
+        /// When it is its turn.
+        #[serde(serialize_with = "ms", rename = "until_ms")]
+        until: Option<SystemTime>,
+    },
+    /// It is not due yet.
+    NotDue {
+        /// When it is.
+        #[serde(serialize_with = "ms", rename = "due_ms")]
+        due: Option<SystemTime>,
+        /// The retry that it will be; 0: it has not failed.
+        retry: u32,
+        /// Retries that it has.
+        retries: u32,
+        /// Milliseconds until then.
+        in_ms: u64,
+    },
+    /// It is due, and its message is still a schedule: the server is late, or does not run.
+    Overdue {
+        /// When it was due.
+        #[serde(serialize_with = "ms", rename = "due_ms")]
+        due: Option<SystemTime>,
+    },
+    /// No worker serves its queue.
+    NobodyServes {
+        /// The queue.
+        queue: String,
+    },
+    /// Workers serve its queue, but none has a handler for its kind.
+    NobodyKnows {
+        /// The kind.
+        kind: String,
+        /// The workers that serve its queue.
+        workers: usize,
+    },
+    /// All workers of its queue are busy.
+    AllBusy {
+        /// Jobs that they run.
+        running: u64,
+        /// Jobs that they may run.
+        slots: u64,
+        /// The workers.
+        workers: usize,
+    },
+    /// As many jobs of its queue are in hand as may be (`queues.max_ack_pending`, or a limit of the queue).
+    QueueFull {
+        /// Jobs in hand.
+        in_flight: u64,
+        /// Jobs that may be.
+        most: u64,
+    },
+    /// Others come before it.
+    InLine {
+        /// How many; absent if they are too many to be counted.
+        ahead: Option<u64>,
+    },
+    /// Nothing holds it up: a worker takes it at any moment.
+    AboutToRun,
+    /// A worker runs it.
+    Runs {
+        /// The worker.
+        worker: String,
+        /// Since when, by the worker's clock.
+        #[serde(serialize_with = "ms", rename = "since_ms")]
+        since: Option<SystemTime>,
+        /// The attempt, from 1.
+        attempt: Option<u32>,
+    },
+    /// The worker that had it does not show itself any more: another one gets the job when the lease is over.
+    WorkerSilent {
+        /// The worker.
+        worker: String,
+        /// Milliseconds since its last sign of life.
+        silent_ms: u64,
+        /// The lease, in milliseconds.
+        lease_ms: u64,
+    },
+    /// It is in hand, but no worker shows it: it was just taken, or its worker died and the lease is not over.
+    InHand {
+        /// The lease, in milliseconds.
+        lease_ms: u64,
+    },
+    /// It completed.
+    Completed {
+        /// When.
+        #[serde(serialize_with = "ms", rename = "at_ms")]
+        at: Option<SystemTime>,
+    },
+    /// Nobody wanted it to run any more.
+    Cancelled {
+        /// Why.
+        why: String,
+    },
+    /// It failed for good.
+    Failed {
+        /// The kind of failure.
+        failure: String,
+        /// The error.
+        error: String,
+        /// Whether there is a dead letter, which can be retried.
+        dead_letter: bool,
+    },
+    /// Nothing is stored of it: it never was, its outcome has expired, or it completed without keeping one.
+    Unknown,
+}
+
+fn ms<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since
+        .and_then(|since| u64::try_from(since.as_millis()).ok())
+        .serialize(to)
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::QueuePaused {
+                queue,
+                since,
+                why,
+                by,
+            } => {
+                write!(f, "the queue {queue} is paused")?;
+                held(f, *since, by.as_deref(), why.as_deref())
+            }
+            Self::KindPaused {
+                kind,
+                since,
+                why,
+                by,
+            } => {
+                write!(f, "the kind {kind} is paused")?;
+                held(f, *since, by.as_deref(), why.as_deref())
+            }
+            Self::Limited { key, holders } if holders.is_empty() => {
+                write!(f, "as many jobs of the limit key {key} run as may")
+            }
+            Self::Limited { key, holders } => write!(
+                f,
+                "as many jobs of the limit key {key} run as may: {}",
+                holders.join(", ")
+            ),
+            Self::Parked { why } => write!(f, "it was put aside: {why}"),
+            Self::RateBooked { until } => {
+                write!(f, "the rate of its queue or key allows it{}", at(*until))
+            }
+            Self::NotDue {
+                retry,
+                retries,
+                in_ms,
+                ..
+            } => not_due(f, *retry, *retries, *in_ms),
+            Self::Overdue { due } => write!(
+                f,
+                "it was due{}, and the server has not let it go",
+                at(*due)
+            ),
+            other => other.rest(f),
+        }
+    }
+}
+
+impl Reason {
+    fn rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NobodyServes { queue } => write!(f, "no worker serves the queue {queue}"),
+            Self::NobodyKnows { kind, workers } => write!(
+                f,
+                "none of the {workers} worker(s) of its queue has a handler for the kind {kind}"
+            ),
+            Self::AllBusy { running, slots, workers } => write!(
+                f,
+                "all workers of its queue are busy: {workers} worker(s), {running} of {slots} slots used"
+            ),
+            Self::QueueFull { in_flight, most } => write!(
+                f,
+                "{in_flight} jobs of its queue are in hand, and {most} may be"
+            ),
+            Self::InLine { ahead: Some(1) } => f.write_str("1 job comes before it"),
+            Self::InLine { ahead: Some(ahead) } => write!(f, "{ahead} jobs come before it"),
+            Self::InLine { ahead: None } => f.write_str("very many jobs wait in its queue"),
+            Self::AboutToRun => f.write_str("nothing holds it up: a worker takes it at any moment"),
+            Self::Runs { worker, since, attempt } => {
+                write!(f, "it runs on {worker}{}", ago(*since))?;
+                attempt.map_or(Ok(()), |attempt| write!(f, ", attempt {attempt}"))
+            }
+            Self::WorkerSilent { worker, silent_ms, lease_ms } => write!(
+                f,
+                "its worker {worker} has been silent for {}; another one gets the job when the lease of {} is over",
+                span(*silent_ms),
+                span(*lease_ms)
+            ),
+            Self::InHand { lease_ms } => write!(
+                f,
+                "it is in hand, but no worker shows it: it was just taken, or its worker died; another one gets it \
+                 within {} then",
+                span(*lease_ms)
+            ),
+            Self::Completed { at: when } => write!(f, "it completed{}", at(*when)),
+            Self::Cancelled { why } => write!(f, "it was cancelled: {why}"),
+            Self::Failed { failure, error, dead_letter } => {
+                write!(f, "it failed for good ({failure}): {error}")?;
+                f.write_str(if *dead_letter { "" } else { "; there is no dead letter of it any more" })
+            }
+            _ => f.write_str(
+                "nothing is known of it: it never was, its outcome has expired, or it completed without keeping one",
+            ),
+        }
+    }
+}
+
+fn held(
+    f: &mut fmt::Formatter<'_>,
+    since: Option<SystemTime>,
+    by: Option<&str>,
+    why: Option<&str>,
+) -> fmt::Result {
+    f.write_str(&since.map_or_else(String::new, |since| {
+        format!(" (since {} ago)", span(elapsed(since)))
+    }))?;
+    by.map_or(Ok(()), |by| write!(f, " by {by}"))?;
+    why.map_or(Ok(()), |why| write!(f, ": {why}"))
+}
+
+fn not_due(f: &mut fmt::Formatter<'_>, retry: u32, retries: u32, in_ms: u64) -> fmt::Result {
+    write!(f, "it is due in {}", span(in_ms))?;
+    match retry {
+        0 => Ok(()),
+        retry => write!(f, ": retry {retry} of {retries}, after an error"),
+    }
+}
+
+fn at(time: Option<SystemTime>) -> String {
+    match time.map(|time| (time, time.duration_since(SystemTime::now()))) {
+        Some((_, Ok(left))) => format!(" in {}", span(millis(left))),
+        Some((time, Err(_))) => format!(" {} ago", span(elapsed(time))),
+        None => String::new(),
+    }
+}
+
+fn ago(time: Option<SystemTime>) -> String {
+    time.map_or_else(String::new, |time| {
+        format!(" (since {} ago)", span(elapsed(time)))
+    })
+}
+
+fn elapsed(time: SystemTime) -> u64 {
+    millis(time.elapsed().unwrap_or_default())
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A span for people: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`.
+fn span(ms: u64) -> String {
+    match ms / 1000 {
+        0..10 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        s @ 10..120 => format!("{s} s"),
+        s @ 120..7200 => format!("{} min", s / 60),
+        s @ 7200..172_800 => format!("{} h", s / 3600),
+        s => format!("{} d", s / 86_400),
+    }
+}

@@ -1,0 +1,158 @@
+//! What [`Jobs`] offers of this folder.
+
+use naq_connection::Connection;
+
+use super::list::{JobPage, PendingState, list};
+use super::purge::{PurgePlan, purge};
+use super::queues::{QueuePage, queue, queues};
+use super::{JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
+use crate::explain::Explanation;
+use crate::jobs::{Jobs, WorkerInfo};
+use crate::model::{JobId, QueueName};
+use crate::server::{Link, delete_sequence, page};
+use crate::{JobsError, JobsErrorKind};
+
+/// Workers that are listed at the most.
+const MAX_WORKERS: usize = 10_000;
+
+impl Jobs {
+    /// Where a job is, read from where its message is: a few requests, whatever the number of jobs.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs) -> Result<(), Box<dyn std::error::Error>> {
+    /// use naq_jobs::JobStatus;
+    ///
+    /// match jobs.status(&"invoice-17".parse()?).await? {
+    ///     JobStatus::Waiting { ahead: Some(n), .. } => println!("{n} jobs come before it"),
+    ///     status => println!("{}", status.word()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps), [`JobsErrorKind::Corrupt`].
+    pub async fn status(&self, id: &JobId) -> Result<JobStatus, JobsError> {
+        Ok(self.job(id).await?.status)
+    }
+
+    /// As [`Self::status`], with all else that is known of the job: kind, queue, attempts, body.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn job(&self, id: &JobId) -> Result<JobInfo, JobsError> {
+        super::info::info(self.link(), id).await
+    }
+
+    /// Why a job does not run: paused, limited, not due, nobody serves its queue, all are busy, ... or what became of it.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs) -> Result<(), Box<dyn std::error::Error>> {
+    /// for reason in jobs.explain(&"invoice-17".parse()?).await?.reasons {
+    ///     println!("{reason}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::status`]. What else cannot be read is named in the facts.
+    pub async fn explain(&self, id: &JobId) -> Result<Explanation, JobsError> {
+        crate::explain::explain(self.link(), id).await
+    }
+
+    /// At most `limit` queues (at most 1000) behind `after`, by name: the depth of each.
+    ///
+    /// Known are the queues that somebody has served, those of the settings, and those of the oldest jobs in store.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn queue_page(
+        &self,
+        after: Option<&QueueName>,
+        limit: usize,
+    ) -> Result<QueuePage, JobsError> {
+        queues(self.link(), after, limit.clamp(1, 1000)).await
+    }
+
+    /// All queues, by name. With very many of them use [`Self::queue_page`].
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn queues(&self) -> Result<Vec<QueueInfo>, JobsError> {
+        Ok(queues(self.link(), None, usize::MAX).await?.queues)
+    }
+
+    /// The depth of one queue. All zero if nobody ever used it.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn queue(&self, name: &QueueName) -> Result<QueueInfo, JobsError> {
+        queue(self.link(), name).await
+    }
+
+    /// At most `limit` jobs (at most 1000) of one queue or all that have not ended, in the order of their stream, from
+    /// `from` on: 0, or what the last page said.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn pending_jobs(
+        &self,
+        state: PendingState,
+        queue: Option<&QueueName>,
+        from: u64,
+        limit: usize,
+    ) -> Result<JobPage, JobsError> {
+        list(self.link(), state, queue, from, limit.clamp(1, 1000)).await
+    }
+
+    /// Removes jobs of a queue that have not started; says how many. What runs is left alone, unless the plan says so.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`]: some may have been removed; call it again.
+    ///
+    /// # Cancel safety
+    /// Safe to drop and call again: what is removed is removed.
+    pub async fn purge(&self, queue: &QueueName, plan: PurgePlan) -> Result<u64, JobsError> {
+        purge(self.link(), queue, plan).await
+    }
+
+    /// Removes a job that has not started: waiting, due later or parked. `false` if there was nothing to remove. It
+    /// leaves no outcome; who waits for one waits in vain.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Conflict`] if a worker has it; [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn delete_job(&self, id: &JobId) -> Result<bool, JobsError> {
+        let link = self.link();
+        let conn = link.lease("remove a job").await?;
+        let sight = look(&conn, link, id).await?;
+        let Whereabouts::Message(_) = whereabouts(&sight) else {
+            return Ok(false);
+        };
+        if let JobStatus::Running { .. } = self.status(id).await? {
+            let context = format!("remove job {id}: a worker has it; cancel it instead");
+            return Err(JobsError::new(JobsErrorKind::Conflict, context));
+        }
+        let mut removed = false;
+        for found in &sight.messages {
+            let stream = link.names().jobs_stream();
+            removed |= delete_sequence(&conn, &stream, found.stored.sequence).await?;
+        }
+        Ok(removed)
+    }
+}
+
+/// The live workers, and those whose record has not expired.
+pub(crate) async fn workers(conn: &Connection, link: &Link) -> Result<Vec<WorkerInfo>, JobsError> {
+    let names = link.names();
+    let (stream, filter) = (names.workers_stream(), names.worker_filter());
+    let found = page(conn, &stream, &filter, 0, MAX_WORKERS).await?;
+    let known = found.messages.into_iter().filter_map(|stored| {
+        let record = serde_json::from_slice(&stored.payload).ok()?;
+        Some(WorkerInfo {
+            record,
+            seen_at: stored.time,
+        })
+    });
+    Ok(known.collect())
+}

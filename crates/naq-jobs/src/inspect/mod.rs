@@ -1,0 +1,27 @@
+//! Where a job is and how deep a queue is, read from where the messages are. See `docs/design/0008-inspection.md`.
+//!
+//! ```text
+//!   jobs ──► info ──► sight ──► place
+//!     └────► queues, list, purge ──► place     (pure: place, whereabouts)
+//! ```
+
+mod info;
+mod jobs;
+mod list;
+mod place;
+mod purge;
+mod queues;
+mod sight;
+mod status;
+mod whereabouts;
+
+pub(crate) use info::{consumer_of, info_of, instant};
+pub(crate) use jobs::workers;
+pub(crate) use sight::{Found, Sight, look};
+pub(crate) use whereabouts::{Whereabouts, whereabouts};
+
+pub use info::JobInfo;
+pub use list::{JobPage, ListedJob, PendingState};
+pub use purge::PurgePlan;
+pub use queues::{QueueInfo, QueuePage};
+pub use status::JobStatus;

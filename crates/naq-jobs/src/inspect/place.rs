@@ -1,0 +1,122 @@
+//! What a subject of the stream of jobs says: which job, of which queue, and what it waits for.
+
+use crate::model::{JobId, QueueName};
+use crate::wire::Names;
+
+/// What a job waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A worker; or one has it.
+    Queue(Level),
+    /// Its time.
+    Later,
+    /// To be released; with the reason.
+    Parked(String),
+}
+
+/// With which priority a job waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    High,
+    Normal,
+    Low,
+}
+
+/// Whose message it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) queue: QueueName,
+    pub(crate) id: JobId,
+    pub(crate) place: Place,
+}
+
+impl Spot {
+    /// Reads a subject; `None` if it holds no job.
+    pub(crate) fn read(names: &Names, subject: &str) -> Option<Self> {
+        let parts: Vec<&str> = names.below(subject)?.split('.').collect();
+        let (place, queue, id) = match parts[..] {
+            ["queue", queue, id] => (Place::Queue(Level::Normal), queue, id),
+            ["high", queue, id] => (Place::Queue(Level::High), queue, id),
+            ["low", queue, id] => (Place::Queue(Level::Low), queue, id),
+            ["schedule", queue, id] => (Place::Later, queue, id),
+            ["parked", queue, why, id] => (Place::Parked(why.to_owned()), queue, id),
+            ["unique", queue, place, _, id] => (unique(place)?, queue, id),
+            _ => return None,
+        };
+        Some(Self {
+            queue: QueueName::new(queue).ok()?,
+            id: JobId::new(id).ok()?,
+            place,
+        })
+    }
+}
+
+/// The places of a unique job; the marker of a window is none.
+fn unique(place: &str) -> Option<Place> {
+    Some(match place {
+        "high" => Place::Queue(Level::High),
+        "normal" => Place::Queue(Level::Normal),
+        "low" => Place::Queue(Level::Low),
+        "later" => Place::Later,
+        _ => return None,
+    })
+}
+
+/// The filters of the jobs of one queue, or of all (`*`), that wait for a worker or run.
+pub(crate) fn queue_patterns(queue: &str) -> [String; 6] {
+    [
+        format!("queue.{queue}.*"),
+        format!("high.{queue}.*"),
+        format!("low.{queue}.*"),
+        format!("unique.{queue}.normal.*.*"),
+        format!("unique.{queue}.high.*.*"),
+        format!("unique.{queue}.low.*.*"),
+    ]
+}
+
+/// The filters of the jobs that are due later.
+pub(crate) fn later_patterns(queue: &str) -> [String; 2] {
+    [
+        format!("schedule.{queue}.*"),
+        format!("unique.{queue}.later.*.*"),
+    ]
+}
+
+/// The filter of the parked jobs.
+pub(crate) fn parked_pattern(queue: &str) -> String {
+    format!("parked.{queue}.*.*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_subject_of_the_map_is_read() {
+        let names = Names::new("n");
+        for (subject, place) in [
+            ("n.queue.q.j", Some(Place::Queue(Level::Normal))),
+            ("n.high.q.j", Some(Place::Queue(Level::High))),
+            ("n.low.q.j", Some(Place::Queue(Level::Low))),
+            ("n.schedule.q.j", Some(Place::Later)),
+            ("n.parked.q.key-1.j", Some(Place::Parked("key-1".into()))),
+            ("n.unique.q.later.k.j", Some(Place::Later)),
+            ("n.unique.q.low.k.j", Some(Place::Queue(Level::Low))),
+            ("n.unique.q.window.k.j", None),
+            ("n.recurring.j", None),
+            ("n.flow.q.j", None),
+            ("other.queue.q.j", None),
+            ("n.queue.bad queue.j", None),
+        ] {
+            let found = Spot::read(&names, subject);
+            assert_eq!(
+                found.as_ref().map(|spot| &spot.place),
+                place.as_ref(),
+                "{subject}"
+            );
+            if let Some(spot) = found {
+                assert_eq!((spot.queue.as_str(), spot.id.as_str()), ("q", "j"));
+            }
+        }
+    }
+}

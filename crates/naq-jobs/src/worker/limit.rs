@@ -1,0 +1,194 @@
+//! The limits of a delivered job: books its start, takes its place, gives it back.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use naq_config::settings::Rate;
+use tokio_util::sync::CancellationToken;
+
+use super::admit::Waits;
+use super::delivery::Delivered;
+use super::holds::Hold;
+use super::limits::{Place, Pool};
+use super::runner::Runner;
+use super::settle::Sleep;
+use super::tally::Left;
+use crate::JobsError;
+use crate::parked::{Why, release};
+use crate::server::now_ms;
+use crate::wire::{headers, text};
+
+/// How soon a job that found no place comes back by itself, should nobody release it: the first time, and at the most.
+const NO_PLACE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+
+/// The limits of a queue that are looked at for each job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct QueueLimits {
+    pub(super) per_key: Option<u32>,
+    pub(super) rate: Option<Rate>,
+    pub(super) rate_per_key: Option<Rate>,
+}
+
+impl QueueLimits {
+    /// Whether there are any.
+    pub(super) fn is_any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+impl Runner {
+    /// Puts the job aside if a limit asks for it; else it has what it needs to run.
+    pub(super) async fn admit_by_limits(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+    ) -> Result<Option<Left>, JobsError> {
+        let limits = self.steering.limits(&job.queue);
+        if !limits.is_any() {
+            return Ok(None);
+        }
+        let is_booked = text(job.message.headers.as_ref(), headers::BOOKED).is_some();
+        if !is_booked && self.book(job, hold, limits).await? {
+            return Ok(Some(Left::Parked));
+        }
+        let Some(pool) = self.pool(job, limits) else {
+            return Ok(None);
+        };
+        let conn = self.link.lease("take a place").await?;
+        job.place = pool
+            .take(&conn, &self.link, &job.id, job.may_be_settled())
+            .await?
+            .map(Box::new);
+        if job.place.is_some() {
+            return Ok(None);
+        }
+        let why = Why::key(&pool.key);
+        let waits = Waits::of(job, &why);
+        let mut more = HeaderMap::new();
+        if limits.rate.is_some() || limits.rate_per_key.is_some() {
+            more.insert(headers::BOOKED, now_ms().to_string());
+        }
+        let delay = waits.delay(NO_PLACE);
+        self.park(job, hold, &why, waits, delay, more).await?;
+        // A place may have become free in between, and who freed it found nobody.
+        let free = pool.free(&conn, &self.link).await?.len();
+        if free > 0 {
+            let most = u64::try_from(free).unwrap_or(u64::MAX);
+            release(&conn, &self.link, Some(&job.queue), &why, most).await?;
+        }
+        Ok(Some(Left::Parked))
+    }
+
+    /// Books the start of the job; `true` if that is later, and the job sleeps until then.
+    async fn book(
+        &self,
+        job: &Delivered,
+        hold: &Hold,
+        limits: QueueLimits,
+    ) -> Result<bool, JobsError> {
+        let names = self.link.names();
+        let mut rates = Vec::new();
+        if let (Some(rate), Some(key)) = (limits.rate_per_key, job.limit_key()) {
+            rates.push((names.bucket(&job.queue, Some(key)), rate));
+        }
+        if let Some(rate) = limits.rate {
+            rates.push((names.bucket(&job.queue, None), rate));
+        }
+        if rates.is_empty() {
+            return Ok(false);
+        }
+        let conn = self.link.lease("book a start").await?;
+        let Some(due) = self.buckets.book(&conn, &self.link, &rates).await? else {
+            return Ok(false);
+        };
+        let mut more = HeaderMap::new();
+        more.insert(headers::BOOKED, now_ms().to_string());
+        let sleep = Sleep {
+            subject: names.sleep(&job.message.subject, &job.queue, &job.id),
+            due: Some(due),
+            message_id: format!("{}:{}:booked", job.id, job.sequence),
+            retries_done: job.retries_done,
+            attempts: job.attempt().saturating_sub(1),
+            headers: more,
+        };
+        self.settler(job, hold).sleep(sleep).await?;
+        Ok(true)
+    }
+
+    /// The places that the job needs one of.
+    fn pool(&self, job: &Delivered, limits: QueueLimits) -> Option<Pool> {
+        Some(Pool {
+            queue: job.queue.clone(),
+            key: job.limit_key()?.to_owned(),
+            limit: limits.per_key?,
+            ack_wait: job.ack_wait,
+        })
+    }
+
+    /// Keeps the place of a job until `done`. A renewal is not broken off, so that its answer is known.
+    pub(super) async fn keep_place(&self, place: &mut Place, done: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = done.cancelled() => return,
+                () = tokio::time::sleep(place.pause()) => {}
+            }
+            let renewed = async {
+                let conn = self.link.lease("keep a place").await?;
+                place.renew(&conn, &self.link).await
+            };
+            if let Err(error) = renewed.await {
+                tracing::debug!(%error, "a place could not be kept; it is tried again");
+            }
+        }
+    }
+
+    /// Gives the place of a job back that is over here, and releases who waits for it. A job whose lease has lapsed keeps it:
+    /// its next delivery takes it over.
+    pub(super) async fn leave_place(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if hold.has_lapsed() || left == Left::Parked {
+            return;
+        }
+        let done = match job.place.take() {
+            Some(place) => self.free_place(&place).await,
+            // A delivery before this one may have held a place, and not have come so far.
+            None if job.may_be_settled() => self.free_place_of(job).await,
+            None => return,
+        };
+        if let Err(error) = done {
+            tracing::warn!(id = %job.id, %error, "a place is left to expire");
+        }
+    }
+
+    async fn free_place(&self, place: &Place) -> Result<(), JobsError> {
+        let (pool, conn) = (&place.pool, self.link.lease("free a place").await?);
+        place.free(&conn, &self.link).await?;
+        release(
+            &conn,
+            &self.link,
+            Some(&pool.queue),
+            &Why::key(&pool.key),
+            1,
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn free_place_of(&self, job: &Delivered) -> Result<(), JobsError> {
+        let Some(pool) = self.pool(job, self.steering.limits(&job.queue)) else {
+            return Ok(());
+        };
+        let conn = self.link.lease("free a place").await?;
+        pool.free_of(&conn, &self.link, &job.id).await?;
+        let free = pool.free(&conn, &self.link).await?.len();
+        let most = u64::try_from(free).unwrap_or(u64::MAX);
+        release(
+            &conn,
+            &self.link,
+            Some(&job.queue),
+            &Why::key(&pool.key),
+            most,
+        )
+        .await
+        .map(drop)
+    }
+}

@@ -1,0 +1,197 @@
+//! The places of a limit key: messages that are created under compare-and-set and expire.
+//!
+//! ```text
+//!   FREE ── created (nothing may be there) ──► HELD ── renewed with the lease ──► HELD
+//!    ▲                                          │  └── its job is redelivered: taken over, by the job's id
+//!    └────────── removed by its sequence ───────┴───── expired: its job was never seen again
+//! ```
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use naq_connection::{Connection, ConnectionErrorKind};
+
+use crate::JobsError;
+use crate::model::{JobId, QueueName};
+use crate::server::{Link, Stored, delete_sequence, last_at_leader, subjects_at_leader};
+
+/// The server's codes for "wrong last sequence".
+const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
+
+/// Times that others may take the place that was just seen free.
+const TRIES: usize = 4;
+
+/// Life of a place beyond the lease of its job.
+const BEYOND: Duration = Duration::from_secs(5);
+
+/// The places of one key.
+#[derive(Debug, Clone)]
+pub(in crate::worker) struct Pool {
+    pub(in crate::worker) queue: QueueName,
+    pub(in crate::worker) key: String,
+    pub(in crate::worker) limit: u32,
+    pub(in crate::worker) ack_wait: Duration,
+}
+
+/// A place that a job holds.
+#[derive(Debug)]
+pub(in crate::worker) struct Place {
+    pub(in crate::worker) pool: Pool,
+    job: JobId,
+    subject: String,
+    sequence: u64,
+}
+
+impl Pool {
+    /// Takes a place for `job`: its own, should it be `held` from a delivery before, or a free one. `None`: all are held.
+    pub(in crate::worker) async fn take(
+        &self,
+        conn: &Connection,
+        link: &Link,
+        job: &JobId,
+        may_be_held: bool,
+    ) -> Result<Option<Place>, JobsError> {
+        if may_be_held && let Some(own) = self.held_by(conn, link, job).await? {
+            return self.put(conn, job, own.subject, own.sequence).await;
+        }
+        let guess = link
+            .names()
+            .place(&self.queue, &self.key, fastrand::u32(0..self.limit));
+        if let Some(place) = self.put(conn, job, guess, 0).await? {
+            return Ok(Some(place));
+        }
+        for _ in 0..TRIES {
+            let mut free = self.free(conn, link).await?;
+            if free.is_empty() {
+                return Ok(None);
+            }
+            let subject = free.swap_remove(fastrand::usize(..free.len()));
+            if let Some(place) = self.put(conn, job, subject, 0).await? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The free places, as the leader sees them.
+    pub(in crate::worker) async fn free(
+        &self,
+        conn: &Connection,
+        link: &Link,
+    ) -> Result<Vec<String>, JobsError> {
+        let filter = link.names().places(&self.queue, &self.key);
+        let held = subjects_at_leader(conn, &link.names().limits_stream(), &filter).await?;
+        let all = (0..self.limit).map(|n| link.names().place(&self.queue, &self.key, n));
+        Ok(all.filter(|place| !held.contains(place)).collect())
+    }
+
+    /// Frees the place that `job` holds from a delivery before, if there is one.
+    pub(in crate::worker) async fn free_of(
+        &self,
+        conn: &Connection,
+        link: &Link,
+        job: &JobId,
+    ) -> Result<(), JobsError> {
+        if let Some(own) = self.held_by(conn, link, job).await? {
+            delete_sequence(conn, &link.names().limits_stream(), own.sequence).await?;
+        }
+        Ok(())
+    }
+
+    /// The place that `job` holds.
+    async fn held_by(
+        &self,
+        conn: &Connection,
+        link: &Link,
+        job: &JobId,
+    ) -> Result<Option<Stored>, JobsError> {
+        let (stream, filter) = (
+            link.names().limits_stream(),
+            link.names().places(&self.queue, &self.key),
+        );
+        for subject in subjects_at_leader(conn, &stream, &filter).await? {
+            let found = last_at_leader(conn, &stream, &subject).await?;
+            if let Some(own) = found.filter(|found| found.payload == job.as_str()) {
+                return Ok(Some(own));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a place over the message with `fence` (0: nothing); `None` if something else is there.
+    async fn put(
+        &self,
+        conn: &Connection,
+        job: &JobId,
+        subject: String,
+        fence: u64,
+    ) -> Result<Option<Place>, JobsError> {
+        let mut fields = HeaderMap::new();
+        fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
+        let life = (self.ack_wait + BEYOND).as_secs() + 1;
+        fields.insert("Nats-TTL", format!("{life}s"));
+        let sent = conn.publish_acked(subject.clone(), fields, job.to_string());
+        match sent.await {
+            Ok(ack) => Ok(Some(Place {
+                pool: self.clone(),
+                job: job.clone(),
+                subject,
+                sequence: ack.sequence,
+            })),
+            Err(error) => match error.kind() {
+                ConnectionErrorKind::Api { err_code, .. } if WRONG_SEQUENCE.contains(err_code) => {
+                    Ok(None)
+                }
+                _ => Err(JobsError::connection("take a place", error)),
+            },
+        }
+    }
+}
+
+impl Place {
+    /// Time between two renewals.
+    pub(in crate::worker) fn pause(&self) -> Duration {
+        self.pool.ack_wait / 3
+    }
+
+    /// Prolongs its life. An answer that was lost, or a server that lost the place, is made up for.
+    pub(in crate::worker) async fn renew(
+        &mut self,
+        conn: &Connection,
+        link: &Link,
+    ) -> Result<(), JobsError> {
+        let (job, subject) = (self.job.clone(), self.subject.clone());
+        if let Some(renewed) = self
+            .pool
+            .put(conn, &job, subject.clone(), self.sequence)
+            .await?
+        {
+            self.sequence = renewed.sequence;
+            return Ok(());
+        }
+        let found = last_at_leader(conn, &link.names().limits_stream(), &subject).await?;
+        let there = match found {
+            Some(found) if found.payload == job.as_str() => found.sequence,
+            None => 0,
+            Some(_) => {
+                tracing::warn!(%job, subject, "the place of a running job is held by another one");
+                return Ok(());
+            }
+        };
+        if let Some(renewed) = self.pool.put(conn, &job, subject, there).await? {
+            self.sequence = renewed.sequence;
+        }
+        Ok(())
+    }
+
+    /// Frees it. A place that was taken over by another delivery stays.
+    pub(in crate::worker) async fn free(
+        &self,
+        conn: &Connection,
+        link: &Link,
+    ) -> Result<(), JobsError> {
+        delete_sequence(conn, &link.names().limits_stream(), self.sequence)
+            .await
+            .map(drop)
+    }
+}

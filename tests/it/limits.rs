@@ -1,0 +1,257 @@
+//! Limits over all workers: places per key, rates per queue and per key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use naq_jobs::{JobContext, JobError, JobHandle, Jobs, Kind, QueueName, RunningWorker};
+use naq_testing::eventually_eq;
+
+use crate::process::{LedgerFile, WORK, WorkerProcess};
+use crate::setup::{Bed, LONG};
+
+/// Runs for so many milliseconds; counted by its tenant.
+const TENANT: Kind<(String, u64), String> = Kind::new("tenant").queue("shared");
+
+fn shared() -> QueueName {
+    QueueName::new("shared").unwrap()
+}
+
+/// What ran at the same time, by tenant, over all workers of the test.
+#[derive(Clone, Default)]
+struct Crowd(Arc<Mutex<HashMap<String, Count>>>);
+
+#[derive(Default, Clone)]
+struct Count {
+    now: u32,
+    most: u32,
+    starts: Vec<Instant>,
+}
+
+impl Crowd {
+    fn enter(&self, tenant: &str) -> Inside {
+        let mut counts = self.0.lock().unwrap();
+        let count = counts.entry(tenant.to_owned()).or_default();
+        count.now += 1;
+        count.most = count.most.max(count.now);
+        count.starts.push(Instant::now());
+        Inside(self.clone(), tenant.to_owned())
+    }
+
+    fn of(&self, tenant: &str) -> Count {
+        self.0
+            .lock()
+            .unwrap()
+            .get(tenant)
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+struct Inside(Crowd, String);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().get_mut(&self.1).unwrap().now -= 1;
+    }
+}
+
+async fn worker(jobs: &Jobs, crowd: &Crowd, slots: u32) -> RunningWorker {
+    let crowd = crowd.clone();
+    jobs.worker()
+        .concurrency(slots)
+        .handle(
+            TENANT,
+            move |_: JobContext, (tenant, millis): (String, u64)| {
+                let crowd = crowd.clone();
+                async move {
+                    let _inside = crowd.enter(&tenant);
+                    tokio::time::sleep(Duration::from_millis(millis)).await;
+                    Ok::<_, JobError>(tenant)
+                }
+            },
+        )
+        .start()
+        .await
+        .unwrap()
+}
+
+async fn enqueue(jobs: &Jobs, tenant: &str, count: usize, millis: u64) -> Vec<JobHandle<String>> {
+    let job = || {
+        TENANT
+            .job(&(tenant.to_owned(), millis))
+            .unwrap()
+            .limit_key(tenant)
+            .unwrap()
+    };
+    let handles = jobs.enqueue_many((0..count).map(|_| job())).await;
+    handles.into_iter().map(Result::unwrap).collect()
+}
+
+async fn all_done_at_the_first_attempt(handles: Vec<JobHandle<String>>) {
+    for handle in handles {
+        let outcome = handle.outcome(LONG).await.unwrap();
+        assert_eq!((outcome.error, outcome.attempt), (None, 1));
+    }
+}
+
+#[tokio::test]
+async fn no_more_jobs_of_a_key_run_than_may_over_three_workers() {
+    const TENANTS: [&str; 3] = ["acme", "globex", "Zoë & Söhne"];
+    let bed = Bed::new().await;
+    let controls = bed.jobs.controls();
+    controls
+        .limit_queue(&shared(), |set| set.max_running_per_key = Some(2))
+        .await
+        .unwrap();
+    let crowd = Crowd::default();
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(worker(&bed.other(|_| {}).await, &crowd, 4).await);
+    }
+    let mut handles = Vec::new();
+    for tenant in TENANTS {
+        handles.extend(enqueue(&bed.jobs, tenant, 25, 20).await);
+    }
+    let start = Instant::now();
+    all_done_at_the_first_attempt(handles).await;
+    println!("75 jobs in {:?}", start.elapsed());
+    for tenant in TENANTS {
+        let count = crowd.of(tenant);
+        assert_eq!((count.most, count.starts.len()), (2, 25), "{tenant}");
+    }
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert!(places.is_empty(), "{places:?}");
+    for worker in workers {
+        assert_eq!(worker.stop(LONG).await.failed, 0);
+    }
+}
+
+/// Jobs that wait for a place hold no slot: the worker has four.
+#[tokio::test]
+async fn a_key_at_its_limit_does_not_hold_up_the_others() {
+    let bed = Bed::with(|settings| {
+        let config = settings.queues.configs.entry("shared".into()).or_default();
+        config.max_running_per_key = Some(1);
+    })
+    .await;
+    let crowd = Crowd::default();
+    let worker = worker(&bed.jobs, &crowd, 4).await;
+    let slow = enqueue(&bed.jobs, "slow", 12, 400).await;
+    let start = Instant::now();
+    all_done_at_the_first_attempt(enqueue(&bed.jobs, "quick", 20, 1).await).await;
+    println!("20 quick ones in {:?}", start.elapsed());
+    let behind = crowd.of("slow").starts.len();
+    assert!(behind < 8, "{behind} of the slow ones came first");
+    assert_eq!(worker.report().parked > 0, true);
+    all_done_at_the_first_attempt(slow).await;
+    assert_eq!(crowd.of("slow").most, 1);
+    worker.stop(LONG).await;
+}
+
+/// The places of a worker that was killed are taken over by its jobs, when they are delivered again.
+#[tokio::test]
+async fn nothing_is_stuck_after_a_worker_was_killed_that_held_all_places() {
+    let bed = Bed::new().await;
+    let queue = QueueName::new("naq_default_queue").unwrap();
+    let controls = bed.jobs.controls();
+    controls
+        .limit_queue(&queue, |set| set.max_running_per_key = Some(2))
+        .await
+        .unwrap();
+    let ledger = LedgerFile::new();
+    let url = bed.server.url();
+    let victim = WorkerProcess::start(&url, &ledger, &[]);
+    let mut handles = Vec::new();
+    for _ in 0..6 {
+        let job = WORK.job(&1500).unwrap().limit_key("acme").unwrap();
+        handles.push(bed.jobs.enqueue(job).await.unwrap());
+    }
+    ledger.wait_for(LONG, |entry| entry.what == "start").await;
+    eventually_eq(LONG, 4, async || {
+        bed.subjects("naq_jobs", "naq.parked.>").await.len()
+    })
+    .await;
+    victim.kill().await;
+    let heir = WorkerProcess::start(&url, &ledger, &[]);
+    for handle in handles {
+        assert_eq!(handle.result(LONG).await.unwrap(), 1500);
+    }
+    assert!(
+        ledger.ends().values().all(|ends| *ends == 1),
+        "{:?}",
+        ledger.ends()
+    );
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    eventually_eq(LONG, 0, async || {
+        bed.subjects("naq_limits", "naq.slot.>").await.len()
+    })
+    .await;
+    assert!(heir.terminate().await);
+}
+
+#[tokio::test]
+async fn a_queue_keeps_to_its_rate_over_two_workers_and_holds_no_slots() {
+    const COUNT: usize = 240;
+    let bed = Bed::new().await;
+    let controls = bed.jobs.controls();
+    let rate = "40/s burst 1".parse().unwrap();
+    controls
+        .limit_queue(&shared(), |set| set.rate = Some(rate))
+        .await
+        .unwrap();
+    let crowd = Crowd::default();
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        workers.push(worker(&bed.other(|_| {}).await, &crowd, 2).await);
+    }
+    let handles = enqueue(&bed.jobs, "all", COUNT, 1).await;
+    all_done_at_the_first_attempt(handles).await;
+    let mut starts = crowd.of("all").starts;
+    starts.sort();
+    let took = starts[COUNT - 1] - starts[0];
+    let rate = (COUNT - 1) as f64 / took.as_secs_f64();
+    println!("{rate:.2} starts a second instead of 40");
+    assert!((38.0..42.0).contains(&rate), "{rate}");
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    for worker in workers {
+        worker.stop(LONG).await;
+    }
+}
+
+#[tokio::test]
+async fn each_key_has_a_rate_of_its_own_and_the_others_go_on() {
+    let bed = Bed::with(|settings| {
+        let config = settings.queues.configs.entry("shared".into()).or_default();
+        config.rate_per_key = Some("10/s burst 2".parse().unwrap());
+    })
+    .await;
+    let crowd = Crowd::default();
+    let worker = worker(&bed.jobs, &crowd, 2).await;
+    let start = Instant::now();
+    let mut handles = Vec::new();
+    for tenant in ["acme", "globex"] {
+        handles.extend(enqueue(&bed.jobs, tenant, 22, 1).await);
+    }
+    // Without a key there is no limit, and no slot is held by those that wait.
+    let free = TENANT.job(&("free".to_owned(), 1)).unwrap();
+    bed.jobs
+        .enqueue(free)
+        .await
+        .unwrap()
+        .result(LONG)
+        .await
+        .unwrap();
+    let passed = start.elapsed();
+    all_done_at_the_first_attempt(handles).await;
+    for tenant in ["acme", "globex"] {
+        let starts = crowd.of(tenant).starts;
+        // Two at once, then twenty in the rhythm of a tenth of a second.
+        let took = starts.iter().max().unwrap().duration_since(start);
+        println!("{tenant}: 22 within {took:?}; free passed after {passed:?}");
+        assert!(took >= Duration::from_millis(1950), "{took:?}");
+    }
+    assert!(passed < start.elapsed() / 2);
+    worker.stop(LONG).await;
+}
