@@ -114,7 +114,8 @@ fn job(
     for (name, value) in &task.headers {
         headers.append(name.as_str(), value.as_str());
     }
-    headers.insert("Nats-Msg-Id", own.as_str());
+    // The mark: another workflow may have had this id a minute ago.
+    headers.insert("Nats-Msg-Id", format!("{own}:{}", state.mark));
     if task.priority != Priority::Normal {
         headers.insert(PRIORITY, task.priority.as_str());
     }

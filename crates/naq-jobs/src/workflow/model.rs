@@ -142,31 +142,40 @@ proptest! {
         let node_at: HashMap<usize, usize> = places.iter().enumerate().map(|(index, place)| (*place, index)).collect();
         let (mut running, mut told, mut begun) = (Vec::new(), Vec::new(), vec![0; all.len()]);
         let mut ends: Vec<End> = Vec::new();
-        for _ in 0..all.len() * 40 {
-            let turn = advance(&graph, &mut state, &ends, most);
+        for _ in 0..all.len() * 60 {
+            // Now and then the jobs of a turn are stored, and the turn is not: it is decided again, by whoever comes next.
+            let is_lost = random.u8(..4) == 0;
+            let mut next = state.clone();
+            let turn = advance(&graph, &mut next, &ends, most);
             for index in &turn.begin {
+                // What is no job is not there before the turn is stored.
+                let is_job = all[node_at[&(*index as usize)]].what == What::Job;
+                if is_lost && !is_job {
+                    continue;
+                }
                 begun[*index as usize] += 1;
-                running.push(*index);
+                if begun[*index as usize] == 1 {
+                    running.push(*index);
+                }
             }
             prop_assert!(turn.begin.len() <= most);
+            if !is_lost {
+                state = next;
+                ends.clear();
+            }
             if state.state.has_ended() {
                 break;
             }
-            ends.clear();
             random.shuffle(&mut running);
             for _ in 0..random.usize(usize::from(!turn.has_more)..4).min(running.len()) {
                 let node = running.pop().unwrap();
                 let status = all[node_at[&(node as usize)]].end;
-                told.push(End::Node { node, round: 0, status });
+                told.push((node, status));
                 ends.push(End::Node { node, round: 0, status });
             }
-            // What was told before is told again, with another end and of another round, too.
-            if let Some(End::Node { node, .. }) = random.choice(&told).cloned() {
-                let status = random.choice([Status::Completed, Status::Failed, Status::Cancelled]).unwrap();
-                let ended = told.iter().any(|end| matches!(end, End::Node { node: of, .. } if *of == node)) && !ends.iter().any(|end| matches!(end, End::Node { node: of, .. } if *of == node));
-                if ended {
-                    ends.push(End::Node { node, round: 0, status });
-                }
+            // What was told before is told again, and something of another round.
+            if let Some((node, status)) = random.choice(&told).copied() {
+                ends.push(End::Node { node, round: 0, status });
                 ends.push(End::Node { node, round: 1, status });
             }
             random.shuffle(&mut ends);
@@ -177,7 +186,7 @@ proptest! {
             let wanted = expected(&all, index, &mut known);
             prop_assert_eq!(state.nodes.0[places[index]], wanted, "node {} of {:?}", index, sketch);
             let runs = sketch.what != What::Gate && wanted != NodeState::Skipped;
-            prop_assert_eq!(begun[places[index]], usize::from(runs));
+            prop_assert_eq!(begun[places[index]] > 0, runs);
             has_failed |= matches!(wanted, NodeState::Failed | NodeState::Cancelled) && !sketch.may_fail;
         }
         let wanted = if has_failed { WorkflowState::Failed } else { WorkflowState::Completed };

@@ -39,23 +39,24 @@ async fn check_existing(link: &Link, id: &str) -> Result<(), JobsError> {
     Err(JobsError::new(JobsErrorKind::NotFound, context))
 }
 
+/// Whether a job or a workflow of this id has ended.
+pub(super) async fn has_outcome(link: &Link, id: &JobId) -> Result<bool, JobsError> {
+    let conn = link.lease("look for an outcome").await?;
+    let (results, subject) = (link.names().results_stream(), link.names().result(id));
+    Ok(last_at_leader(&conn, &results, &subject).await?.is_some())
+}
+
 async fn is_known(link: &Link, id: &JobId) -> Result<bool, JobsError> {
-    let conn = link.lease("look for a job").await?;
-    let (names, results) = (link.names(), link.names().results_stream());
-    let subject = names.result(id);
-    let has_ended = || last_at_leader(&conn, &results, &subject);
-    if has_ended().await?.is_some() {
+    if has_outcome(link, id).await? {
         return Ok(true);
     }
+    let (conn, names) = (link.lease("look for a job").await?, link.names());
     for filter in names.anywhere(id) {
-        if !page(&conn, &names.jobs_stream(), &filter, 0, 1)
-            .await?
-            .messages
-            .is_empty()
-        {
+        let found = page(&conn, &names.jobs_stream(), &filter, 0, 1).await?;
+        if !found.messages.is_empty() {
             return Ok(true);
         }
     }
     // It may have ended in between.
-    Ok(has_ended().await?.is_some())
+    has_outcome(link, id).await
 }

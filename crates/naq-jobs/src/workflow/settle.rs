@@ -22,6 +22,9 @@ use crate::model::JobId;
 use crate::server::{BatchEnd, Link, MAX_BATCH, Write, store_batch};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
+/// Turns that are worth a batch: fewer are faster by themselves.
+const TOGETHER: usize = 8;
+
 /// Workflows that are looked at at the same time.
 const READS: usize = 16;
 
@@ -151,7 +154,7 @@ impl Advancer {
 
     /// Writes some turns together, or each by itself, and what comes after.
     async fn write(&self, conn: &Connection, mut plans: Vec<Plan>) {
-        let is_together = plans.iter().filter(|plan| plan.writes.is_some()).count() > 1;
+        let is_together = plans.iter().filter(|plan| plan.writes.is_some()).count() >= TOGETHER;
         let is_stored = is_together && self.is_stored_together(conn, &mut plans).await;
         for mut plan in plans {
             let id = plan.id.clone();

@@ -7,7 +7,7 @@ use super::begin::{DEADLINE, MOST, arm, begin_writes, listen};
 use super::draft::Workflow;
 use super::graph::Graph;
 use super::handle::WorkflowHandle;
-use super::ready::ready;
+use super::ready::{has_outcome, ready};
 use super::resolve::{invalid, resolve};
 use super::state::{State, node_job};
 use super::store::{MAX_PIECES, Versioned, commit, cut, piece_writes};
@@ -24,6 +24,9 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         return Err(error);
     }
     let id = own_id(&workflow)?;
+    if workflow.id.is_some() && has_outcome(link, &id).await? {
+        return Err(taken(&id));
+    }
     let default_queue = &link.settings().queues.default;
     let resolved = resolve(&workflow.nodes, &workflow.before, None, default_queue)?;
     if resolved.nodes.is_empty() {
@@ -60,10 +63,16 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
     if commit(link, &id, &mut versioned, writes).await? {
         return Ok(WorkflowHandle::new(link.clone(), id));
     }
-    Err(JobsError::new(
+    Err(taken(&id))
+}
+
+fn taken(id: &JobId) -> JobsError {
+    JobsError::new(
         JobsErrorKind::AlreadyExists,
-        format!("submit the workflow {id}: there is one of this id"),
-    ))
+        format!(
+            "submit the workflow {id}: there is one of this id, or was, and outcomes of it are kept"
+        ),
+    )
 }
 
 /// Submits one job that waits for `ids`, and says its id.
