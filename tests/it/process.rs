@@ -13,14 +13,14 @@ use tokio::process::{Child, Command};
 
 use crate::setup::LONG;
 
-/// One of the kinds that the process knows: it sleeps for so many milliseconds.
+/// It sleeps for so many milliseconds.
 pub(crate) const WORK: Kind<u64, u64> = Kind::new("work");
-
-/// Sleeps for so many milliseconds, and fails if it is told so.
-pub(crate) const STEP: Kind<(u64, bool), ()> = Kind::new("step");
 
 /// It fails in so many attempts, then returns the number of the attempt.
 pub(crate) const FAIL: Kind<u32, u32> = Kind::new("fail");
+
+/// Sleeps for so many milliseconds, and fails if it is told so.
+pub(crate) const STEP: Kind<(u64, bool), ()> = Kind::new("step");
 
 /// A running `it-worker`; killed when dropped.
 pub(crate) struct WorkerProcess(Child);

@@ -5,7 +5,9 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::settings::{NatsSettings, QueuesSettings, ResultsSettings, Storage, WorkersSettings};
+use crate::settings::{
+    EventsSettings, NatsSettings, QueuesSettings, ResultsSettings, Storage, WorkersSettings,
+};
 use crate::{Loaded, Origin, redact_url};
 
 /// One key with its value and origin.
@@ -28,6 +30,7 @@ impl Loaded {
         rows.queues(&self.settings.queues);
         rows.workers(&self.settings.workers);
         rows.results(&self.settings.results);
+        rows.events(&self.settings.events);
         let shown = |(key, value): (String, String)| {
             let origin = self.origins.of(&key);
             Shown { key, value, origin }
@@ -154,6 +157,36 @@ impl Rows {
         self.row("results.replicas", results.replicas);
         self.row("results.storage", storage(results.storage));
         self.row("results.max_bytes", off(results.max_bytes));
+        self.row("results.notes_ttl", time(results.notes_ttl));
+        self.row(
+            "results.notes_max_bytes",
+            results.notes_max_bytes.to_string(),
+        );
+    }
+
+    fn events(&mut self, events: &EventsSettings) {
+        self.row("events.enabled", events.enabled);
+        self.row("events.batch_size", events.batch_size);
+        self.row("events.flush_interval", time(events.flush_interval));
+        self.row("events.max_buffer_size", events.max_buffer_size);
+        self.row(
+            "events.subject_prefix",
+            off(events.subject_prefix.as_deref()),
+        );
+        self.row("events.stream.name", off(events.stream.name.as_deref()));
+        self.row("events.stream.max_age", time(events.stream.max_age));
+        self.row("events.stream.max_bytes", events.stream.max_bytes);
+        self.row("events.stream.replicas", events.stream.replicas);
+        self.row("events.stream.storage", storage(events.stream.storage));
+        let filters = &events.filters;
+        self.row(
+            "events.filters.exclude_heartbeats",
+            filters.exclude_heartbeats,
+        );
+        self.row(
+            "events.filters.min_job_duration",
+            time(filters.min_job_duration),
+        );
     }
 }
 

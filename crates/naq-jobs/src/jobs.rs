@@ -7,10 +7,13 @@ use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
 use crate::backlog::Backlog;
+use crate::cancel::CancelRequest;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, Landed, enqueue, enqueue_all, enqueue_many};
+use crate::event_log::{Events, LAST_FLUSH, start_outbox};
 use crate::model::{Job, JobId, Priority};
+use crate::notes::Watch;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams};
@@ -87,6 +90,7 @@ impl Jobs {
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
         ensure_streams(&link).await?;
+        start_outbox(&link);
         Ok(Self { link, inline: None })
     }
 
@@ -130,6 +134,51 @@ impl Jobs {
             .into_iter()
             .map(|landed| Ok(JobHandle::new(landed?, self.results())))
             .collect()
+    }
+
+    /// Cancels a job, wherever it is: waiting, due later, parked, or running in any process. Await it to send it.
+    ///
+    /// The outcome `cancelled` is written first, so a cancel is not lost and whoever ends the job first wins. A handler that
+    /// runs sees it in [`crate::JobContext::cancelled`], and is dropped after the grace. There is no dead letter.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs, id: naq_jobs::JobId) -> Result<(), naq_jobs::JobsError> {
+    /// let report = jobs.cancel(&id).reason("the order was withdrawn").await?;
+    /// println!("{}: {}", report.id, report.from);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::NotFound`] if there is neither a job nor an outcome; [`crate::JobsErrorKind::Connection`] and
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] (a retry helps and does what is left). That the job has ended is no error.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the job may or may not be cancelled; a second call does what is left.
+    pub fn cancel(&self, id: &JobId) -> CancelRequest {
+        CancelRequest::new(self.link.clone(), id.clone())
+    }
+
+    /// Watches a job: what it has said so far, then each progress, partial result and line of its log as it comes, then its
+    /// end. From any process, also before the job runs and after it has ended.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs, id: naq_jobs::JobId) -> Result<(), naq_jobs::JobsError> {
+    /// use naq_jobs::JobNews;
+    ///
+    /// let mut watch = jobs.watch(&id);
+    /// while let Some(news) = watch.next().await {
+    ///     match news? {
+    ///         JobNews::Progress(progress) => println!("{} of {}", progress.done, progress.total),
+    ///         JobNews::End(outcome) => println!("{}", outcome.status),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self, id: &JobId) -> Watch {
+        Watch::new(self.link.clone(), id.clone())
     }
 
     /// Enqueues up to 1,000 jobs together: all of them, or none. One atomic batch of the server, which also costs its disk
@@ -194,6 +243,16 @@ impl Jobs {
         Schedules::new(self.link.clone())
     }
 
+    /// The jobs that have not ended.
+    pub fn backlog(&self) -> Backlog {
+        Backlog::new(self.link.clone())
+    }
+
+    /// Pause, resume, quiet, scale and limit.
+    pub fn controls(&self) -> Controls {
+        Controls::new(self.link.clone())
+    }
+
     /// Submits a workflow: when this returns, the server has all of it, and what may begin has begun. An answer that was
     /// lost is asked for again, which cannot submit twice.
     ///
@@ -233,16 +292,6 @@ impl Jobs {
         Workflows::new(self.link.clone())
     }
 
-    /// The jobs that have not ended.
-    pub fn backlog(&self) -> Backlog {
-        Backlog::new(self.link.clone())
-    }
-
-    /// Pause, resume, quiet, scale and limit.
-    pub fn controls(&self) -> Controls {
-        Controls::new(self.link.clone())
-    }
-
     /// The dead letters.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.link.clone())
@@ -255,6 +304,11 @@ impl Jobs {
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
         let conn = self.link.lease("list the workers").await?;
         crate::inspect::workers(&conn, &self.link).await
+    }
+
+    /// What has happened: live, again, counted.
+    pub fn events(&self) -> Events {
+        Events::new(self.link.clone())
     }
 
     /// Counts what the server has in store, without reading it.
@@ -288,8 +342,9 @@ impl Jobs {
         self.link.service()
     }
 
-    /// Closes the connections: flush, drain, close, inside `nats.drain_timeout`.
+    /// Sends the last events and closes the connections: flush, drain, close, inside `nats.drain_timeout`.
     pub async fn shutdown(&self) -> ShutdownReport {
+        self.link.events().stop(LAST_FLUSH).await;
         self.link
             .service()
             .shutdown(self.link.settings().nats.drain_timeout)

@@ -14,11 +14,11 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Sleeps for so many milliseconds and returns the number.
 const WORK: Kind<u64, u64> = Kind::new("work");
 
-/// Sleeps for so many milliseconds, and fails if it is told so.
-const STEP: Kind<(u64, bool), ()> = Kind::new("step");
-
 /// Fails in so many attempts, then returns the number of the attempt.
 const FAIL: Kind<u32, u32> = Kind::new("fail");
+
+/// Sleeps for so many milliseconds, and fails if it is told so.
+const STEP: Kind<(u64, bool), ()> = Kind::new("step");
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,8 +47,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     jobs.worker()
         .handle(WORK, work)
-        .handle(STEP, step)
         .handle(FAIL, fail)
+        .handle(STEP, step)
         .run_until(async move {
             terminate.recv().await;
         })
@@ -64,20 +64,20 @@ async fn work(context: JobContext, millis: u64) -> Result<u64, JobError> {
     Ok(millis)
 }
 
-async fn step(_: JobContext, (millis, fails): (u64, bool)) -> Result<(), JobError> {
-    tokio::time::sleep(Duration::from_millis(millis)).await;
-    if fails {
-        return Err(JobError::message("told to fail"));
-    }
-    Ok(())
-}
-
 async fn fail(context: JobContext, failures: u32) -> Result<u32, JobError> {
     record("end", &context)?;
     match context.attempt() {
         attempt if attempt > failures => Ok(attempt),
         attempt => Err(JobError::message(format!("broken in attempt {attempt}"))),
     }
+}
+
+async fn step(_: JobContext, (millis, fails): (u64, bool)) -> Result<(), JobError> {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    if fails {
+        return Err(JobError::message("told to fail"));
+    }
+    Ok(())
 }
 
 /// One line per event; a short append to a file is whole also when several processes write.

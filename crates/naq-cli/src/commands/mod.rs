@@ -8,8 +8,11 @@ pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod enqueue;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod job;
+pub(crate) mod kind;
+pub(crate) mod metrics;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
@@ -17,5 +20,6 @@ pub(crate) mod worker;
 pub(crate) mod workflow;
 
 mod job_flags;
+mod operator;
 mod outcome;
 mod payload;

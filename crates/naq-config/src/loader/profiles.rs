@@ -15,7 +15,10 @@ pub(super) const SECTION: &str = "environments";
 const BUILT_IN: [(&str, &[(&str, &str)]); 3] = [
     ("development", &[("workers.concurrency", "2")]),
     ("production", &[("workers.concurrency", "50")]),
-    ("testing", &[("workers.concurrency", "1")]),
+    (
+        "testing",
+        &[("workers.concurrency", "1"), ("events.enabled", "false")],
+    ),
 ];
 
 /// The profile that was asked for, and by whom.

@@ -4,6 +4,9 @@ const SERVER_EXPIRES: &str = "the server expires results itself; remove this key
 const RESULTS_STREAM: &str =
     "results are kept in a stream named after `queues.prefix`; remove this key";
 
+const SAME_SERVER: &str =
+    "events are kept on the server of the jobs (`nats.servers`); remove this key";
+
 const FULL_STREAM_DROPS: &str = "a full stream with schedules would drop its oldest jobs instead of \
      refusing new ones; limit the account's storage at the server instead, and remove this key";
 
@@ -11,6 +14,7 @@ const FULL_STREAM_DROPS: &str = "a full stream with schedules would drop its old
 const REFUSED: &[(&str, &str)] = &[
     ("results.cleanup_interval", SERVER_EXPIRES),
     ("results.kv_bucket", RESULTS_STREAM),
+    ("events.storage_url", SAME_SERVER),
     ("queues.max_bytes", FULL_STREAM_DROPS),
     ("results.default_ttl", "the key is called `results.ttl`"),
     (
@@ -23,7 +27,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-const NOT_YET: [&str; 4] = ["scheduler", "events", "serialization", "logging"];
+const NOT_YET: [&str; 3] = ["scheduler", "serialization", "logging"];
 
 /// Why a path that is not in the key table is refused, if there is a special reason.
 pub(crate) fn refusal<S: AsRef<str>>(path: &[S]) -> Option<String> {
@@ -50,8 +54,8 @@ mod tests {
     #[test]
     fn a_refused_key_says_why() {
         assert_eq!(
-            refusal(&["events", "batch_size"]).as_deref(),
-            Some("section `events` is not supported by this version of NAQ")
+            refusal(&["logging", "level"]).as_deref(),
+            Some("section `logging` is not supported by this version of NAQ")
         );
         assert_eq!(
             refusal(&["results", "cleanup_interval"]).as_deref(),

@@ -103,6 +103,6 @@ mod tests {
             suggest(&["results", "colour"]),
             "unknown key; known here: max_bytes, replicas, storage, ttl"
         );
-        assert!(suggest(&["x".repeat(500)]).contains("environments, nats, queues"));
+        assert!(suggest(&["x".repeat(500)]).contains("environments, events, nats, queues"));
     }
 }

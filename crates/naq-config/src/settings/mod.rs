@@ -1,11 +1,13 @@
 //! The settings, one file per section of the configuration file.
 
+mod events;
 mod nats;
 mod queues;
 mod rate;
 mod results;
 mod workers;
 
+pub use events::{EventFilters, EventStreamSettings, EventsSettings};
 pub use nats::{Auth, NatsSettings, Tls};
 pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
 pub use rate::{InvalidRate, Rate};
@@ -23,4 +25,6 @@ pub struct Settings {
     pub workers: WorkersSettings,
     /// How long outcomes are kept.
     pub results: ResultsSettings,
+    /// What is told of jobs and workers.
+    pub events: EventsSettings,
 }

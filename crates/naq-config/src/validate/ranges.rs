@@ -12,6 +12,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
 
 type Number = (&'static str, fn(&Settings) -> u64, u64, u64);
 type Time = (&'static str, fn(&Settings) -> Duration, Duration, Duration);
@@ -58,6 +59,36 @@ const NUMBERS: &[Number] = &[
         1000,
     ),
     ("results.replicas", |s| s.results.replicas.into(), 1, 5),
+    (
+        "events.batch_size",
+        |s| s.events.batch_size.into(),
+        1,
+        10_000,
+    ),
+    (
+        "events.max_buffer_size",
+        |s| s.events.max_buffer_size.into(),
+        1,
+        10_000_000,
+    ),
+    (
+        "events.stream.max_bytes",
+        |s| s.events.stream.max_bytes,
+        MIB,
+        1 << 50,
+    ),
+    (
+        "events.stream.replicas",
+        |s| s.events.stream.replicas.into(),
+        1,
+        5,
+    ),
+    (
+        "results.notes_max_bytes",
+        |s| s.results.notes_max_bytes,
+        KIB * KIB,
+        1 << 50,
+    ),
 ];
 
 const TIMES: &[Time] = &[
@@ -148,6 +179,30 @@ const TIMES: &[Time] = &[
         CENTURY,
     ),
     ("results.ttl", |s| s.results.ttl, SECOND, CENTURY),
+    (
+        "events.flush_interval",
+        |s| s.events.flush_interval,
+        Duration::from_millis(100),
+        Duration::from_secs(3600),
+    ),
+    (
+        "events.stream.max_age",
+        |s| s.events.stream.max_age,
+        SECOND,
+        CENTURY,
+    ),
+    (
+        "events.filters.min_job_duration",
+        |s| s.events.filters.min_job_duration,
+        Duration::ZERO,
+        DAY,
+    ),
+    (
+        "results.notes_ttl",
+        |s| s.results.notes_ttl,
+        SECOND,
+        CENTURY,
+    ),
 ];
 
 /// The smallest and the largest value of a number, unless its path has a name of the user's in it.

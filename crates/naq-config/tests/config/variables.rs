@@ -14,7 +14,7 @@ fn every_variable_reaches_its_key() {
                 "nats.servers" => "tls://a:1, ws://[::1]:2",
                 "nats.max_reconnect_attempts" => "0",
                 path if one_way_is_enough(path) => return None,
-                "nats.tls.enabled" => "on",
+                "nats.tls.enabled" | "events.enabled" => "on",
                 path if path.starts_with("nats.tls") || path.starts_with("nats.auth") => "text",
                 "nats.client_name" | "queues.default" | "queues.prefix" => "123",
                 path if path.ends_with("replicas") => "3",
@@ -36,6 +36,7 @@ fn every_variable_reaches_its_key() {
         queues,
         workers,
         results,
+        events,
     } = loaded.settings;
     assert_eq!(nats.servers, ["tls://a:1", "ws://[::1]:2"]);
     assert_eq!(
@@ -45,6 +46,30 @@ fn every_variable_reaches_its_key() {
     assert!(nats.tls.enabled);
     assert_eq!((queues.replicas, results.replicas), (3, 3));
     assert_eq!(workers.ttl, Duration::from_secs(500));
+    assert_eq!((events.batch_size, events.max_buffer_size), (4, 4));
+    assert_eq!(events.stream.name.as_deref(), Some("4"));
+}
+
+#[test]
+fn what_events_cannot_be_is_said_by_its_key() {
+    let text = "events: {batch_size: 20, max_buffer_size: 10, flush_interval: 1ms, storage_url: x, \
+                subject_prefix: a..b, stream: {name: a.b, max_age: 168h, max_bytes: 1GB, replicas: 9}, \
+                filters: {exclude_heartbeats: true, min_job_duration: 0}}";
+    let found = problems(text);
+    for key in [
+        "events.batch_size: `events.batch_size` must not be more than",
+        "events.flush_interval: must be at least 100ms",
+        "events.storage_url: events are kept on the server of the jobs",
+        "events.subject_prefix: `` is not a valid prefix",
+        "events.stream.name: `a.b` is not a valid prefix",
+        "events.stream.replicas: must be from 1 to 5",
+    ] {
+        assert!(
+            found.iter().any(|line| line.contains(key)),
+            "{key}: {found:?}"
+        );
+    }
+    assert_eq!(found.len(), 6, "{found:?}");
 }
 
 /// Ways of authentication exclude each other; the user name and the password are tried.

@@ -1,7 +1,9 @@
 //! Pause, resume, quiet, scale and limit, from any process.
 
 use super::change::{change_kind, change_queue, change_worker, pause};
+use super::telling::{tell_kind, tell_queue};
 use super::{KindSetting, QueueSetting, WorkerSetting, kinds, read_queue, read_worker};
+use crate::events::EventType;
 use crate::model::{KindName, QueueName};
 use crate::parked::{Why, release};
 use crate::server::Link;
@@ -51,6 +53,7 @@ impl Controls {
             setting.paused.get_or_insert_with(|| mark.clone());
         })
         .await
+        .inspect(|_| tell_queue(&self.link, EventType::Paused, queue))
     }
 
     /// Delivers the jobs of a queue again.
@@ -58,7 +61,9 @@ impl Controls {
     /// # Errors
     /// [`JobsErrorKind::Connection`] (a retry helps).
     pub async fn resume_queue(&self, queue: &QueueName) -> Result<QueueSetting, JobsError> {
-        change_queue(&self.link, queue, |setting| setting.paused = None).await
+        change_queue(&self.link, queue, |setting| setting.paused = None)
+            .await
+            .inspect(|_| tell_queue(&self.link, EventType::Resumed, queue))
     }
 
     /// Changes the limits of a queue: `edit` sets the fields that shall change, and may run several times. The pause and
@@ -117,6 +122,7 @@ impl Controls {
             setting.paused.get_or_insert_with(|| mark.clone());
         })
         .await
+        .inspect(|_| tell_kind(&self.link, EventType::Paused, kind))
     }
 
     /// Lets the jobs of a kind run again, and says how many had been waiting.
@@ -125,6 +131,7 @@ impl Controls {
     /// [`JobsErrorKind::Connection`] (a retry helps).
     pub async fn resume_kind(&self, kind: &KindName) -> Result<u64, JobsError> {
         change_kind(&self.link, kind, |setting| setting.paused = None).await?;
+        tell_kind(&self.link, EventType::Resumed, kind);
         let conn = self.link.lease("release parked jobs").await?;
         release(&conn, &self.link, None, &Why::kind(kind.as_str()), u64::MAX).await
     }

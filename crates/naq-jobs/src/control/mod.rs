@@ -9,6 +9,7 @@ mod pause;
 mod rate_text;
 mod setting;
 mod store;
+mod telling;
 
 pub(crate) use change::{push, use_level};
 pub use controls::Controls;

@@ -6,6 +6,8 @@
 use naq_connection::Connection;
 
 use crate::enqueue::returning;
+use crate::events::{EventType, Fact, NONE};
+use crate::model::KindName;
 use crate::server::{Link, delete_sequence, last_at_leader, last_of, wrong_sequence};
 use crate::wire::{UniqueSubject, carried, headers, text};
 use crate::{JobsError, JobsErrorKind, failpoint};
@@ -38,9 +40,22 @@ pub(super) async fn requeue(link: &Link, letter: &DeadLetter) -> Result<(), Jobs
         }
         Err(error) => return Err(JobsError::connection(context, error)),
     }
+    tell(link, letter);
     delete_sequence(&conn, &names.dead_stream(), letter.sequence)
         .await
         .map(drop)
+}
+
+fn tell(link: &Link, letter: &DeadLetter) {
+    // A foreign client may have written any text there.
+    let kind = letter
+        .kind
+        .clone()
+        .and_then(|kind| KindName::new(kind).ok());
+    let kind = kind.as_ref().map_or(NONE, KindName::as_str);
+    let (queue, id) = (letter.queue.as_str(), letter.id.as_str());
+    let fact = Fact::of(EventType::Requeued, queue, kind, id);
+    link.events().tell(&fact);
 }
 
 /// The key of a unique job is taken: that is refused, unless it is the job itself, by an answer that was lost.

@@ -120,7 +120,10 @@ impl Batch<'_> {
         };
         self.bytes -= job.body.len();
         let answer = match read_acknowledgement(&reply) {
-            Ok(_) => Ok(Landed::new(job.id)),
+            Ok(_) => {
+                job.tell(self.link);
+                Ok(Landed::new(job.id))
+            }
             // One at a time knows better what to do.
             Err(error) if error.is_transient() => deliver(self.link, job).await,
             Err(error) => Err(JobsError::connection("enqueue a job", error)),

@@ -4,6 +4,7 @@ mod batch;
 mod handle;
 mod many;
 mod one;
+mod telling;
 mod unique;
 
 pub use batch::Bulk;

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
 use crate::control::use_level;
-use crate::model::{Due, Job, JobId, Landing, Policy, Priority, QueueName};
+use crate::model::{Due, Job, JobId, KindName, Landing, Policy, Priority, QueueName};
 use crate::server::{Link, Write, persist, rfc3339};
-use crate::wire::headers::PRIORITY;
+use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -30,6 +30,9 @@ pub(super) struct Prepared {
     level: Option<Box<(QueueName, Priority)>>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
+    pub(super) kind: KindName,
+    /// When it was made, which is before anybody can have started it.
+    pub(super) made_at: SystemTime,
 }
 
 #[derive(Debug)]
@@ -131,11 +134,14 @@ pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsEr
     job.use_level(link).await?;
     let job = &job;
     if let Some(plan) = &job.unique {
-        return Box::pin(unique::store(link, job, plan)).await;
+        let landed = Box::pin(unique::store(link, job, plan)).await?;
+        job.tell_landed(link, &landed);
+        return Ok(landed);
     }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let publish = move |conn| async move { publish(&conn, job).await };
     persist(link, "enqueue a job", deadline, publish).await?;
+    job.tell(link);
     failpoint::reach("job-enqueued");
     Ok(Landed::new(job.id.clone()))
 }
@@ -183,6 +189,9 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         }
     };
     let has_level = job.priority != Priority::Normal;
+    if let Some(key) = job.limit_key {
+        job.headers.insert(LIMIT_KEY, key);
+    }
     if has_level {
         job.headers.insert(PRIORITY, job.priority.as_str());
     }
@@ -195,6 +204,8 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         level,
         unique,
         headers: job.headers,
+        kind: job.kind,
+        made_at: now,
     })
 }
 

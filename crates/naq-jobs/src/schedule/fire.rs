@@ -12,6 +12,8 @@ use super::advance::advance;
 use super::policy::Overlap;
 use super::record::{LastRun, Run, ScheduleState};
 use super::store::{self, Versioned, commit, read, writes};
+use super::telling::{tell_schedule, tell_written};
+use crate::events::EventType;
 use crate::model::{JobId, QueueName, ScheduleName};
 use crate::server::{BatchEnd, Link, MAX_BATCH, last_at_leader, store_batch};
 use crate::{JobsError, JobsErrorKind};
@@ -36,6 +38,15 @@ struct Plan {
     runs: Vec<Run>,
 }
 
+impl Plan {
+    /// It is written.
+    fn tell(&self, link: &Link) {
+        let record = &self.versioned.record;
+        let event_type = EventType::ScheduleTriggered;
+        tell_written(link, event_type, &self.fired.name, record, &self.runs);
+    }
+}
+
 /// Handles firings, and says how many jobs were made. What could not be handled is delivered again.
 pub(crate) async fn fire(
     link: &Link,
@@ -56,6 +67,8 @@ pub(crate) async fn fire(
             Err(error) if error.kind() == JobsErrorKind::Corrupt => {
                 // It cannot get better; the record stays, and shows itself when it is listed.
                 tracing::error!(schedule = %fired.name, %error, "a firing is dropped");
+                let text = error.to_string();
+                tell_schedule(link, EventType::SchedulerError, &fired.name, Some(&text));
                 acknowledge(conn, &fired).await;
             }
             Err(error) => {
@@ -139,6 +152,7 @@ async fn settle(link: &Link, conn: &Connection, plans: Vec<Plan>, now: Timestamp
         let mut made = 0;
         for plan in &plans {
             acknowledge(conn, &plan.fired).await;
+            plan.tell(link);
             made += plan.runs.len();
         }
         return made;
@@ -148,7 +162,10 @@ async fn settle(link: &Link, conn: &Connection, plans: Vec<Plan>, now: Timestamp
         match commit(link, &plan.fired.name, &mut plan.versioned, &plan.runs, now).await {
             // Somebody else handled it, or changed the schedule and armed it anew: this firing is stale.
             Ok(is_ours) => {
-                made += if is_ours { plan.runs.len() } else { 0 };
+                if is_ours {
+                    plan.tell(link);
+                    made += plan.runs.len();
+                }
                 acknowledge(conn, &plan.fired).await;
             }
             Err(error) => {

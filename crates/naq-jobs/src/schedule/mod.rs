@@ -13,6 +13,7 @@ mod policy;
 mod record;
 mod schedules;
 mod store;
+mod telling;
 
 pub use builder::NewSchedule;
 pub use calendar::{

@@ -5,6 +5,8 @@ use super::info::Schedule;
 use super::plan::ScheduleChange;
 use super::record::{Run, ScheduleState};
 use super::store::{self, Wish, change, decode, disarm};
+use super::telling::tell_schedule;
+use crate::events::EventType;
 use crate::model::{JobId, ScheduleName};
 use crate::server::{Link, delete_sequence, page};
 use crate::wire::Names;
@@ -78,15 +80,20 @@ impl Schedules {
     /// [`JobsErrorKind::NotFound`]; [`JobsErrorKind::InvalidSchedule`] if it is finished; [`JobsErrorKind::Connection`]
     /// and [`JobsErrorKind::OutcomeUnknown`] (a retry helps).
     pub async fn pause(&self, name: &ScheduleName) -> Result<Schedule, JobsError> {
-        let paused = change(&self.link, name, |record, _| match record.state {
-            ScheduleState::Paused => Ok(Wish::Nothing),
-            ScheduleState::Finished => Err(finished(name, "pause")),
-            ScheduleState::Active => {
-                record.state = ScheduleState::Paused;
-                record.next_s = None;
-                Ok(Wish::Write(Vec::new()))
-            }
-        });
+        let paused = change(
+            &self.link,
+            name,
+            EventType::SchedulePaused,
+            |record, _| match record.state {
+                ScheduleState::Paused => Ok(Wish::Nothing),
+                ScheduleState::Finished => Err(finished(name, "pause")),
+                ScheduleState::Active => {
+                    record.state = ScheduleState::Paused;
+                    record.next_s = None;
+                    Ok(Wish::Write(Vec::new()))
+                }
+            },
+        );
         Schedule::new(name.clone(), paused.await?.record)
     }
 
@@ -95,15 +102,20 @@ impl Schedules {
     /// # Errors
     /// As [`Self::pause`].
     pub async fn resume(&self, name: &ScheduleName) -> Result<Schedule, JobsError> {
-        let resumed = change(&self.link, name, |record, now| match record.state {
-            ScheduleState::Active => Ok(Wish::Nothing),
-            ScheduleState::Finished => Err(finished(name, "resume")),
-            ScheduleState::Paused => {
-                record.state = ScheduleState::Active;
-                settle_next(record, &timetable(name, record)?, now);
-                Ok(Wish::Write(Vec::new()))
-            }
-        });
+        let resumed = change(
+            &self.link,
+            name,
+            EventType::ScheduleResumed,
+            |record, now| match record.state {
+                ScheduleState::Active => Ok(Wish::Nothing),
+                ScheduleState::Finished => Err(finished(name, "resume")),
+                ScheduleState::Paused => {
+                    record.state = ScheduleState::Active;
+                    settle_next(record, &timetable(name, record)?, now);
+                    Ok(Wish::Write(Vec::new()))
+                }
+            },
+        );
         Schedule::new(name.clone(), resumed.await?.record)
     }
 
@@ -117,14 +129,19 @@ impl Schedules {
         name: &ScheduleName,
         plan: &ScheduleChange,
     ) -> Result<Schedule, JobsError> {
-        let modified = change(&self.link, name, |record, now| {
-            let table = plan.apply(record, now)?;
-            if record.state == ScheduleState::Finished && record.remaining != Some(0) {
-                record.state = ScheduleState::Active;
-            }
-            settle_next(record, &table, now);
-            Ok(Wish::Write(Vec::new()))
-        });
+        let modified = change(
+            &self.link,
+            name,
+            EventType::ScheduleModified,
+            |record, now| {
+                let table = plan.apply(record, now)?;
+                if record.state == ScheduleState::Finished && record.remaining != Some(0) {
+                    record.state = ScheduleState::Active;
+                }
+                settle_next(record, &table, now);
+                Ok(Wish::Write(Vec::new()))
+            },
+        );
         Schedule::new(name.clone(), modified.await?.record)
     }
 
@@ -135,12 +152,17 @@ impl Schedules {
     /// [`JobsErrorKind::NotFound`]; [`JobsErrorKind::Connection`] and [`JobsErrorKind::OutcomeUnknown`] (a retry may
     /// make a second job).
     pub async fn trigger(&self, name: &ScheduleName) -> Result<JobId, JobsError> {
-        let triggered = change(&self.link, name, |record, now| {
-            let run = Run::triggered(name, now).ok_or_else(|| no_job(name))?;
-            let runs = vec![run];
-            record.note_last(&runs);
-            Ok(Wish::Write(runs))
-        });
+        let triggered = change(
+            &self.link,
+            name,
+            EventType::ScheduleTriggered,
+            |record, now| {
+                let run = Run::triggered(name, now).ok_or_else(|| no_job(name))?;
+                let runs = vec![run];
+                record.note_last(&runs);
+                Ok(Wish::Write(runs))
+            },
+        );
         let last = triggered.await?.record.last.ok_or_else(|| no_job(name))?;
         JobId::new(last.job_id).map_err(|e| no_job(name).because(e))
     }
@@ -163,6 +185,7 @@ impl Schedules {
             if let Ok(record) = decode(name, &stored.payload) {
                 disarm(&conn, &self.link, name, record.turn).await;
             }
+            tell_schedule(&self.link, EventType::ScheduleCancelled, name, None);
             return Ok(true);
         }
         Ok(false)

@@ -9,6 +9,8 @@ use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::record::{Record, Run, ScheduleState, VERSION};
+use super::telling::tell_written;
+use crate::events::EventType;
 use crate::model::{QueueName, ScheduleName};
 use crate::server::{
     BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, persist, rfc3339, server_now,
@@ -174,10 +176,11 @@ pub(super) enum Wish {
 
 /// Changes the record under compare-and-set, again after each change of somebody else, and says what it is then.
 ///
-/// `change` gets the record and the server's time; it may run several times.
+/// A change that is written is told as `told`. `change` gets the record and the server's time; it may run several times.
 pub(super) async fn change(
     link: &Link,
     name: &ScheduleName,
+    told: EventType,
     change: impl Fn(&mut Record, Timestamp) -> Result<Wish, JobsError>,
 ) -> Result<Versioned, JobsError> {
     let context = "change a schedule";
@@ -198,6 +201,7 @@ pub(super) async fn change(
             Wish::Write(runs) => runs,
         };
         if commit(link, name, &mut versioned, &runs, now).await? {
+            tell_written(link, told, name, &versioned.record, &runs);
             return Ok(versioned);
         }
     }

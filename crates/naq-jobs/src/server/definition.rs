@@ -11,6 +11,12 @@ use crate::wire::Names;
 /// Time in which a second publish with the same message id is recognised.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
+/// Notes of one kind that are kept of a job.
+const NOTES_PER_SUBJECT: i64 = 1000;
+
+/// Time in which notes that are sent again are recognised.
+const NOTES_WINDOW: Duration = Duration::from_secs(30);
+
 /// Consumers that the job stream may have: one per queue. The server's default is 1000.
 const MAX_CONSUMERS: i32 = 100_000;
 
@@ -21,6 +27,7 @@ pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
         results(names, settings),
         dead(names, settings),
         workers(names, settings),
+        notes(names, settings),
         run_time_settings(names, settings),
         limits(names, settings),
     ]
@@ -68,6 +75,23 @@ fn results(names: &Names, settings: &Settings) -> Config {
     }
 }
 
+/// Notes are for those who watch: bounded in every way, oldest gone first.
+fn notes(names: &Names, settings: &Settings) -> Config {
+    let results = &settings.results;
+    Config {
+        max_bytes: limit(Some(results.notes_max_bytes)),
+        max_messages_per_subject: NOTES_PER_SUBJECT,
+        duplicate_window: NOTES_WINDOW,
+        ..last_value(
+            names.notes_stream(),
+            "NAQ: progress, partial results and log of each job",
+            names.all_notes(),
+            results.storage,
+            results.replicas,
+        )
+    }
+}
+
 fn dead(names: &Names, settings: &Settings) -> Config {
     let queues = &settings.queues;
     Config {
@@ -90,6 +114,44 @@ fn workers(names: &Names, settings: &Settings) -> Config {
         Storage::Memory,
         settings.queues.replicas,
     )
+}
+
+/// Events and their counters. They are made by whoever finds them missing, not with the others: nothing depends on them.
+pub(crate) fn event_streams(names: &Names, settings: &Settings) -> [Config; 2] {
+    let (events, kept) = (&settings.events, &settings.events.stream);
+    let stream = |name, description: &str, subject| Config {
+        subjects: vec![subject],
+        max_age: kept.max_age,
+        ..last_value(
+            name,
+            description,
+            String::new(),
+            kept.storage,
+            kept.replicas,
+        )
+    };
+    let log = Config {
+        max_bytes: limit(Some(kept.max_bytes)),
+        max_messages_per_subject: -1,
+        allow_message_ttl: false,
+        allow_rollup: false,
+        ..stream(
+            names.events_stream(events),
+            "NAQ: what has happened",
+            names.event(events, ["*"; 5]),
+        )
+    };
+    let counters = Config {
+        allow_message_counter: true,
+        allow_message_ttl: false,
+        allow_rollup: false,
+        ..stream(
+            names.counters_stream(),
+            "NAQ: how much has happened",
+            names.counter(["*"; 5]),
+        )
+    };
+    [log, counters]
 }
 
 fn run_time_settings(names: &Names, settings: &Settings) -> Config {

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::JobsError;
+use crate::events::Recorder;
 use crate::model::{Priority, QueueName};
 use crate::wire::Names;
 
@@ -23,6 +24,7 @@ pub(crate) struct Link {
 struct Shared {
     names: Names,
     settings: Settings,
+    events: Recorder,
     /// Priorities of queues that have a consumer, as far as this process has seen to it.
     levels: std::sync::Mutex<HashSet<(QueueName, Priority)>>,
     /// When the streams were last made again; held while somebody does it.
@@ -36,6 +38,7 @@ impl Link {
             service,
             shared: Arc::new(Shared {
                 names,
+                events: Recorder::new(&settings.events),
                 settings,
                 levels: std::sync::Mutex::default(),
                 repaired: Mutex::new(None),
@@ -78,6 +81,11 @@ impl Link {
 
     pub(crate) fn names(&self) -> &Names {
         &self.shared.names
+    }
+
+    /// Where what happens is told.
+    pub(crate) fn events(&self) -> &Recorder {
+        &self.shared.events
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -12,9 +12,11 @@ mod feature;
 mod fence;
 mod link;
 mod persist;
+mod reader;
 mod stored;
 mod stream;
 
+pub(crate) use api::{ApiError, call, refused};
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
@@ -28,8 +30,11 @@ pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
+pub(crate) use reader::create_reader;
 pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
     next_at_leader, oldest, page, subjects_at_leader,
 };
-pub(crate) use stream::{delete_sequence, ensure_streams, purge, purge_before, repair_streams};
+pub(crate) use stream::{
+    delete_sequence, ensure_event_streams, ensure_streams, purge, purge_before, repair_streams,
+};

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
+use naq_config::Settings;
 use naq_connection::Connection;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::api::{ApiError, call, refused};
 use super::{Link, definition, feature};
+use crate::wire::Names;
 use crate::{JobsError, JobsErrorKind};
 
 #[derive(Deserialize)]
@@ -40,6 +42,18 @@ pub(crate) async fn repair_streams(link: &Link) -> Result<(), JobsError> {
     let result = ensure_streams(link).await;
     *repaired = Some(Instant::now());
     result
+}
+
+/// Makes the streams of events and counters; as [`ensure_streams`].
+pub(crate) async fn ensure_event_streams(
+    conn: &Connection,
+    names: &Names,
+    settings: &Settings,
+) -> Result<(), JobsError> {
+    for wanted in definition::event_streams(names, settings) {
+        ensure(conn, &wanted).await?;
+    }
+    Ok(())
 }
 
 async fn ensure(conn: &Connection, wanted: &Config) -> Result<(), JobsError> {
@@ -251,8 +265,6 @@ pub(crate) async fn delete_sequence(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Names;
-    use naq_config::Settings;
 
     #[test]
     fn what_the_server_cannot_change_is_named() {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use async_nats::Message;
 
 use super::limits::Place;
+use super::telling::Begun;
 use crate::model::{JobId, QueueName};
-use crate::wire::{Delivery, FlowNode, Names, headers, text};
+use crate::wire::{Delivery, FlowNode, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
 #[derive(Debug)]
@@ -31,13 +32,23 @@ pub(super) struct Delivered {
     pub(super) retries_done: u32,
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
+    /// Snoozes before this message.
+    pub(super) snoozes: u32,
+    /// Whether it was put aside.
+    pub(super) was_parked: bool,
+    /// The number of the last note that its handler has made here, 0 if there is none.
+    pub(super) last_note: u64,
     pub(super) fence: u64,
-    /// The node of a workflow that it is; known once the envelope is read.
-    pub(super) flow: Option<FlowNode>,
+    /// The attempt that runs, or was the last one.
+    pub(super) begun: Option<Begun>,
+    /// Why the last attempt failed.
+    pub(super) failure: Option<JobFailure>,
     /// The place that it has taken, if its limit key has a limit.
     pub(super) place: Option<Box<Place>>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
+    /// The node of a workflow that it is; known once the envelope is read.
+    pub(super) flow: Option<FlowNode>,
 }
 
 impl Delivered {
@@ -59,10 +70,15 @@ impl Delivered {
             deliveries,
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
+            snoozes: headers.snoozes,
+            was_parked: headers.was_parked,
+            last_note: 0,
             fence: headers.fence,
-            flow: None,
+            begun: None,
+            failure: None,
             place: None,
             is_requeued: headers.is_requeued,
+            flow: None,
             message,
         })
     }
@@ -77,9 +93,15 @@ impl Delivered {
         self.attempts_before.saturating_add(self.deliveries)
     }
 
-    /// Whether somebody may already have settled this job.
+    /// Whether somebody may already have settled this job. Whatever was put back may have been cancelled meanwhile.
     pub(super) fn may_be_settled(&self) -> bool {
-        self.is_suspect || self.deliveries > 1 || self.retries_done > 0 || self.fence > 0
+        self.is_suspect
+            || self.deliveries > 1
+            || self.retries_done > 0
+            || self.attempts_before > 0
+            || self.snoozes > 0
+            || self.was_parked
+            || self.fence > 0
     }
 }
 

@@ -71,7 +71,9 @@ impl Runner {
                     JobsError::new(JobsErrorKind::Conflict, "read the outcome: it has gone")
                 })?
             }
-            Left::Retried | Left::Parked | Left::HandedBack | Left::Abandoned => return Ok(()),
+            Left::Retried | Left::Snoozed | Left::Parked | Left::HandedBack | Left::Abandoned => {
+                return Ok(());
+            }
         };
         let deadline = Instant::now() + job.ack_wait + SETTLE_MORE;
         failpoint::reach("flow-job-ended");

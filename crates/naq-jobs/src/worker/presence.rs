@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::runner::Runner;
+use super::telling::{Signs, tell_worker};
+use crate::events::EventType;
 use crate::server::{purge, repair_streams};
 use crate::wire::{WorkerConnection, WorkerRecord, WorkerStatus};
 use crate::{JobsError, JobsErrorKind};
@@ -29,6 +31,9 @@ impl Presence {
     /// touches a job.
     pub(super) async fn keep(&self, stopping: &CancellationToken, gone: &CancellationToken) {
         let beat = self.runner.link.settings().workers.heartbeat_interval;
+        let link = &self.runner.link;
+        tell_worker(link, &self.record(false), EventType::WorkerStarted, None);
+        let mut signs = Signs::default();
         let mut shown: Option<(WorkerRecord, Instant)> = None;
         let mut steered = self.runner.steering.watch();
         loop {
@@ -50,8 +55,13 @@ impl Presence {
                 continue;
             }
             match self.write(&now).await {
-                Ok(()) => shown = Some((now, Instant::now())),
+                Ok(()) => {
+                    signs.tell(link, &now, beat);
+                    shown = Some((now, Instant::now()));
+                }
                 Err(error) => {
+                    let text = error.to_string();
+                    tell_worker(link, &now, EventType::WorkerError, Some(&text));
                     tracing::debug!(%error, "the worker could not show itself");
                     if error.kind() == JobsErrorKind::Unavailable {
                         drop(repair_streams(&self.runner.link).await);
@@ -64,6 +74,7 @@ impl Presence {
                 () = tokio::time::sleep(CHANGE.min(beat)) => {}
             }
         }
+        tell_worker(link, &self.record(true), EventType::WorkerStopped, None);
         if let Err(error) = self.remove().await {
             tracing::debug!(%error, "the worker's record is left to expire");
         }

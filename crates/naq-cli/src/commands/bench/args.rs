@@ -23,6 +23,7 @@ the median of the ratios of its rounds. Other programs on the machine change rat
   scale         CPU per job of server and worker: a backlog of 1,000 (`raw`) against 100,000 and 1,000,000 jobs, 1,000
                 queues, and 100,000 delayed jobs; the worst is shown as `naq`
   workers       drain by 4 worker processes against 1 (`raw`)
+  events        drain_result with events against the same without them (`raw`)
 
 Without --server it starts a nats-server of its own. On a server of yours it uses a random prefix and removes its
 streams at the end, also after Ctrl-C. Exit code 0 whether or not the targets are met.")]
@@ -78,6 +79,7 @@ pub(super) enum RowName {
     Memory,
     Scale,
     Workers,
+    Events,
 }
 
 impl Args {

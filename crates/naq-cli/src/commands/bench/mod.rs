@@ -1,7 +1,7 @@
 //! `naq bench`: what jobs cost, measured against the raw client doing the same at the server.
 //!
 //! ```text
-//!   run ──► rows ──► enqueue, drain, latency, idle, memory, scale, workers     one file per measurement
+//!   run ──► rows ──► enqueue, drain, latency, idle, memory, scale, workers, events     one file per measurement
 //!    │                  ├────► stage ──► server, prefix, both sides
 //!    │                  ├────► raw                 the raw client's side
 //!    │                  ├────► load                payload, kind, jobs in store
@@ -13,6 +13,7 @@ mod args;
 mod child;
 mod drain;
 mod enqueue;
+mod events;
 mod idle;
 mod latency;
 mod load;

@@ -3,7 +3,7 @@
 use super::args::{Plan, RowName};
 use super::row::Row;
 use super::stage::Stage;
-use super::{drain, enqueue, idle, latency, memory, scale, workers};
+use super::{drain, enqueue, events, idle, latency, memory, scale, workers};
 use crate::context::Context;
 use crate::error::CliError;
 
@@ -20,6 +20,7 @@ impl RowName {
             Self::Memory => "memory",
             Self::Scale => "scale",
             Self::Workers => "workers",
+            Self::Events => "events",
         }
     }
 
@@ -40,6 +41,7 @@ impl RowName {
             Self::Memory => Box::pin(memory::row(context, stage, plan)).await,
             Self::Scale => Box::pin(scale::row(stage, plan)).await,
             Self::Workers => Box::pin(workers::row(context, stage, plan)).await,
+            Self::Events => Box::pin(events::row(stage, plan)).await,
         }
     }
 }

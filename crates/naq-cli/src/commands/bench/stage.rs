@@ -184,9 +184,17 @@ async fn host(context: &Context, args: &Args) -> Result<(Host, Settings), CliErr
 async fn remove_streams(jobs: &Jobs, prefix: &str) -> Result<(), CliError> {
     let client = lease(jobs).await?.client().clone();
     let context = async_nats::jetstream::new(client);
-    for stream in ["jobs", "results", "failed_jobs", "workers"] {
+    // Those of events are there only if something was told.
+    let lazy = ["events", "counters"];
+    for stream in ["jobs", "results", "failed_jobs", "workers"]
+        .into_iter()
+        .chain(lazy)
+    {
         let name = format!("{prefix}_{stream}");
         let done = context.delete_stream(&name).await;
+        if lazy.contains(&stream) {
+            continue;
+        }
         done.map_err(|error| broken(&format!("remove the stream {name}"), &error))?;
     }
     Ok(())

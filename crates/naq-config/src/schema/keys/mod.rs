@@ -1,5 +1,6 @@
 //! The table, one file per section. A new key is one line here and one field in `settings`.
 
+mod events;
 mod nats;
 mod queues;
 mod results;

@@ -1,5 +1,6 @@
 //! The sections as one table.
 
+use super::events::EVENTS;
 use super::nats::NATS;
 use super::queues::QUEUES;
 use super::results::RESULTS;
@@ -18,7 +19,11 @@ pub(super) const fn key(
 
 /// Every key, in the order of the sections.
 pub(crate) fn keys() -> impl Iterator<Item = &'static KeySpec> {
-    NATS.iter().chain(QUEUES).chain(WORKERS).chain(RESULTS)
+    NATS.iter()
+        .chain(QUEUES)
+        .chain(WORKERS)
+        .chain(RESULTS)
+        .chain(EVENTS)
 }
 
 #[cfg(test)]

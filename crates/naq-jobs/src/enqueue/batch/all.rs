@@ -47,6 +47,7 @@ pub(crate) async fn enqueue_all<R>(
         once(link, &conn, context, jobs, is_in_doubt).await
     })
     .await?;
+    jobs.iter().for_each(|job| job.tell(link));
     Ok(jobs.iter().map(|job| Landed::new(job.id.clone())).collect())
 }
 

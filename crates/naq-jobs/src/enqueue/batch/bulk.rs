@@ -155,7 +155,10 @@ impl Bulk {
             .into_iter()
             .map(|entry| match (entry.answer, entry.job) {
                 (Some(answer), _) => answer,
-                (None, Some(job)) => Ok(Landed::new(job.id)),
+                (None, Some(job)) => {
+                    job.tell(&self.link);
+                    Ok(Landed::new(job.id))
+                }
                 (None, None) => Err(JobsError::new(JobsErrorKind::Conflict, "enqueue a job")),
             });
         Ok(answers.collect())
