@@ -53,7 +53,7 @@ pub(crate) struct Landed {
 }
 
 impl Landed {
-    pub(super) fn new(id: JobId) -> Self {
+    pub(crate) fn new(id: JobId) -> Self {
         Self {
             id,
             landing: Landing::New,

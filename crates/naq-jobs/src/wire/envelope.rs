@@ -231,6 +231,12 @@ mod tests {
                     assert_eq!(envelope.kind.as_str(), expect["kind"], "{name}");
                     let keeps_result = expect.get("keep_result").is_none_or(|keep| keep == true);
                     assert_eq!(envelope.keeps_result, keeps_result, "{name}");
+                    let flow = serde_json::to_value(&envelope.flow).unwrap();
+                    assert_eq!(
+                        flow,
+                        expect.get("flow").cloned().unwrap_or_default(),
+                        "{name}"
+                    );
                     let delays: Vec<u128> = (0..)
                         .map_while(|n| envelope.retry.next_delay(n))
                         .map(|d| d.as_millis())

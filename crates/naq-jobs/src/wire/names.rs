@@ -168,12 +168,6 @@ impl Names {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
     }
 
-    /// Where a job may be that has not ended, whatever its queue.
-    pub(crate) fn places_of(&self, id: &JobId) -> [String; 2] {
-        let place = |tree| format!("{}.{tree}.*.{id}", self.prefix);
-        [place("queue"), place("schedule")]
-    }
-
     /// A piece of the graph of a workflow.
     pub(crate) fn flow_spec(&self, id: &JobId, piece: u32) -> String {
         format!("{}.flow.spec.{id}.{piece}", self.prefix)
