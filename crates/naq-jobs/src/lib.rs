@@ -53,6 +53,8 @@ pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::*;
 pub use server::MINIMUM_SERVER;
+/// The level of a line in the log of a job.
+pub use tracing::Level;
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
     WorkerStatus, headers,

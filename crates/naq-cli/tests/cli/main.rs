@@ -15,6 +15,7 @@ mod dev;
 mod errors;
 mod events;
 mod help;
+mod job_control;
 mod jobs;
 mod processes;
 mod schedule;
