@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, queue,
-    result, schedule, worker, workflow,
+    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, metrics,
+    queue, result, schedule, worker, workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -50,6 +50,7 @@ enum Command {
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
     Events(events::Args),
+    Metrics(metrics::Args),
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
@@ -110,6 +111,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
         Command::Workflow(args) => Box::pin(workflow::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
+        Command::Metrics(args) => Box::pin(metrics::run(context, args)).await,
         Command::Events(args) => Box::pin(events::run(context, args)).await,
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),

@@ -57,24 +57,21 @@
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, Backlog, BacklogPage, Backoff,
-    Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadLetter,
-    DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, FromJob,
-    Handler, InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure,
-    JobFunction, JobHandle, JobId, JobLogLayer, JobNews, Jobs, JobsError, JobsErrorKind, Kind,
-    KindName, Landing, Level, LogLine, MINIMUM_SERVER, Membership, NewSchedule, NodeKind,
-    NodeState, NodeStatus, On, Outcome, Overlap, Part, PendingJob, Progress, ProgressNote,
-    QueueName, ResultPage, Results, RetryPolicy, RunningJob, RunningWorker, Schedule,
-    ScheduleChange, ScheduleName, SchedulePage, ScheduleRule, ScheduleState, Schedules, State,
-    Status, Stock, StopReport, Timetable, TimetableError, Unique, Watch, Worker, WorkerInfo,
+    Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadBulk,
+    DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
+    Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
+    Explanation, Facts, FailureReason, Firing, Firings, FromJob, Handler, Hold,
+    InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction,
+    JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews, JobPage, JobStatus, Jobs,
+    JobsError, JobsErrorKind, Kind, KindName, Landing, Level, ListedJob, LogLine, MINIMUM_SERVER,
+    Membership, NewSchedule, NodeKind, NodeState, NodeStatus, On, Outcome, Overlap, Part,
+    PendingJob, PendingState, ProcessorReport, Progress, ProgressNote, PurgePlan, QueueInfo,
+    QueueName, QueuePage, Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob,
+    RunningProcessor, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
+    ScheduleRule, ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport,
+    Timetable, TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerFact, WorkerInfo,
     WorkerRecord, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState,
-    WorkflowStatus, WorkflowSummary, Workflows, Zone, job,
-};
-pub use naq_jobs::{
-    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,
-    EventStats, EventStream, EventType, Events, Explanation, Facts, Hold, JobHistory, JobInfo,
-    JobPage, JobStatus, ListedJob, PendingState, ProcessorReport, PurgePlan, QueueInfo, QueuePage,
-    Reason, ResultFilter, RunningProcessor, StatsBy, StatsRow, UnknownEventType, WorkerFact,
-    reasons,
+    WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

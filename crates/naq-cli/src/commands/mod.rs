@@ -11,6 +11,7 @@ pub(crate) mod enqueue;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod job;
+pub(crate) mod metrics;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;

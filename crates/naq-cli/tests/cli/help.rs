@@ -41,6 +41,7 @@ fn every_command_has_help() {
         "workflow retry",
         "workflow delete",
         "list-scheduled",
+        "metrics",
         "events",
         "events tail",
         "events stream",

@@ -17,6 +17,7 @@ mod events;
 mod help;
 mod job_control;
 mod jobs;
+mod metrics;
 mod processes;
 mod schedule;
 mod workflow;

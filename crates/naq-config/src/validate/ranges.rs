@@ -60,12 +60,6 @@ const NUMBERS: &[Number] = &[
     ),
     ("results.replicas", |s| s.results.replicas.into(), 1, 5),
     (
-        "results.notes_max_bytes",
-        |s| s.results.notes_max_bytes,
-        KIB * KIB,
-        1 << 50,
-    ),
-    (
         "events.batch_size",
         |s| s.events.batch_size.into(),
         1,
@@ -88,6 +82,12 @@ const NUMBERS: &[Number] = &[
         |s| s.events.stream.replicas.into(),
         1,
         5,
+    ),
+    (
+        "results.notes_max_bytes",
+        |s| s.results.notes_max_bytes,
+        KIB * KIB,
+        1 << 50,
     ),
 ];
 
@@ -180,12 +180,6 @@ const TIMES: &[Time] = &[
     ),
     ("results.ttl", |s| s.results.ttl, SECOND, CENTURY),
     (
-        "results.notes_ttl",
-        |s| s.results.notes_ttl,
-        SECOND,
-        CENTURY,
-    ),
-    (
         "events.flush_interval",
         |s| s.events.flush_interval,
         Duration::from_millis(100),
@@ -202,6 +196,12 @@ const TIMES: &[Time] = &[
         |s| s.events.filters.min_job_duration,
         Duration::ZERO,
         DAY,
+    ),
+    (
+        "results.notes_ttl",
+        |s| s.results.notes_ttl,
+        SECOND,
+        CENTURY,
     ),
 ];
 

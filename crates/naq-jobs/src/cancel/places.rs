@@ -7,7 +7,7 @@ use super::report::CancelledFrom;
 use crate::JobsError;
 use crate::model::{JobId, QueueName};
 use crate::server::{Link, Stored, next_at_leader};
-use crate::wire::{Delivery, FlowNode, Stage, decode};
+use crate::wire::{Delivery, Stage, decode};
 
 /// A message of a job.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) async fn find(
     id: &JobId,
 ) -> Result<Vec<Found>, JobsError> {
     let stream = &link.names().jobs_stream();
-    let filters = link.names().everywhere(id);
+    let filters = link.names().whereabouts(id);
     let looks = filters
         .iter()
         .map(|filter| next_at_leader(conn, stream, filter, 0));
@@ -57,11 +57,6 @@ impl Found {
             Ok(envelope) => (Some(envelope.kind.to_string()), envelope.result_ttl),
             Err(_) => (None, None),
         }
-    }
-
-    /// The node of a workflow that the job is.
-    pub(super) fn flow(&self) -> Option<FlowNode> {
-        decode(&self.message.payload).ok()?.flow
     }
 
     pub(super) fn from(&self) -> CancelledFrom {

@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
     pub(super) kind: KindName,
+    /// When it was made, which is before anybody can have started it.
+    pub(super) made_at: SystemTime,
 }
 
 #[derive(Debug)]
@@ -200,6 +202,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         unique,
         headers: job.headers,
         kind: job.kind,
+        made_at: now,
     })
 }
 

@@ -393,13 +393,15 @@ impl Names {
     }
 
     /// Filters for every place where a message of a job can be.
-    pub(crate) fn everywhere(&self, id: &JobId) -> Vec<String> {
+    pub(crate) fn whereabouts(&self, id: &JobId) -> Vec<String> {
         let trees = [
             "queue.*",
             "high.*",
             "low.*",
             "schedule.*",
+            "unique.*.high.*",
             "unique.*.normal.*",
+            "unique.*.low.*",
             "unique.*.later.*",
             "parked.*.*",
         ];
@@ -407,7 +409,7 @@ impl Names {
         trees.into_iter().map(filter).collect()
     }
 
-    /// What the place of a job's message means, and its queue; `None` if the subject is none of [`Self::everywhere`].
+    /// What the place of a job's message means, and its queue; `None` if the subject is none of [`Self::whereabouts`].
     pub(crate) fn stage(&self, subject: &str) -> Option<(Stage, QueueName)> {
         let rest = subject.strip_prefix(&self.prefix)?.strip_prefix('.')?;
         let mut parts = rest.split('.');
@@ -593,6 +595,17 @@ mod tests {
     }
 
     #[test]
+    fn an_ear_says_for_whom_it_hears() {
+        let ear = Names::flow_ear(&JobId::new("etl-1").unwrap(), 7);
+        let reply = format!("$JS.ACK.naq_results.{ear}.1.5.1.1763.0");
+        assert_eq!(Names::parse_ear(&reply), Some(("etl-1", 7)));
+        assert_eq!(
+            Names::parse_ear("$JS.ACK.naq_results.other.1.5.1.1763.0"),
+            None
+        );
+    }
+
+    #[test]
     fn the_place_of_a_message_says_what_the_job_does() {
         let names = Names::new("t1");
         let place = |subject: &str| {
@@ -614,16 +627,5 @@ mod tests {
             let expected = expected.map(|place| (place, "mail".to_owned()));
             assert_eq!(place(subject), expected, "{subject}");
         }
-    }
-
-    #[test]
-    fn an_ear_says_for_whom_it_hears() {
-        let ear = Names::flow_ear(&JobId::new("etl-1").unwrap(), 7);
-        let reply = format!("$JS.ACK.naq_results.{ear}.1.5.1.1763.0");
-        assert_eq!(Names::parse_ear(&reply), Some(("etl-1", 7)));
-        assert_eq!(
-            Names::parse_ear("$JS.ACK.naq_results.other.1.5.1.1763.0"),
-            None
-        );
     }
 }

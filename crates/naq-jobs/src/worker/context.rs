@@ -36,9 +36,9 @@ pub(super) struct Inner {
     /// The number of the last note, 0 if there is none.
     pub(super) last_note: AtomicU64,
     pub(super) cancelled: CancellationToken,
+    pub(super) membership: Option<Membership>,
     /// Why somebody cancelled the job, and when its future is dropped.
     pub(super) notice: OnceLock<(String, Instant)>,
-    pub(super) membership: Option<Membership>,
 }
 
 impl JobContext {

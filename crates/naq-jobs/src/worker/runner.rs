@@ -304,13 +304,13 @@ impl Runner {
             worker: Arc::clone(&self.worker),
             states: Arc::clone(&self.states),
             cancelled: CancellationToken::new(),
-            notice: OnceLock::new(),
-            notes: self.notes.clone(),
-            last_note: AtomicU64::new(0),
             membership: job
                 .flow
                 .as_ref()
                 .and_then(|flow| Membership::new(&self.link, flow)),
+            notice: OnceLock::new(),
+            notes: self.notes.clone(),
+            last_note: AtomicU64::new(0),
         })
     }
 

@@ -170,11 +170,17 @@ mod tests {
         assert_eq!(limits.starts(5 * S, at(8)), 2 * S);
         assert_eq!(limits.starts(S, at(8)), S);
         let cut = limits.ended(failed(FailureReason::Timeout), at(10));
-        assert!(matches!(cut, AttemptEnd::Failed(f) if f.reason == FailureReason::Deadline));
+        assert!(
+            matches!(cut, AttemptEnd::Failed(e) if e.told().failure.reason == FailureReason::Deadline)
+        );
         let usual = limits.ended(failed(FailureReason::Timeout), at(9));
-        assert!(matches!(usual, AttemptEnd::Failed(f) if f.reason == FailureReason::Timeout));
+        assert!(
+            matches!(usual, AttemptEnd::Failed(e) if e.told().failure.reason == FailureReason::Timeout)
+        );
         let own = limits.ended(failed(FailureReason::Error), at(11));
-        assert!(matches!(own, AttemptEnd::Failed(f) if f.reason == FailureReason::Error));
+        assert!(
+            matches!(own, AttemptEnd::Failed(e) if e.told().failure.reason == FailureReason::Error)
+        );
     }
 
     #[test]

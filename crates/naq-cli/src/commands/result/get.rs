@@ -22,6 +22,8 @@ Examples:
 
 /// Which job, and whether to wait.
 #[derive(Debug, clap::Args)]
+// Flattened into arguments of the same name, of which clap would make two groups.
+#[group(skip)]
 pub(super) struct Args {
     /// The job's id
     #[arg(required = true)]
