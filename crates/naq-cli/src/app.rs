@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, metrics,
-    queue, result, schedule, worker, workflow,
+    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, kind,
+    metrics, queue, result, schedule, worker, workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -40,6 +40,7 @@ enum Command {
     Job(job::Args),
     JobControl(job::ControlArgs),
     Explain(explain::Args),
+    Kind(kind::Args),
     Result(result::Args),
     Queue(queue::Args),
     /// Remove the jobs of queues that wait: the same as `naq queue purge`
@@ -101,6 +102,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Kind(args) => Box::pin(kind::run(context, args)).await,
         Command::Job(args) => Box::pin(job::run(context, args)).await,
         Command::JobControl(args) => Box::pin(job::control(context, args)).await,
         Command::Explain(args) => Box::pin(explain::run(context, args)).await,

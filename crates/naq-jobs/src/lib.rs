@@ -64,7 +64,4 @@ pub use worker::{
     JobContext, JobError, JobFunction, JobLogLayer, ProgressNote, RunningWorker, State, StopReport,
     Worker,
 };
-pub use workflow::{
-    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
-    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
-};
+pub use workflow::*;

@@ -9,6 +9,7 @@ mod bench;
 mod command;
 mod config;
 mod connection;
+mod control;
 mod dead;
 mod demo;
 mod dev;

@@ -15,7 +15,7 @@ use crate::server::{
     Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
 };
 use crate::wire::{
-    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, decode, holder,
+    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, holder,
 };
 use crate::workflow::tell_end;
 use crate::{JobsError, JobsErrorKind};
@@ -172,15 +172,13 @@ async fn write(
     }
 }
 
-/// Says in the workflow of the job that its node has ended, before the message goes from which a worker would see it.
+/// A workflow whose node this is goes on, also if no worker ever sees the job.
 async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<(), JobsError> {
-    for found in &seen.found {
-        let flow = decode(&found.message.payload).ok().and_then(|e| e.flow);
-        if let Some(flow) = flow {
-            tell_end(link, &flow, Status::Cancelled, deadline).await?;
-        }
+    let flow = seen.found.iter().find_map(Found::flow);
+    match &flow {
+        Some(flow) => tell_end(link, flow, Status::Cancelled, deadline).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Removes the job's messages until there are none: one that was due may have moved meanwhile.

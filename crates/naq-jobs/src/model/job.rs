@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{JobId, KindName, Priority, QueueName, RetryPolicy, Unique};
-use crate::wire::headers::LIMIT_KEY;
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -25,6 +24,7 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
     pub(crate) priority: Priority,
+    pub(crate) limit_key: Option<String>,
     pub(crate) unique: Option<Unique>,
     pub(crate) expires: Option<Due>,
     pub(crate) deadline: Option<Duration>,
@@ -77,6 +77,7 @@ impl Job {
             keeps_result: true,
             due: None,
             priority: Priority::default(),
+            limit_key: None,
             unique: None,
             expires: None,
             deadline: None,
@@ -101,6 +102,7 @@ impl<R> Job<R> {
             keeps_result: self.keeps_result,
             due: self.due,
             priority: self.priority,
+            limit_key: self.limit_key,
             unique: self.unique,
             expires: self.expires,
             deadline: self.deadline,
@@ -191,7 +193,7 @@ impl<R> Job<R> {
             let text = "name a limit key: it has 1 to 256 bytes, without control characters and outer spaces";
             return Err(JobsError::new(JobsErrorKind::InvalidName, text));
         }
-        self.headers.insert(LIMIT_KEY, key);
+        self.limit_key = Some(key);
         Ok(self)
     }
 

@@ -3,6 +3,7 @@
 //! Specified for other languages in `docs/reference/wire.md`, whose test vectors are read by the tests of this folder.
 
 mod cancel;
+mod control_names;
 mod dead;
 mod envelope;
 mod header;

@@ -8,7 +8,8 @@
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
-//! Beside it, `fires` takes what recurring schedules fire, and `cancels` hears of jobs that nobody wants any more.
+//! Before a job runs, `admit` and `limit` put it aside if it may not run yet. Beside it, `fires` takes what recurring schedules
+//! fire, `cancels` hears of jobs that nobody wants any more, and `control_loop` and `steering` follow what is set at run time.
 //!
 //! `docs/design/0001-first-job.md` has the failure table.
 
@@ -36,13 +37,13 @@ mod permits;
 mod prepare;
 mod presence;
 mod pull_loop;
+mod pull_news;
 mod puller;
 mod register;
 mod runner;
 mod running;
 mod seen;
 mod settle;
-mod share;
 mod shared_slots;
 mod slots;
 mod steering;
