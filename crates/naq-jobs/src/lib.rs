@@ -54,6 +54,8 @@ pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::*;
 pub use server::MINIMUM_SERVER;
+/// The level of a line in the log of a job.
+pub use tracing::Level;
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
     WorkerStatus, headers,
@@ -63,7 +65,4 @@ pub use worker::{
     JobContext, JobError, JobFunction, JobLogLayer, ProgressNote, RunningWorker, State, StopReport,
     Worker,
 };
-pub use workflow::{
-    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
-    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
-};
+pub use workflow::*;

@@ -64,7 +64,7 @@ pub use naq_jobs::{
     Explanation, Facts, FailureReason, Firing, Firings, FromJob, Handler, Hold, InvalidRate,
     InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction,
     JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews, JobPage, JobStatus, Jobs,
-    JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, ListedJob, LogLine,
+    JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, Level, ListedJob, LogLine,
     MINIMUM_SERVER, Membership, NewSchedule, NodeKind, NodeState, NodeStatus, ObjectRef, On,
     Outcome, Overlap, Part, Paused, PendingJob, PendingState, Priority, ProcessorReport, Progress,
     ProgressNote, PurgePlan, QueueInfo, QueueName, QueueOrder, QueuePage, QueueSetting, Rate,

@@ -17,6 +17,7 @@ mod errors;
 mod events;
 mod help;
 mod inspect;
+mod job_control;
 mod jobs;
 mod metrics;
 mod processes;
