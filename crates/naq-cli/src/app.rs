@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, queue,
-    result, schedule, system, top, worker, workflow,
+    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, kind,
+    metrics, queue, result, schedule, system, top, worker, workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -39,6 +39,7 @@ enum Command {
     Enqueue(enqueue::Args),
     Job(job::Args),
     Explain(explain::Args),
+    Kind(kind::Args),
     Result(result::Args),
     Queue(queue::Args),
     Top(top::Args),
@@ -50,6 +51,7 @@ enum Command {
     /// List the schedules: the same as `naq schedule list`
     ListScheduled(schedule::ListArgs),
     Events(events::Args),
+    Metrics(metrics::Args),
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
@@ -101,6 +103,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Kind(args) => Box::pin(kind::run(context, args)).await,
         Command::Job(args) => Box::pin(job::run(context, args)).await,
         Command::Explain(args) => Box::pin(explain::run(context, args)).await,
         Command::Queue(args) => Box::pin(queue::run(context, args)).await,
@@ -111,6 +114,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,
         Command::Workflow(args) => Box::pin(workflow::run(context, args)).await,
         Command::ListScheduled(args) => Box::pin(schedule::list(context, args)).await,
+        Command::Metrics(args) => Box::pin(metrics::run(context, args)).await,
         Command::Events(args) => Box::pin(events::run(context, args)).await,
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),

@@ -17,6 +17,7 @@ mod error;
 pub mod exit_code;
 mod logging;
 mod output;
+mod scrape;
 mod signals;
 
 use std::ffi::OsString;

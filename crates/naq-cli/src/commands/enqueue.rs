@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use naq::{Job, JobId};
+use naq::{Job, JobId, Priority};
 
 use super::job_flags::JobFlags;
 use super::result::FOR_EVER;
@@ -38,6 +38,19 @@ pub(crate) struct Args {
     #[command(flatten)]
     options: JobFlags,
 
+    /// Which jobs of the queue go first
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "normal",
+        hide_default_value = true
+    )]
+    priority: PriorityFlag,
+
+    /// Count it together with others of this key for the limits of the queue that are per key
+    #[arg(long, value_name = "TEXT")]
+    limit_key: Option<String>,
+
     /// Run it not before this time has passed
     #[arg(short, long, value_name = "TIME", value_parser = parse, conflicts_with = "at")]
     delay: Option<Duration>,
@@ -54,6 +67,26 @@ pub(crate) struct Args {
     /// Print JSON: `{"id": ...}`, or with --wait the whole outcome
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PriorityFlag {
+    /// Before all others
+    High,
+    /// As most jobs
+    Normal,
+    /// When nothing else waits
+    Low,
+}
+
+impl From<PriorityFlag> for Priority {
+    fn from(flag: PriorityFlag) -> Self {
+        match flag {
+            PriorityFlag::High => Self::High,
+            PriorityFlag::Normal => Self::Normal,
+            PriorityFlag::Low => Self::Low,
+        }
+    }
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
@@ -84,7 +117,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
 
 async fn job(args: Args) -> Result<Job, CliError> {
     let job = Job::from_json(args.kind, payload::read(args.payload).await?)?;
-    let mut job = args.options.apply(job)?;
+    let mut job = args.options.apply(job)?.priority(args.priority.into());
+    if let Some(key) = args.limit_key {
+        job = job.limit_key(key)?;
+    }
     if let Some(id) = args.id {
         job = job.id(id);
     }

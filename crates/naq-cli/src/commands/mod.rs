@@ -11,6 +11,8 @@ pub(crate) mod enqueue;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod job;
+pub(crate) mod kind;
+pub(crate) mod metrics;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod schedule;
@@ -20,5 +22,6 @@ pub(crate) mod worker;
 pub(crate) mod workflow;
 
 mod job_flags;
+mod operator;
 mod outcome;
 mod payload;

@@ -11,7 +11,7 @@ use super::unique::{self, UniquePlan};
 use crate::control::use_level;
 use crate::model::{Due, Job, JobId, KindName, Landing, Policy, Priority, QueueName};
 use crate::server::{Link, Write, persist, rfc3339};
-use crate::wire::headers::PRIORITY;
+use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
     pub(super) kind: KindName,
+    /// When it was made, which is before anybody can have started it.
+    pub(super) made_at: SystemTime,
 }
 
 #[derive(Debug)]
@@ -187,6 +189,9 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         }
     };
     let has_level = job.priority != Priority::Normal;
+    if let Some(key) = job.limit_key {
+        job.headers.insert(LIMIT_KEY, key);
+    }
     if has_level {
         job.headers.insert(PRIORITY, job.priority.as_str());
     }
@@ -200,6 +205,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         unique,
         headers: job.headers,
         kind: job.kind,
+        made_at: now,
     })
 }
 

@@ -26,6 +26,7 @@ impl Prepared {
             self.kind.as_str(),
             self.id.as_str(),
         );
+        fact.at_ms = unix_ms(self.made_at);
         fact.due_ms = due_ms;
         link.events().tell(&fact);
     }

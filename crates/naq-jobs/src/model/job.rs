@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{JobId, KindName, Priority, QueueName, RetryPolicy, Unique};
-use crate::wire::headers::LIMIT_KEY;
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -18,12 +17,14 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) kind: KindName,
     pub(crate) queue: Option<QueueName>,
     pub(crate) payload: Box<RawValue>,
+    pub(crate) payload_version: u32,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
     pub(crate) priority: Priority,
+    pub(crate) limit_key: Option<String>,
     pub(crate) unique: Option<Unique>,
     pub(crate) expires: Option<Due>,
     pub(crate) deadline: Option<Duration>,
@@ -69,12 +70,14 @@ impl Job {
             kind,
             queue: None,
             payload,
+            payload_version: 1,
             retry: RetryPolicy::default(),
             timeout: None,
             result_ttl: None,
             keeps_result: true,
             due: None,
             priority: Priority::default(),
+            limit_key: None,
             unique: None,
             expires: None,
             deadline: None,
@@ -92,12 +95,14 @@ impl<R> Job<R> {
             kind: self.kind,
             queue: self.queue,
             payload: self.payload,
+            payload_version: self.payload_version,
             retry: self.retry,
             timeout: self.timeout,
             result_ttl: self.result_ttl,
             keeps_result: self.keeps_result,
             due: self.due,
             priority: self.priority,
+            limit_key: self.limit_key,
             unique: self.unique,
             expires: self.expires,
             deadline: self.deadline,
@@ -115,6 +120,13 @@ impl<R> Job<R> {
     #[must_use]
     pub fn id(mut self, id: JobId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// The version of the payload; default: that of the kind, 1 for a job without one. See [`crate::Kind::version`].
+    #[must_use]
+    pub fn payload_version(mut self, version: u32) -> Self {
+        self.payload_version = version;
         self
     }
 
@@ -181,7 +193,7 @@ impl<R> Job<R> {
             let text = "name a limit key: it has 1 to 256 bytes, without control characters and outer spaces";
             return Err(JobsError::new(JobsErrorKind::InvalidName, text));
         }
-        self.headers.insert(LIMIT_KEY, key);
+        self.limit_key = Some(key);
         Ok(self)
     }
 

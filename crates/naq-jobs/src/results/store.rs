@@ -50,6 +50,10 @@ impl Results {
         super::wait::wait(&self.link, id, within).await
     }
 
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// At most `limit` outcomes (at most 1000), from `from` on: 0, or what the last page said.
     ///
     /// # Errors

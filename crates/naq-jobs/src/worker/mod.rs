@@ -8,7 +8,8 @@
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
-//! Beside it, `fires` takes what recurring schedules fire.
+//! Before a job runs, `admit` and `limit` put it aside if it may not run yet. Beside it, `fires` takes what recurring schedules
+//! fire, `cancels` hears of jobs that nobody wants any more, and `control_loop` and `steering` follow what is set at run time.
 //!
 //! `docs/design/0001-first-job.md` has the failure table.
 
@@ -16,30 +17,33 @@ mod acks;
 mod admit;
 mod attempt;
 mod builder;
-mod command;
+mod cancels;
 mod conclude;
 mod context;
 mod control_loop;
 mod delivery;
 mod ears;
 mod errands;
-mod failure;
 mod fires;
 mod flows;
+mod handler;
 mod holds;
+mod job_log;
 mod lease;
 mod limit;
 mod limits;
+mod notes;
 mod permits;
+mod prepare;
 mod presence;
 mod pull_loop;
+mod pull_news;
 mod puller;
-mod registry;
+mod register;
 mod runner;
 mod running;
 mod seen;
 mod settle;
-mod share;
 mod shared_slots;
 mod slots;
 mod steering;
@@ -49,8 +53,13 @@ mod time_limits;
 mod verdict;
 
 pub use builder::Worker;
-pub use command::EXIT_FATAL;
 pub use context::JobContext;
-pub use failure::JobError;
+pub use handler::{
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
+    JobError, State,
+};
+pub use job_log::JobLogLayer;
+pub use notes::ProgressNote;
+pub use register::JobFunction;
 pub use running::RunningWorker;
 pub use tally::StopReport;

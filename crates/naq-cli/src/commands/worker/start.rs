@@ -1,5 +1,6 @@
 //! `naq worker`: runs jobs until it is told to stop.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use naq::config::settings::PoolSettings;
@@ -9,6 +10,7 @@ use crate::context::{Context, connect};
 use crate::error::CliError;
 use crate::exit_code;
 use crate::logging::Level;
+use crate::scrape::serve_process;
 use crate::signals::Signals;
 
 pub(super) const HELP: &str = "\
@@ -24,7 +26,7 @@ Exit code of a command: 0 completed, 65 failed for good, any other: failed, retr
 The command finds NAQ_JOB_ID, NAQ_JOB_KIND, NAQ_JOB_QUEUE and NAQ_JOB_ATTEMPT in its environment.
 
 Ctrl-C or SIGTERM: takes no more jobs, gives those that run `workers.shutdown_timeout`, hands the rest back, and
-ends with 0. A second one does not wait for running jobs and ends with 130, a third one ends at once. A queue that is called `list` is written after `--`.";
+ends with 0. A second one does not wait for running jobs and ends with 130, a third one ends at once. A queue that is called like a subcommand is written after `--`.";
 
 /// The flags of a worker that runs.
 #[derive(Debug, clap::Args)]
@@ -44,6 +46,10 @@ pub(super) struct Flags {
     /// First part of the worker's id [default: naq-worker-<host>]
     #[arg(short, long)]
     name: Option<String>,
+
+    /// Serve the numbers of this worker for Prometheus on http://ADDRESS/metrics; needs `events.enabled`
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
 }
 
 pub(super) async fn start(context: &Context, args: Flags) -> Result<(), CliError> {
@@ -64,6 +70,7 @@ pub(super) async fn start(context: &Context, args: Flags) -> Result<(), CliError
     let grace = settings.workers.shutdown_timeout;
     announce(context, &settings);
     let jobs = signals.unless_stopped(connect(settings)).await??;
+    let _serving = serve_process(context, args.metrics, &jobs).await?;
     let mut worker = jobs.worker().handle_configured_commands()?;
     let queues = match pool {
         Some(pool) => {
