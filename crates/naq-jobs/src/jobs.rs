@@ -297,15 +297,6 @@ impl Jobs {
         DeadLetters::new(self.link.clone())
     }
 
-    /// The live workers. One that died is listed until its record expires (`workers.ttl`).
-    ///
-    /// # Errors
-    /// [`crate::JobsErrorKind::Connection`] (a retry helps).
-    pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
-        let conn = self.link.lease("list the workers").await?;
-        crate::inspect::workers(&conn, &self.link).await
-    }
-
     /// What has happened: live, again, counted.
     pub fn events(&self) -> Events {
         Events::new(self.link.clone())

@@ -43,6 +43,16 @@ impl Jobs {
         super::info::info(self.link(), id).await
     }
 
+    /// The live workers. One that died is listed until its record expires (`workers.ttl`).
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::Connection`] (a retry helps).
+    pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
+        let link = self.link();
+        let conn = link.lease("list the workers").await?;
+        workers(&conn, link).await
+    }
+
     /// At most `limit` queues (at most 1000) behind `after`, by name: the depth of each.
     ///
     /// Known are the queues that somebody has served, those of the settings, and those of the oldest jobs in store.
