@@ -14,6 +14,7 @@ mod dead;
 mod dead_many;
 mod enqueue;
 mod event_processors;
+mod event_settings;
 mod events;
 mod explain;
 mod failpoints;

@@ -4,6 +4,7 @@
 
 mod dead;
 mod envelope;
+mod event_names;
 mod header;
 mod names;
 mod outcome;
