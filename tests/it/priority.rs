@@ -186,7 +186,7 @@ async fn a_queue_without_priorities_has_one_consumer() {
     let consumers = bed.ask("CONSUMER.NAMES.naq_jobs", json!({})).await;
     assert_eq!(
         consumers["consumers"],
-        json!(["naq-schedules", "naq-worker-mail"])
+        json!(["naq-flows", "naq-schedules", "naq-worker-mail"])
     );
     worker.stop(LONG).await;
 }

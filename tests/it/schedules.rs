@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::HeaderMap;
 use naq_jobs::{
-    CatchUp, Dst, Jobs, JobsErrorKind, Overlap, RunningWorker, Schedule, ScheduleChange,
-    ScheduleName, ScheduleRule, ScheduleState,
+    CatchUp, Dst, JobContext, Jobs, JobsErrorKind, Overlap, RunningWorker, Schedule,
+    ScheduleChange, ScheduleName, ScheduleRule, ScheduleState,
 };
 use naq_testing::{eventually, eventually_eq};
 use serde_json::{Value, json};
@@ -332,13 +332,16 @@ async fn a_firing_is_left_out_while_the_last_job_runs_if_that_is_wanted() {
     let bed = Bed::new().await;
     let gate = Gate::new();
     let door = gate.clone();
-    let slow = bed.jobs.worker().handle(ECHO, move |_, value: Value| {
-        let door = door.clone();
-        async move {
-            door.pass().await;
-            Ok::<_, naq_jobs::JobError>(value)
-        }
-    });
+    let slow = bed
+        .jobs
+        .worker()
+        .handle(ECHO, move |_: JobContext, value: Value| {
+            let door = door.clone();
+            async move {
+                door.pass().await;
+                Ok::<_, naq_jobs::JobError>(value)
+            }
+        });
     let worker = slow.start().await.unwrap();
     let job = ECHO.job(&json!(1)).unwrap();
     let new = bed.jobs.schedule(job).every(SECOND).overlap(Overlap::Skip);

@@ -50,7 +50,11 @@ async fn the_server_reports_what_the_settings_ask() {
             "naq.fire.*",
             "naq.high.*.*",
             "naq.low.*.*",
-            "naq.parked.*.*.*"
+            "naq.parked.*.*.*",
+            "naq.flow.spec.*.*",
+            "naq.flow.state.*",
+            "naq.flow.done.*.*",
+            "naq.flow.arm.*.*"
         ])
     );
     assert_eq!(jobs["retention"], json!("workqueue"));

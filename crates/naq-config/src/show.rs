@@ -157,6 +157,11 @@ impl Rows {
         self.row("results.replicas", results.replicas);
         self.row("results.storage", storage(results.storage));
         self.row("results.max_bytes", off(results.max_bytes));
+        self.row("results.notes_ttl", time(results.notes_ttl));
+        self.row(
+            "results.notes_max_bytes",
+            results.notes_max_bytes.to_string(),
+        );
     }
 
     fn events(&mut self, events: &EventsSettings) {

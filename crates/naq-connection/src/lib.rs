@@ -47,8 +47,10 @@
 //! }
 //! ```
 //!
-//! [`nats_jetstream`] and [`nats_kv_store`] are scopes of JetStream and of a bucket. What is not
-//! awaited is not connected, and the compiler says so:
+//! [`nats_jetstream`] and [`nats_kv_store`] are scopes of JetStream and of a bucket. A failure of
+//! this crate that leaves a closure or an attribute is one error record; with a guard,
+//! [`Connection::recorded`] writes it. [`get_connection_metrics`] has the numbers of all scopes of the
+//! runtime. What is not awaited is not connected, and the compiler says so:
 //!
 //! ```compile_fail,E0599
 //! # async fn misuse() {

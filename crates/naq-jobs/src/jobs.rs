@@ -7,11 +7,13 @@ use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
 use crate::backlog::Backlog;
+use crate::cancel::CancelRequest;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
 use crate::event_log::{Events, LAST_FLUSH, start_outbox};
 use crate::model::{Job, JobId, Priority};
+use crate::notes::Watch;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams};
@@ -132,6 +134,51 @@ impl Jobs {
             .into_iter()
             .map(|landed| Ok(JobHandle::new(landed?, self.results())))
             .collect()
+    }
+
+    /// Cancels a job, wherever it is: waiting, due later, parked, or running in any process. Await it to send it.
+    ///
+    /// The outcome `cancelled` is written first, so a cancel is not lost and whoever ends the job first wins. A handler that
+    /// runs sees it in [`crate::JobContext::cancelled`], and is dropped after the grace. There is no dead letter.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs, id: naq_jobs::JobId) -> Result<(), naq_jobs::JobsError> {
+    /// let report = jobs.cancel(&id).reason("the order was withdrawn").await?;
+    /// println!("{}: {}", report.id, report.from);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::NotFound`] if there is neither a job nor an outcome; [`crate::JobsErrorKind::Connection`] and
+    /// [`crate::JobsErrorKind::OutcomeUnknown`] (a retry helps and does what is left). That the job has ended is no error.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the job may or may not be cancelled; a second call does what is left.
+    pub fn cancel(&self, id: &JobId) -> CancelRequest {
+        CancelRequest::new(self.link.clone(), id.clone())
+    }
+
+    /// Watches a job: what it has said so far, then each progress, partial result and line of its log as it comes, then its
+    /// end. From any process, also before the job runs and after it has ended.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs, id: naq_jobs::JobId) -> Result<(), naq_jobs::JobsError> {
+    /// use naq_jobs::JobNews;
+    ///
+    /// let mut watch = jobs.watch(&id);
+    /// while let Some(news) = watch.next().await {
+    ///     match news? {
+    ///         JobNews::Progress(progress) => println!("{} of {}", progress.done, progress.total),
+    ///         JobNews::End(outcome) => println!("{}", outcome.status),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self, id: &JobId) -> Watch {
+        Watch::new(self.link.clone(), id.clone())
     }
 
     /// Enqueues up to 1,000 jobs together: all of them, or none. One atomic batch of the server, which also costs its disk

@@ -5,7 +5,9 @@
 //!
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
+mod attribute;
 mod backlog;
+mod cancel;
 mod control;
 mod dead;
 mod enqueue;
@@ -17,6 +19,7 @@ mod failpoint;
 mod inspect;
 mod jobs;
 mod model;
+mod notes;
 mod parked;
 mod results;
 mod schedule;
@@ -25,7 +28,10 @@ mod wire;
 mod worker;
 mod workflow;
 
+#[doc(hidden)]
+pub use attribute::{Returned, serde};
 pub use backlog::{Backlog, BacklogPage, PendingJob};
+pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
 pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
@@ -41,10 +47,12 @@ pub use inspect::{
 };
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
-    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Job, JobId, Kind,
-    KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
+    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
+    Kind, KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use naq_config::settings::{InvalidRate, Rate};
+pub use naq_macros::job;
+pub use notes::{JobLogLayer, JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::{
     CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
@@ -56,7 +64,10 @@ pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
     WorkerStatus, headers,
 };
-pub use worker::{EXIT_FATAL, JobContext, JobError, RunningWorker, StopReport, Worker};
+pub use worker::{
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
+    JobContext, JobError, JobFunction, ProgressNote, RunningWorker, State, StopReport, Worker,
+};
 pub use workflow::{
     Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
     WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,

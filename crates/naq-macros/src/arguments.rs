@@ -32,9 +32,9 @@ pub(crate) struct Retry {
     pub(crate) when: Option<Expr>,
 }
 
-struct Argument {
-    name: Option<Ident>,
-    value: Expr,
+pub(crate) struct Argument {
+    pub(crate) name: Option<Ident>,
+    pub(crate) value: Expr,
 }
 
 impl Parse for Argument {
@@ -96,7 +96,7 @@ impl Arguments {
     }
 }
 
-fn path(value: &Expr) -> Result<Path> {
+pub(crate) fn path(value: &Expr) -> Result<Path> {
     match value {
         Expr::Path(path) => Ok(path.path.clone()),
         other => Err(Error::new(
@@ -106,7 +106,7 @@ fn path(value: &Expr) -> Result<Path> {
     }
 }
 
-fn boolean(value: &Expr) -> Result<bool> {
+pub(crate) fn boolean(value: &Expr) -> Result<bool> {
     match literal(value) {
         Some(Lit::Bool(value)) => Ok(value.value),
         _ => Err(Error::new(value.span(), "write `true` or `false`")),
@@ -128,7 +128,7 @@ fn float(value: Expr) -> Expr {
 }
 
 /// Text such as `"1s"` or `"250ms"`, or a number of seconds.
-fn duration(value: &Expr) -> Result<Duration> {
+pub(crate) fn duration(value: &Expr) -> Result<Duration> {
     let refused = || {
         let what = "write a time such as \"1s\" or \"250ms\", or a number of seconds";
         Error::new(value.span(), what)
@@ -145,7 +145,7 @@ fn duration(value: &Expr) -> Result<Duration> {
     }
 }
 
-fn literal(value: &Expr) -> Option<&Lit> {
+pub(crate) fn literal(value: &Expr) -> Option<&Lit> {
     match value {
         Expr::Lit(literal) => Some(&literal.lit),
         _ => None,

@@ -159,8 +159,12 @@ impl Scope {
             (_, None) => {
                 let (result, ty) = (Ident::new("naq_result", Span::mixed_site()), &self.result);
                 let told = self.told();
+                // Pinned here: a future that is passed by value takes its room twice.
                 quote! {
-                    let #result #ty = #origin::monitored(#name, async { #told #body }).await;
+                    let #result #ty = #origin::monitored(
+                        #name,
+                        ::core::pin::pin!(async { #told #body })
+                    ).await;
                     #result
                 }
             }

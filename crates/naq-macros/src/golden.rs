@@ -122,13 +122,13 @@ fn of_a_stack_the_upper_attribute_is_around_the_lower_one() {
                     #told
                     let mut name = ::core::clone::Clone::clone(&name);
                     let list = &mut *list;
-                    let naq_result: Result<(), E> = naq_connection::monitored("make", async {
+                    let naq_result: Result<(), E> = naq_connection::monitored("make", ::core::pin::pin!(async {
                         #told
                         let naq_lease = naq_connection::nats_jetstream().await?.1;
                         let js: &JetStream = &naq_lease;
                         let naq_result: Result<(), E> = async { #told body }.await;
                         naq_lease.recorded(naq_result)
-                    }).await;
+                    })).await;
                     naq_result
                 }.await;
                 match naq_attempts.after(naq_result) {

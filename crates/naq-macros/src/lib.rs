@@ -18,6 +18,7 @@ mod arguments;
 mod expand;
 #[cfg(test)]
 mod golden;
+mod job;
 mod kind;
 mod layer;
 mod origin;
@@ -73,4 +74,26 @@ pub fn with_connection_monitoring(arguments: TokenStream, item: TokenStream) -> 
 #[proc_macro_attribute]
 pub fn retry_on_connection_failure(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Retry, arguments.into(), item.into()).into()
+}
+
+/// Makes a function the handler of a kind of job: the name of the function is then that of the kind, of its jobs, and of
+/// what a worker registers.
+///
+/// ```ignore
+/// #[naq::job(queue = "mail", retries = 5, timeout = "30s")]
+/// async fn send(ctx: &JobContext, to: String, subject: String) -> Result<Receipt, MailError> { .. }
+///
+/// jobs.enqueue(send::job("ada@example.org".into(), "Hello".into())?).await?;
+/// jobs.worker().register(send).start().await?;
+/// ```
+///
+/// Options: `kind = "mail.send"` (default: the function's name), `queue`, `retries = 0`, `timeout = "30s"`, `version = 1`,
+/// `discard_result = false`, `crate = path`.
+///
+/// Parameters of the types `JobContext`, `&JobContext` and `State<T>`, and those marked `#[from_job]`, come from the worker; the
+/// others are the arguments. One argument is the payload itself; several are a JSON object with their names. A function
+/// that is not `async` runs on a thread of the worker's own, where it may block.
+#[proc_macro_attribute]
+pub fn job(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    job::attribute(arguments.into(), item.into()).into()
 }

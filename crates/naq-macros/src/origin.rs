@@ -1,9 +1,9 @@
-//! Where `naq-connection` is for the crate that uses an attribute.
+//! Where `naq-connection` or `naq-jobs` is for the crate that uses an attribute.
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Error, Ident, Result};
+use syn::{Error, Ident, Path, Result};
 
 use crate::layer::Layer;
 
@@ -27,6 +27,23 @@ pub(crate) fn origin(layers: &[Layer]) -> Result<TokenStream> {
         Span::call_site(),
         "neither `naq-connection` nor `naq` is in Cargo.toml: add one, or say where it is with \
          `crate = my::path`",
+    ))
+}
+
+/// Where `naq-jobs` is.
+pub(crate) fn jobs_origin(given: Option<&Path>) -> Result<TokenStream> {
+    if let Some(path) = given {
+        return Ok(quote!(#path));
+    }
+    for (package, name) in [("naq-jobs", "naq_jobs"), ("naq", "naq")] {
+        if let Ok(found) = crate_name(package) {
+            let name = ident(found, name);
+            return Ok(quote!(::#name));
+        }
+    }
+    Err(Error::new(
+        Span::call_site(),
+        "neither `naq` nor `naq-jobs` is in Cargo.toml: add one, or say where it is with `crate = my::path`",
     ))
 }
 

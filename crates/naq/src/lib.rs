@@ -40,7 +40,9 @@
 //! | to | start at |
 //! |---|---|
 //! | enqueue, wait for a result | [`Jobs`], [`Kind`], [`Job`], [`JobHandle`] |
-//! | run jobs | [`Jobs::worker`], [`JobContext`], [`JobError`] |
+//! | run jobs | [`Jobs::worker`], [`macro@job`], [`JobContext`], [`JobError`], [`State`] |
+//! | cancel | [`Jobs::cancel`] |
+//! | tell and see how far a job is | [`JobContext::progress`], [`Jobs::watch`] |
 //! | retry | [`RetryPolicy`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
@@ -54,23 +56,25 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    Backlog, BacklogPage, Backoff, Bulk, CatchUp, Cron, CronError, DeadLetter, DeadLetters,
-    DeadPage, Dst, DstMark, EXIT_FATAL, FailureReason, Firing, Firings, InvalidScheduleName,
-    InvalidZone, Job, JobContext, JobError, JobFailure, JobHandle, JobId, Jobs, JobsError,
-    JobsErrorKind, Kind, KindName, Landing, MINIMUM_SERVER, Membership, NewSchedule, NodeKind,
-    NodeState, NodeStatus, On, Outcome, Overlap, PendingJob, QueueName, ResultPage, Results,
-    RetryPolicy, RunningJob, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
-    ScheduleRule, ScheduleState, Schedules, Status, Stock, StopReport, Timetable, TimetableError,
-    Unique, Worker, WorkerInfo, WorkerRecord, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage,
-    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone,
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, Backlog, BacklogPage, Backoff,
+    Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadBulk,
+    DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
+    Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
+    Explanation, Facts, FailureReason, Firing, Firings, FromJob, Handler, Hold,
+    InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction,
+    JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews, JobPage, JobStatus, Jobs,
+    JobsError, JobsErrorKind, Kind, KindName, Landing, ListedJob, LogLine, MINIMUM_SERVER,
+    Membership, NewSchedule, NodeKind, NodeState, NodeStatus, On, Outcome, Overlap, Part,
+    PendingJob, PendingState, ProcessorReport, Progress, ProgressNote, PurgePlan, QueueInfo,
+    QueueName, QueuePage, Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob,
+    RunningProcessor, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
+    ScheduleRule, ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport,
+    Timetable, TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerFact, WorkerInfo,
+    WorkerRecord, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState,
+    WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
 };
-pub use naq_jobs::{
-    DeadBulk, DeadFilter, DeadGroup, DeadGroups, Event, EventBody, EventFilter, EventProcessor,
-    EventStats, EventStream, EventType, Events, Explanation, Facts, Hold, JobHistory, JobInfo,
-    JobPage, JobStatus, ListedJob, PendingState, ProcessorReport, PurgePlan, QueueInfo, QueuePage,
-    Reason, ResultFilter, RunningProcessor, StatsBy, StatsRow, UnknownEventType, WorkerFact,
-    reasons,
-};
+#[doc(hidden)]
+pub use naq_jobs::{Returned, serde};
 
 /// Typed settings, put together from files, environment and code.
 pub use naq_config as config;

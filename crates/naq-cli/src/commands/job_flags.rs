@@ -82,7 +82,11 @@ fn retry_policy(
         }
         Strategy::Exponential => Backoff::Exponential(first),
     };
-    Ok(RetryPolicy { retries, backoff })
+    Ok(RetryPolicy {
+        retries,
+        backoff,
+        ..RetryPolicy::default()
+    })
 }
 
 #[cfg(test)]

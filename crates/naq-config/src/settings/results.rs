@@ -15,6 +15,10 @@ pub struct ResultsSettings {
     pub storage: Storage,
     /// Size of the result stream after which the oldest outcomes go; `None` (the default) has no limit.
     pub max_bytes: Option<u64>,
+    /// Time that progress, partial results and log of a job are kept. Default 1 day, at least 1 s.
+    pub notes_ttl: Duration,
+    /// Size of the stream of notes after which the oldest go. Default 256 MiB.
+    pub notes_max_bytes: u64,
 }
 
 impl Default for ResultsSettings {
@@ -24,6 +28,8 @@ impl Default for ResultsSettings {
             replicas: 1,
             storage: Storage::File,
             max_bytes: None,
+            notes_ttl: Duration::from_secs(24 * 3600),
+            notes_max_bytes: 256 * 1024 * 1024,
         }
     }
 }

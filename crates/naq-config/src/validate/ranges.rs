@@ -83,6 +83,12 @@ const NUMBERS: &[Number] = &[
         1,
         5,
     ),
+    (
+        "results.notes_max_bytes",
+        |s| s.results.notes_max_bytes,
+        KIB * KIB,
+        1 << 50,
+    ),
 ];
 
 const TIMES: &[Time] = &[
@@ -190,6 +196,12 @@ const TIMES: &[Time] = &[
         |s| s.events.filters.min_job_duration,
         Duration::ZERO,
         DAY,
+    ),
+    (
+        "results.notes_ttl",
+        |s| s.results.notes_ttl,
+        SECOND,
+        CENTURY,
     ),
 ];
 

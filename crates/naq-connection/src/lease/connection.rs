@@ -25,8 +25,8 @@ use crate::state::State;
 /// The lease outlives drops of the connection: the client reconnects by itself. When the connection
 /// is replaced (by a rotation, a reload, a server that is about to shut down), the lease stays on
 /// the old one, which is closed only when its last lease has come back; if that takes longer than
-/// `drain_timeout`, it sees a reconnect to the newest settings. The lease does not outlive the client: after [`State::is_terminal`] every call fails, and a new lease must be
-/// acquired.
+/// `drain_timeout`, it sees a reconnect to the newest settings. The lease does not outlive the
+/// client: after [`State::is_terminal`] every call fails, and a new lease must be acquired.
 ///
 /// Every call has a deadline: the one of the settings, or the argument of its `_within` variant.
 /// Dropping a call's future before it is done is safe; a message that was handed to the client by

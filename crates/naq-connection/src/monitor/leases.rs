@@ -24,7 +24,7 @@ pub(crate) type Place = &'static Location<'static>;
 pub struct LeaseInfo {
     /// Where it was taken: file, line and column of the caller.
     pub location: Place,
-    /// For how long it has been out.
+    /// For how long it has been out; up to 10 ms too little or too much.
     pub age: Duration,
     /// Its profile.
     pub profile: Arc<str>,

@@ -234,7 +234,7 @@ async fn every_call_to_a_server_that_does_not_answer_ends_at_its_limit() {
     let bucket = bucket.unwrap();
     assert_ends("kv get", limit, bucket.get("key")).await;
     assert_ends("kv put", limit, bucket.put("key", "value")).await;
-    assert_ends("kv keys", limit, bucket.keys(10)).await;
+    assert_ends("kv keys", limit, Box::pin(bucket.keys(10))).await;
     let new = service.acquire().lane(Lane::Bulk).timeout(limit);
     assert_ends("acquire", limit, async { new.await }).await;
 }

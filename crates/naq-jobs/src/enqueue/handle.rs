@@ -4,11 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use futures::Stream;
 use serde::de::DeserializeOwned;
 
 use crate::JobsError;
 use crate::enqueue::Landed;
 use crate::model::{JobId, Landing};
+use crate::notes::{Progress, Watch};
 use crate::results::Results;
 use crate::wire::Outcome;
 
@@ -44,6 +46,16 @@ impl<R> JobHandle<R> {
     /// Whether nothing was enqueued, since the key of the job was taken: this is the handle of the job that is there.
     pub fn is_existing(&self) -> bool {
         self.landing == Landing::Existing
+    }
+
+    /// Watches the job; see [`crate::Jobs::watch`].
+    pub fn watch(&self) -> Watch {
+        self.results.watch(&self.id)
+    }
+
+    /// The progress of the job as it comes; ends with the job. See [`crate::Jobs::watch`].
+    pub fn progress(&self) -> impl Stream<Item = Result<Progress, JobsError>> + Send + use<R> {
+        self.watch().progress()
     }
 
     /// Waits until the job has ended, by push, at most `within`.

@@ -18,6 +18,7 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) kind: KindName,
     pub(crate) queue: Option<QueueName>,
     pub(crate) payload: Box<RawValue>,
+    pub(crate) payload_version: u32,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
@@ -69,6 +70,7 @@ impl Job {
             kind,
             queue: None,
             payload,
+            payload_version: 1,
             retry: RetryPolicy::default(),
             timeout: None,
             result_ttl: None,
@@ -92,6 +94,7 @@ impl<R> Job<R> {
             kind: self.kind,
             queue: self.queue,
             payload: self.payload,
+            payload_version: self.payload_version,
             retry: self.retry,
             timeout: self.timeout,
             result_ttl: self.result_ttl,
@@ -115,6 +118,13 @@ impl<R> Job<R> {
     #[must_use]
     pub fn id(mut self, id: JobId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// The version of the payload; default: that of the kind, 1 for a job without one. See [`crate::Kind::version`].
+    #[must_use]
+    pub fn payload_version(mut self, version: u32) -> Self {
+        self.payload_version = version;
         self
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::{Job, RetryPolicy};
 
@@ -23,6 +24,8 @@ pub struct Kind<A, R> {
     pub(crate) queue: Option<&'static str>,
     pub(crate) retries: u32,
     keeps_result: bool,
+    timeout: Option<Duration>,
+    pub(crate) version: u32,
     types: PhantomData<fn(A) -> R>,
 }
 
@@ -43,6 +46,8 @@ impl<A, R> Kind<A, R> {
             queue: None,
             retries: 0,
             keeps_result: true,
+            timeout: None,
+            version: 1,
             types: PhantomData,
         }
     }
@@ -69,6 +74,23 @@ impl<A, R> Kind<A, R> {
         self
     }
 
+    /// Time limit of one attempt, unless a job says otherwise; default `workers.max_job_duration`.
+    #[must_use]
+    pub const fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// The version of the payload, 1 if never said. Raise it when `A` changes so that old payloads do not fit.
+    ///
+    /// A worker takes older payloads with [`crate::Worker::upcast`]. One that knows only older versions puts a newer job back for
+    /// others: old and new workers can run side by side.
+    #[must_use]
+    pub const fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
     /// The name, as it is on the wire.
     pub const fn name(&self) -> &'static str {
         self.name
@@ -83,11 +105,11 @@ impl<A, R> Kind<A, R> {
     where
         A: serde::Serialize,
     {
-        let mut job = Job::from_payload(self.name, args)?.retry(RetryPolicy::fixed(
-            self.retries,
-            std::time::Duration::from_secs(1),
-        ));
+        let mut job = Job::from_payload(self.name, args)?
+            .retry(RetryPolicy::fixed(self.retries, Duration::from_secs(1)));
         job.keeps_result = self.keeps_result;
+        job.timeout = self.timeout;
+        job.payload_version = self.version;
         if let Some(queue) = self.queue {
             job = job.queue(queue)?;
         }

@@ -50,6 +50,10 @@ impl Results {
         super::wait::wait(&self.link, id, within).await
     }
 
+    pub(crate) fn watch(&self, id: &JobId) -> crate::notes::Watch {
+        crate::notes::Watch::new(self.link.clone(), id.clone())
+    }
+
     /// At most `limit` outcomes (at most 1000), from `from` on: 0, or what the last page said.
     ///
     /// # Errors

@@ -11,6 +11,12 @@ use crate::wire::Names;
 /// Time in which a second publish with the same message id is recognised.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
+/// Notes of one kind that are kept of a job.
+const NOTES_PER_SUBJECT: i64 = 1000;
+
+/// Time in which notes that are sent again are recognised.
+const NOTES_WINDOW: Duration = Duration::from_secs(30);
+
 /// Consumers that the job stream may have: one per queue. The server's default is 1000.
 const MAX_CONSUMERS: i32 = 100_000;
 
@@ -21,6 +27,7 @@ pub(crate) fn streams(names: &Names, settings: &Settings) -> Vec<Config> {
         results(names, settings),
         dead(names, settings),
         workers(names, settings),
+        notes(names, settings),
         run_time_settings(names, settings),
         limits(names, settings),
     ]
@@ -62,6 +69,23 @@ fn results(names: &Names, settings: &Settings) -> Config {
             names.results_stream(),
             "NAQ: outcome of each job",
             names.result_filter(),
+            results.storage,
+            results.replicas,
+        )
+    }
+}
+
+/// Notes are for those who watch: bounded in every way, oldest gone first.
+fn notes(names: &Names, settings: &Settings) -> Config {
+    let results = &settings.results;
+    Config {
+        max_bytes: limit(Some(results.notes_max_bytes)),
+        max_messages_per_subject: NOTES_PER_SUBJECT,
+        duplicate_window: NOTES_WINDOW,
+        ..last_value(
+            names.notes_stream(),
+            "NAQ: progress, partial results and log of each job",
+            names.all_notes(),
             results.storage,
             results.replicas,
         )

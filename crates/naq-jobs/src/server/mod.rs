@@ -12,6 +12,7 @@ mod feature;
 mod fence;
 mod link;
 mod persist;
+mod reader;
 mod stored;
 mod stream;
 
@@ -29,6 +30,7 @@ pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
 pub(crate) use persist::persist;
+pub(crate) use reader::create_reader;
 pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
     next_at_leader, oldest, page, subjects_at_leader,

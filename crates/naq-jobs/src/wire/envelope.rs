@@ -16,6 +16,8 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) struct Envelope<'a> {
     pub(crate) kind: KindName,
     pub(crate) payload: &'a RawValue,
+    /// 1 if the sender does not say.
+    pub(crate) payload_version: u32,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
@@ -54,6 +56,8 @@ struct Wire<'a> {
     #[serde(borrow)]
     payload: &'a RawValue,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload_version: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     retry: Option<WireRetry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout_ms: Option<u64>,
@@ -85,6 +89,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         v: VERSION,
         kind: job.kind.as_str().into(),
         payload: &job.payload,
+        payload_version: (job.payload_version != 1).then_some(job.payload_version),
         retry: (job.retry.retries > 0).then(|| WireRetry::from(&job.retry)),
         timeout_ms: job.timeout.map(ms),
         result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
@@ -115,6 +120,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
     Ok(Envelope {
         kind: KindName::new(wire.kind.into_owned()).map_err(|e| malformed(&e))?,
         payload: wire.payload,
+        payload_version: wire.payload_version.unwrap_or(1),
         retry: wire.retry.unwrap_or_default().into(),
         timeout: wire.timeout_ms.map(Duration::from_millis),
         result_ttl: wire.result_ttl_s.map(Duration::from_secs),
@@ -142,6 +148,7 @@ mod tests {
             ]))
             .timeout(Duration::from_millis(1500))
             .result_ttl(Duration::from_secs(60))
+            .payload_version(3)
             .discard_result()
             .delay(Duration::from_secs(3))
             .expires_in(Duration::from_secs(5))
@@ -154,6 +161,7 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(back.payload.get()).unwrap(),
             payload
         );
+        assert_eq!(back.payload_version, 3);
         assert_eq!(back.retry, job.retry);
         assert_eq!(back.timeout, job.timeout);
         assert_eq!(back.result_ttl, job.result_ttl);

@@ -1,9 +1,15 @@
 //! Headers: their names, and reading them without trust.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use async_nats::HeaderMap;
+
+use crate::model::ScheduleName;
 
 /// Retries that were scheduled before this message; absent means 0.
 pub const RETRY: &str = "Naq-Retry";
+/// How often the job was put off without an attempt being spent; absent means 0.
+pub const SNOOZE: &str = "Naq-Snooze";
 /// Sequence of the outcome that this run may replace, 0 if it has gone; absent: none may exist. A message that has it
 /// comes from the dead letters.
 pub const FENCE: &str = "Naq-Fence";
@@ -45,7 +51,7 @@ pub const PARKED_AT: &str = "Naq-Parked-At";
 pub const PRIORITY: &str = "Naq-Priority";
 
 /// Headers of this project that belong to the job, not to one of its messages.
-const OF_THE_JOB: [&str; 3] = [LIMIT_KEY, PRIORITY, UNIQUE];
+const OF_THE_JOB: [&str; 5] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT];
 
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;
@@ -57,6 +63,10 @@ pub(crate) struct Delivery {
     pub(crate) retries_done: u32,
     /// See [`ATTEMPT`].
     pub(crate) attempts_before: u32,
+    /// See [`SNOOZE`].
+    pub(crate) snoozes: u32,
+    /// See [`PARKED`].
+    pub(crate) was_parked: bool,
     /// See [`FENCE`].
     pub(crate) fence: u64,
     /// Whether there is a [`FENCE`] at all.
@@ -74,6 +84,8 @@ impl Delivery {
         Self {
             retries_done: small(RETRY),
             attempts_before: small(ATTEMPT),
+            snoozes: small(SNOOZE),
+            was_parked: text(headers, PARKED).is_some(),
             fence: text(headers, FENCE)
                 .and_then(|t| t.parse().ok())
                 .unwrap_or(0),
@@ -136,6 +148,14 @@ fn keep(headers: Option<&HeaderMap>, is_kept: impl Fn(&str) -> bool) -> HeaderMa
         }
     }
     kept
+}
+
+/// The schedule that made a job, and the instant that it was made for.
+pub(crate) fn origin(headers: Option<&HeaderMap>) -> Option<(ScheduleName, SystemTime)> {
+    let name = ScheduleName::new(text(headers, SCHEDULE)?).ok()?;
+    let seconds = text(headers, INSTANT)?.parse().ok()?;
+    let instant = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    Some((name, instant))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Specified for other languages in `docs/reference/wire.md`, whose test vectors are read by the tests of this folder.
 
+mod cancel;
 mod dead;
 mod envelope;
 mod event_names;
@@ -12,10 +13,11 @@ mod presence;
 mod retry;
 mod unique;
 
+pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, FlowNode, Undecodable, decode, encode};
-pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carried, moved, passed_on, text};
-pub(crate) use names::{Names, token};
+pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carried, moved, origin, passed_on, text};
+pub(crate) use names::{Names, Stage, token};
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
 pub use presence::{RunningJob, WorkerConnection, WorkerRecord, WorkerStatus};
 pub(crate) use unique::{KeyHash, Place, UniqueSubject};
@@ -24,6 +26,6 @@ pub(crate) use unique::{KeyHash, Place, UniqueSubject};
 pub mod headers {
     pub use super::header::{
         ATTEMPT, BOOKED, DEAD_AT, ERROR, FENCE, INSTANT, KIND, LIMIT_KEY, PARKED, PARKED_AT,
-        PRIORITY, QUEUE, REASON, RETRY, SCHEDULE, STATUS, TURN, UNIQUE, WORKER,
+        PRIORITY, QUEUE, REASON, RETRY, SCHEDULE, SNOOZE, STATUS, TURN, UNIQUE, WORKER,
     };
 }

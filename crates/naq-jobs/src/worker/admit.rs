@@ -48,7 +48,7 @@ pub(super) struct Waits {
 impl Runner {
     /// Whether the job has to be looked at more closely before it runs. Most need not.
     pub(super) fn is_in_question(&self, job: &Delivered, envelope: &Envelope<'_>) -> bool {
-        let is_unknown = self.registry.get(envelope.kind.as_str()).is_none();
+        let is_unknown = !self.registry.knows(envelope.kind.as_str());
         let has_ended = !job.has_valid_id || job.deliveries > self.max_deliver(job);
         (is_unknown || self.steering.has_rules()) && !has_ended
     }
@@ -64,7 +64,7 @@ impl Runner {
             return Ok(Some(Left::Abandoned));
         }
         let kind = envelope.kind.as_str();
-        if self.registry.get(kind).is_none() {
+        if !self.registry.knows(kind) {
             return self.park_unknown(job, kind, hold).await;
         }
         if self.steering.is_paused(kind) {

@@ -8,9 +8,10 @@ use futures::FutureExt;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::JobContext;
-use super::registry::Handle;
+use super::handler::Handle;
 use super::verdict::AttemptEnd;
+use super::{JobContext, JobError};
+use crate::notes::{CURRENT, is_captured};
 use crate::wire::{FailureReason, JobFailure};
 
 /// What can end an attempt from outside.
@@ -31,25 +32,37 @@ pub(super) async fn run(
     payload: &RawValue,
     limits: &Limits<'_>,
 ) -> AttemptEnd {
-    let over = context.cancelled().clone();
-    let end = supervise(handler, context, payload, limits).await;
+    let end = supervise(handler, &context, payload, limits).await;
     // What the handler has spawned hears of the end here; its own future is dropped by now.
-    over.cancel();
-    end
+    context.cancelled().cancel();
+    match (end, context.cancellation()) {
+        // A result that came in the grace is offered: whoever ended the job first wins. Nothing else is tried again.
+        (AttemptEnd::Failed(_) | AttemptEnd::Interrupted, Some(cancelled)) => {
+            AttemptEnd::Failed(JobError::of(cancelled))
+        }
+        (end, _) => end,
+    }
 }
 
 async fn supervise(
     handler: &dyn Handle,
-    context: JobContext,
+    context: &JobContext,
     payload: &RawValue,
     limits: &Limits<'_>,
 ) -> AttemptEnd {
     // The handler's code also runs while its future is made, so that is inside the catch, too.
-    let made = std::panic::catch_unwind(AssertUnwindSafe(|| handler.call(context, payload)));
+    let made =
+        std::panic::catch_unwind(AssertUnwindSafe(|| handler.call(context.clone(), payload)));
     let work = match made {
         Ok(Ok(work)) => work,
-        Ok(Err(failure)) => return AttemptEnd::Failed(failure),
+        Ok(Err(failure)) => return AttemptEnd::Failed(JobError::of(failure)),
         Err(panic) => return AttemptEnd::Failed(panicked(&*panic)),
+    };
+    // Only for a layer that wants to know which job an event belongs to.
+    let work = if is_captured() {
+        Box::pin(CURRENT.scope(context.clone(), work))
+    } else {
+        work
     };
     let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
     // Most of what ends the attempt from outside has to be listened to only by a job that takes its time.
@@ -62,26 +75,27 @@ async fn supervise(
         () = limits.lost.cancelled() => AttemptEnd::LeaseLost,
         () = limits.abort.cancelled() => AttemptEnd::Interrupted,
         result = work => ended(result),
-        () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobFailure::new(
+        () = context.hard_stop() => AttemptEnd::Interrupted,
+        () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobError::of(JobFailure::new(
             FailureReason::Timeout,
             format!("job timed out after {:?}", limits.timeout),
-        )),
+        ))),
     }
 }
 
-fn ended(result: std::thread::Result<Result<Box<RawValue>, JobFailure>>) -> AttemptEnd {
+fn ended(result: std::thread::Result<Result<Box<RawValue>, JobError>>) -> AttemptEnd {
     match result {
         Ok(Ok(value)) => AttemptEnd::Done(value),
-        Ok(Err(failure)) => AttemptEnd::Failed(failure),
+        Ok(Err(error)) => AttemptEnd::Failed(error),
         Err(panic) => AttemptEnd::Failed(panicked(&*panic)),
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
+fn panicked(panic: &(dyn std::any::Any + Send)) -> JobError {
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "the panic carries no text".to_owned());
-    JobFailure::new(FailureReason::Panic, text)
+    JobError::of(JobFailure::new(FailureReason::Panic, text))
 }

@@ -3,15 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use naq_config::settings::CommandHandler;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use super::command::CommandJob;
-use super::registry::{Function, Registry};
+use super::handler::{Chain, Registry, States, Threads};
 use super::running::{RunningWorker, launch};
-use super::{JobContext, JobError};
-use crate::model::{Kind, KindName, QueueName};
+use crate::model::QueueName;
 use crate::server::Link;
 use crate::{JobsError, JobsErrorKind};
 
@@ -24,8 +18,14 @@ pub struct Worker {
     pub(super) name: Option<String>,
     pub(super) concurrency: u32,
     pub(super) registry: Registry,
+    pub(super) states: States,
+    /// For handlers that block.
+    pub(super) threads: Threads,
+    pub(super) layers: Option<Chain>,
+    /// What was wrong with calls that could not say so.
+    pub(super) problems: Vec<String>,
     /// Queues of the registered kinds, taken if no queue is named.
-    suggested: BTreeSet<String>,
+    pub(super) suggested: BTreeSet<String>,
 }
 
 /// A worker's description, checked.
@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) name: Option<String>,
     pub(super) concurrency: u32,
     pub(super) registry: Registry,
+    pub(super) states: Arc<States>,
+    pub(super) threads: Threads,
 }
 
 impl Worker {
@@ -47,6 +49,10 @@ impl Worker {
             name: None,
             concurrency,
             registry: Registry::default(),
+            states: States::default(),
+            threads: Threads::new(),
+            layers: None,
+            problems: Vec::new(),
             suggested: BTreeSet::new(),
         }
     }
@@ -67,42 +73,6 @@ impl Worker {
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
-    }
-
-    /// Registers an async function for a kind. A second one for the same kind replaces the first.
-    pub fn handle<A, R, F, Fut, E>(mut self, kind: Kind<A, R>, handler: F) -> Self
-    where
-        A: DeserializeOwned + 'static,
-        R: Serialize + 'static,
-        F: Fn(JobContext, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, E>> + Send + 'static,
-        E: Into<JobError>,
-    {
-        self.suggested.extend(kind.queue.map(str::to_owned));
-        self.registry
-            .insert(kind.name(), Arc::new(Function::<F, A, R>::new(handler)));
-        self
-    }
-
-    /// Registers a program for a kind; see `workers.handlers` in the settings.
-    pub fn handle_command(mut self, kind: &KindName, handler: CommandHandler) -> Self {
-        self.registry
-            .insert(kind.as_str(), Arc::new(CommandJob::new(handler)));
-        self
-    }
-
-    /// Registers all programs of `workers.handlers`.
-    ///
-    /// # Errors
-    /// [`JobsErrorKind::InvalidName`] for an impossible kind. A retry does not help.
-    pub fn handle_configured_commands(mut self) -> Result<Self, JobsError> {
-        for (kind, handler) in self.link.settings().workers.handlers.clone() {
-            let kind = KindName::new(kind).map_err(|e| {
-                JobsError::new(JobsErrorKind::InvalidName, "read `workers.handlers`").because(e)
-            })?;
-            self = self.handle_command(&kind, handler);
-        }
-        Ok(self)
     }
 
     /// Prepares the streams and consumers, and starts to pull.
@@ -172,12 +142,24 @@ impl Worker {
                 self.concurrency
             )));
         }
+        let problem = self.problems.into_iter().next();
+        if let Some(problem) = problem.or_else(|| self.registry.problem(&self.states)) {
+            return Err(impossible(problem));
+        }
+        let mut registry = self.registry;
+        if let Some(layers) = &self.layers {
+            registry.wrap(layers);
+        }
+        let slots = usize::try_from(self.concurrency).unwrap_or(usize::MAX);
+        self.threads.set_limit(slots);
         Ok(Plan {
             link: self.link,
             queues,
             name: self.name,
             concurrency: self.concurrency,
-            registry: self.registry,
+            registry,
+            states: Arc::new(self.states),
+            threads: self.threads,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::runner::Runner;
-use super::settle::Recorded;
+use super::settle::{Back, Recorded};
 use super::tally::Left;
 use super::verdict::Verdict;
 use crate::server::now_ms;
@@ -39,16 +39,24 @@ impl Runner {
             Verdict::Complete(result) => self.complete(job, hold, result, span).await,
             Verdict::Dead(failure) => Box::pin(self.give_up(job, hold, failure, span)).await,
             Verdict::Cancel(failure) => Box::pin(self.cancel(job, hold, failure, span)).await,
-            Verdict::RetryLater(_) if hold.has_lapsed() => Ok(Left::Abandoned),
+            Verdict::RetryLater(_) | Verdict::SnoozeLater(_) if hold.has_lapsed() => {
+                Ok(Left::Abandoned)
+            }
             Verdict::RetryLater(delay) => {
-                let number = job.retries_done + 1;
                 let settler = self.settler(job, hold);
-                Box::pin(settler.schedule(number, delay)).await?;
+                Box::pin(settler.schedule(Back::of(job, delay).retry())).await?;
                 self.tell_retry(job, delay);
                 Ok(Left::Retried)
             }
+            Verdict::SnoozeLater(delay) => {
+                let settler = self.settler(job, hold);
+                Box::pin(settler.schedule(Back::of(job, delay).snooze())).await?;
+                Ok(Left::Snoozed)
+            }
             Verdict::HandBack => Box::pin(self.hand_back(job, hold)).await,
-            Verdict::Nothing | Verdict::RetryHere(_) => Ok(Left::Abandoned),
+            Verdict::Nothing | Verdict::RetryHere(_) | Verdict::SnoozeHere(_) => {
+                Ok(Left::Abandoned)
+            }
         }
     }
 
@@ -144,7 +152,7 @@ impl Runner {
         if job.deliveries < self.max_deliver(job) {
             settler.hand_back().await?;
         } else {
-            settler.schedule(job.retries_done, Duration::ZERO).await?;
+            settler.schedule(Back::of(job, Duration::ZERO)).await?;
             settler.ack().await?;
         }
         Ok(Left::HandedBack)

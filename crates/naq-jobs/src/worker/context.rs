@@ -1,17 +1,22 @@
 //! What a handler knows about the job that it runs.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use async_nats::HeaderMap;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{JobId, KindName, QueueName};
+use super::handler::States;
+use crate::model::{JobId, KindName, QueueName, ScheduleName};
+use crate::notes::Outbox;
+use crate::wire::{CancelNotice, FailureReason, JobFailure};
 use crate::workflow::Membership;
 
 /// What a handler knows about its job. A cheap handle.
 #[derive(Debug, Clone)]
-pub struct JobContext(Arc<Inner>);
+pub struct JobContext(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -21,10 +26,19 @@ pub(super) struct Inner {
     pub(super) attempt: u32,
     pub(super) retries: u32,
     pub(super) enqueued_at: Option<SystemTime>,
+    pub(super) deadline: Option<SystemTime>,
     pub(super) headers: HeaderMap,
+    /// The schedule that made the job, and the instant that it was made for.
+    pub(super) origin: Option<(ScheduleName, SystemTime)>,
     pub(super) worker: Arc<str>,
+    pub(super) states: Arc<States>,
+    pub(super) notes: Outbox,
+    /// The number of the last note, 0 if there is none.
+    pub(super) last_note: AtomicU64,
     pub(super) cancelled: CancellationToken,
     pub(super) membership: Option<Membership>,
+    /// Why somebody cancelled the job, and when its future is dropped.
+    pub(super) notice: OnceLock<(String, Instant)>,
 }
 
 impl JobContext {
@@ -62,9 +76,24 @@ impl JobContext {
         self.0.enqueued_at
     }
 
+    /// When the job is over, whatever its attempts do, if the sender said so.
+    pub fn deadline(&self) -> Option<SystemTime> {
+        self.0.deadline
+    }
+
     /// The sender's headers, such as trace context.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
+    }
+
+    /// The recurring schedule that made this job, if one did.
+    pub fn schedule(&self) -> Option<&ScheduleName> {
+        self.0.origin.as_ref().map(|(name, _)| name)
+    }
+
+    /// The instant of its schedule that the job was made for: also the right one if it runs late or again.
+    pub fn instant(&self) -> Option<SystemTime> {
+        self.0.origin.as_ref().map(|(_, instant)| *instant)
     }
 
     /// The id of the worker.
@@ -77,9 +106,47 @@ impl JobContext {
         self.0.membership.as_ref()
     }
 
-    /// Fires when the attempt is over for the worker: lease lost, time limit, hard stop. The handler's future is
-    /// dropped then; what it has spawned should watch this token.
+    /// Fires when the job is to stop: somebody has cancelled it (then [`Self::cancel_reason`] says why, and the handler has
+    /// the grace to end by itself), or the attempt is over for the worker: lease lost, time limit, hard stop. Then the
+    /// handler's future is dropped, and what it has spawned should watch this token.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.0.cancelled
+    }
+
+    /// Whether the job is to stop; see [`Self::cancelled`]. For loops that do not await.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.is_cancelled()
+    }
+
+    /// Why somebody has cancelled the job; `None` if nobody has.
+    pub fn cancel_reason(&self) -> Option<&str> {
+        self.0.notice.get().map(|(reason, _)| reason.as_str())
+    }
+
+    pub(super) fn states(&self) -> &States {
+        &self.0.states
+    }
+
+    /// Tells the handler that the job is cancelled. The first one counts.
+    pub(super) fn cancel(&self, notice: &CancelNotice) {
+        let now = Instant::now();
+        let stop_at = now.checked_add(notice.grace()).unwrap_or(now);
+        drop(self.0.notice.set((notice.reason.clone(), stop_at)));
+        self.0.cancelled.cancel();
+    }
+
+    /// Completes at the end of the grace of a cancelled job, else never.
+    pub(super) async fn hard_stop(&self) {
+        self.0.cancelled.cancelled().await;
+        match self.0.notice.get() {
+            Some((_, stop_at)) => tokio::time::sleep_until(*stop_at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// How the job ends if somebody has cancelled it.
+    pub(super) fn cancellation(&self) -> Option<JobFailure> {
+        let (reason, _) = self.0.notice.get()?;
+        Some(JobFailure::new(FailureReason::Cancelled, reason.clone()))
     }
 }

@@ -192,7 +192,7 @@ impl Runner {
         queue: Option<&QueueName>,
         kind: &str,
     ) -> Result<(), JobsError> {
-        if self.registry.get(kind).is_none() || self.steering.is_paused(kind) {
+        if !self.registry.knows(kind) || self.steering.is_paused(kind) {
             return Ok(());
         }
         let released = release(conn, &self.link, queue, &Why::kind(kind), u64::MAX).await?;

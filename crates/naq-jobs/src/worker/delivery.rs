@@ -32,6 +32,12 @@ pub(super) struct Delivered {
     pub(super) retries_done: u32,
     /// Attempts that were made before this delivery of this message.
     pub(super) attempts_before: u32,
+    /// Snoozes before this message.
+    pub(super) snoozes: u32,
+    /// Whether it was put aside.
+    pub(super) was_parked: bool,
+    /// The number of the last note that its handler has made here, 0 if there is none.
+    pub(super) last_note: u64,
     pub(super) fence: u64,
     /// The attempt that runs, or was the last one.
     pub(super) begun: Option<Begun>,
@@ -64,6 +70,9 @@ impl Delivered {
             deliveries,
             retries_done: headers.retries_done,
             attempts_before: headers.attempts_before,
+            snoozes: headers.snoozes,
+            was_parked: headers.was_parked,
+            last_note: 0,
             fence: headers.fence,
             begun: None,
             failure: None,
@@ -84,9 +93,15 @@ impl Delivered {
         self.attempts_before.saturating_add(self.deliveries)
     }
 
-    /// Whether somebody may already have settled this job.
+    /// Whether somebody may already have settled this job. Whatever was put back may have been cancelled meanwhile.
     pub(super) fn may_be_settled(&self) -> bool {
-        self.is_suspect || self.deliveries > 1 || self.retries_done > 0 || self.fence > 0
+        self.is_suspect
+            || self.deliveries > 1
+            || self.retries_done > 0
+            || self.attempts_before > 0
+            || self.snoozes > 0
+            || self.was_parked
+            || self.fence > 0
     }
 }
 

@@ -71,7 +71,9 @@ impl Runner {
                 })?
             }
             Left::Cancelled => Status::Cancelled,
-            Left::Retried | Left::Parked | Left::HandedBack | Left::Abandoned => return Ok(()),
+            Left::Retried | Left::Snoozed | Left::Parked | Left::HandedBack | Left::Abandoned => {
+                return Ok(());
+            }
         };
         let deadline = Instant::now() + job.ack_wait + SETTLE_MORE;
         tell_end(&self.link, flow, status, deadline).await

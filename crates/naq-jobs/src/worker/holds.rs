@@ -14,7 +14,7 @@ use super::delivery::Delivered;
 use super::lease::Lease;
 use crate::model::{JobId, QueueName};
 use crate::server::Link;
-use crate::wire::RunningJob;
+use crate::wire::{CancelNotice, RunningJob};
 
 /// Renewals that are under way at the same time.
 const RENEWALS: usize = 256;
@@ -137,6 +137,17 @@ impl Holds {
             .collect();
         list.sort_by_key(|job| job.started_at_ms);
         list
+    }
+
+    /// Tells the running attempt of a job that it is cancelled; says which attempt that is.
+    pub(super) fn cancel(&self, id: &JobId, notice: &CancelNotice) -> Option<u32> {
+        let table = self.lock();
+        let ours = table.held.iter().filter(|((held, _), _)| held == id);
+        let mut running = ours.filter_map(|(_, held)| held.running.as_ref());
+        running.next().map(|(context, _)| {
+            context.cancel(notice);
+            context.attempt()
+        })
     }
 
     /// Completes when [`Self::running`] may have changed since the last call.

@@ -8,7 +8,7 @@
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
-//! Beside it, `fires` takes what recurring schedules fire.
+//! Beside it, `fires` takes what recurring schedules fire, and `cancels` hears of jobs that nobody wants any more.
 //!
 //! `docs/design/0001-first-job.md` has the failure table.
 
@@ -16,25 +16,27 @@ mod acks;
 mod admit;
 mod attempt;
 mod builder;
-mod command;
+mod cancels;
 mod conclude;
 mod context;
 mod control_loop;
 mod delivery;
 mod ears;
 mod errands;
-mod failure;
 mod fires;
 mod flows;
+mod handler;
 mod holds;
 mod lease;
 mod limit;
 mod limits;
+mod notes;
 mod permits;
+mod prepare;
 mod presence;
 mod pull_loop;
 mod puller;
-mod registry;
+mod register;
 mod runner;
 mod running;
 mod seen;
@@ -49,8 +51,12 @@ mod time_limits;
 mod verdict;
 
 pub use builder::Worker;
-pub use command::EXIT_FATAL;
 pub use context::JobContext;
-pub use failure::JobError;
+pub use handler::{
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
+    JobError, State,
+};
+pub use notes::ProgressNote;
+pub use register::JobFunction;
 pub use running::RunningWorker;
 pub use tally::StopReport;

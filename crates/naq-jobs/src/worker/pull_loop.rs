@@ -210,7 +210,7 @@ impl PullLoop {
                     .set_queue(&self.queue, setting, Source::Push);
             }
             Some(News::Parked(job)) => {
-                if self.runner.registry.get(&job.kind).is_some() {
+                if self.runner.registry.knows(&job.kind) {
                     self.runner.steering.hint(&self.queue, job);
                 }
             }

@@ -1,7 +1,7 @@
 //! What happens to one delivered job, from the message to the acknowledgement.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -9,20 +9,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::acks::{Acks, Settled};
 use super::attempt::{self, Limits};
+use super::cancels::Cancels;
 use super::conclude::Span;
 use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
+use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
 use super::limits::Buckets;
-use super::registry::{Handle, Registry};
+use super::prepare::{Prepared, undecodable};
 use super::settle::Settler;
 use super::shared_slots::Slot;
 use super::steering::Steering;
 use super::tally::{Left, Tally};
 use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
+use crate::notes::Outbox;
 use crate::server::{Link, now_ms};
-use crate::wire::{Envelope, FailureReason, JobFailure, Status, Undecodable, decode, passed_on};
+use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
 use crate::workflow::Membership;
 use crate::{JobsError, failpoint};
 
@@ -37,8 +40,12 @@ const JOB_LOG: &str = "naq_jobs::job";
 pub(super) struct Runner {
     pub(super) link: Link,
     pub(super) registry: Registry,
+    pub(super) states: Arc<States>,
+    pub(super) threads: Threads,
+    pub(super) notes: Outbox,
     pub(super) worker: Arc<str>,
     pub(super) holds: Holds,
+    pub(super) cancels: Cancels,
     /// What is set at run time, and with it the hard limit of running handlers; the slots keep that from ever being
     /// waited for, a reconnect apart.
     pub(super) steering: Steering,
@@ -158,10 +165,10 @@ impl Runner {
             return Ok((left, true));
         }
         let prepared = decoded
-            .map_err(|error| undecodable(&error))
+            .map_err(|error| Verdict::Dead(undecodable(&error)))
             .and_then(|envelope| {
-                let handler = self.handler_of(job, &envelope)?;
-                Ok((envelope, handler))
+                let prepared = self.prepare(job, &envelope)?;
+                Ok((envelope, prepared))
             });
         let mut span = Span {
             started_at_ms,
@@ -169,47 +176,24 @@ impl Runner {
             keeps_result: true,
         };
         let verdict = match prepared {
-            Err(failure) => Verdict::Dead(failure),
-            Ok((envelope, handler)) => {
+            Err(verdict) => verdict,
+            Ok((envelope, prepared)) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
                 span.keeps_result = envelope.keeps_result;
-                self.attempts_in_place(job, &envelope, &*handler, hold)
+                self.attempts_in_place(job, &envelope, &prepared, hold)
                     .await
             }
         };
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
             return Ok((Left::Completed, false));
         }
+        if job.last_note > 0 {
+            // Who sees the end is to have seen all that came before.
+            self.notes.sent(job.last_note).await;
+        }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
         Ok((left, true))
-    }
-
-    /// The handler, unless the job may not run.
-    fn handler_of(
-        &self,
-        job: &Delivered,
-        envelope: &Envelope<'_>,
-    ) -> Result<Arc<dyn Handle>, JobFailure> {
-        let limit = self.max_deliver(job);
-        if !job.has_valid_id {
-            let subject = &job.message.subject;
-            let text = format!("the last part of the subject {subject} is no job id");
-            return Err(JobFailure::new(FailureReason::Undecodable, text));
-        }
-        if job.deliveries > limit {
-            let text = format!(
-                "delivered {limit} times without being settled: its workers died or lost their \
-                 leases (`queues.max_deliver`)"
-            );
-            return Err(JobFailure::new(FailureReason::Deliveries, text));
-        }
-        let kind = &envelope.kind;
-        self.registry.get(kind.as_str()).cloned().ok_or_else(|| {
-            let known = self.registry.kinds().join(", ");
-            let text = format!("no handler for the kind {kind}; this worker knows: {known}");
-            JobFailure::new(FailureReason::UnknownKind, text)
-        })
     }
 
     /// Deliveries of one message after which the job does not run any more.
@@ -225,15 +209,15 @@ impl Runner {
         &self,
         job: &mut Delivered,
         envelope: &Envelope<'_>,
-        handler: &dyn Handle,
+        prepared: &Prepared<'_>,
         hold: &Hold,
     ) -> Verdict {
         let Some(mut place) = job.place.take() else {
-            return self.attempts(job, envelope, handler, hold).await;
+            return self.attempts(job, envelope, prepared, hold).await;
         };
         let done = CancellationToken::new();
         let attempts = async {
-            let verdict = self.attempts(job, envelope, handler, hold).await;
+            let verdict = self.attempts(job, envelope, prepared, hold).await;
             done.cancel();
             verdict
         };
@@ -247,7 +231,7 @@ impl Runner {
         &self,
         job: &mut Delivered,
         envelope: &Envelope<'_>,
-        handler: &dyn Handle,
+        prepared: &Prepared<'_>,
         hold: &Hold,
     ) -> Verdict {
         let workers = &self.link.settings().workers;
@@ -266,8 +250,13 @@ impl Runner {
             limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
+            if let Some(notice) = self.cancels.recent(&job.id) {
+                return Verdict::Cancel(JobFailure::new(FailureReason::Cancelled, notice.reason));
+            }
             self.tell_started(job, &context);
-            let end = attempt::run(handler, context, envelope.payload, &limits).await;
+            let Prepared { handler, payload } = prepared;
+            let end = attempt::run(&**handler, context.clone(), payload, &limits).await;
+            job.last_note = job.last_note.max(context.last_note());
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
@@ -279,20 +268,24 @@ impl Runner {
             let end = times.ended(end, now);
             let last = times.keep(&end);
             job.failure = end.failure().cloned();
-            let verdict = decide(end, &envelope.retry, job.retries_done);
-            let delay = match times.check(verdict, last, now) {
-                Verdict::RetryHere(delay) => delay,
+            let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
+            let (delay, is_retry) = match times.check(verdict, last, now) {
+                Verdict::RetryHere(delay) => (delay, true),
+                Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
             };
-            self.tally.retried.fetch_add(1, Ordering::Relaxed);
-            self.tell_retry(job, delay);
+            if is_retry {
+                self.tell_retry(job, delay);
+            }
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,
-                () = tokio::time::sleep(delay) => {
-                    job.retries_done += 1;
-                    job.attempts_before += 1;
-                }
+                () = tokio::time::sleep(delay) => {}
+            }
+            if is_retry {
+                self.tally.retried.fetch_add(1, Ordering::Relaxed);
+                job.retries_done += 1;
+                job.attempts_before += 1;
             }
         }
     }
@@ -305,13 +298,19 @@ impl Runner {
             attempt: job.attempt(),
             retries: envelope.retry.retries,
             enqueued_at: envelope.enqueued_at,
+            deadline: envelope.deadline,
             headers: passed_on(job.message.headers.as_ref()),
+            origin: origin(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
+            states: Arc::clone(&self.states),
             cancelled: CancellationToken::new(),
             membership: job
                 .flow
                 .as_ref()
                 .and_then(|flow| Membership::new(&self.link, flow)),
+            notice: OnceLock::new(),
+            notes: self.notes.clone(),
+            last_note: AtomicU64::new(0),
         })
     }
 
@@ -335,12 +334,4 @@ impl Runner {
             deadline,
         }
     }
-}
-
-fn undecodable(error: &Undecodable) -> JobFailure {
-    let reason = match error {
-        Undecodable::Version(_) => FailureReason::UnsupportedVersion,
-        Undecodable::Malformed(_) => FailureReason::Undecodable,
-    };
-    JobFailure::new(reason, error.to_string())
 }

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::acks::Acks;
 use super::builder::Plan;
+use super::cancels::Cancels;
 use super::control_loop::ControlLoop;
 use super::ears;
 use super::errands::ErrandLoop;
@@ -35,6 +36,7 @@ use super::tally::{StopReport, Tally};
 use crate::control::{read_queue, remove_worker, terms};
 use crate::event_log::LAST_FLUSH;
 use crate::model::Priority;
+use crate::notes::Outbox;
 use crate::server::{ensure_consumer, now_ms};
 use crate::wire::Names;
 use crate::workflow::Advancer;
@@ -73,8 +75,12 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     let runner = Arc::new(Runner {
         link: plan.link.clone(),
         registry: plan.registry.clone(),
+        states: Arc::clone(&plan.states),
+        threads: plan.threads.clone(),
+        notes: Outbox::default(),
         worker: worker_id(plan.name.as_deref()).into(),
         holds: Holds::default(),
+        cancels: Cancels::default(),
         steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
         buckets: Buckets::default(),
         acks: Acks::new(),
@@ -169,6 +175,19 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         let Runner { link, tally, .. } = &*acking;
         acking.acks.keep(link, tally, &until).await;
     });
+    let (telling, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move { telling.notes.keep(&telling.link, &until).await });
+    let (listening, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        let Runner {
+            link,
+            holds,
+            worker,
+            cancels,
+            ..
+        } = &*listening;
+        cancels.keep(link, holds, worker, &until).await;
+    });
     let (stopping, until) = (runner.stopping.clone(), gone.clone());
     keepers.spawn(async move { presence.keep(&stopping, &until).await });
     let control = ControlLoop::new(Arc::clone(runner), plan.queues.clone());
@@ -244,6 +263,7 @@ impl RunningWorker {
                 );
             }
         }
+        self.end_threads().await;
         self.gone.cancel();
         let keepers = async { while self.keepers.join_next().await.is_some() {} };
         if tokio::time::timeout(HAND_BACK, keepers).await.is_err() {
@@ -252,6 +272,24 @@ impl RunningWorker {
         self.runner.link.events().flush(LAST_FLUSH).await;
         tracing::info!(worker = %self.runner.worker, report = ?self.report(), "worker stopped");
         self.report()
+    }
+}
+
+impl RunningWorker {
+    /// The jobs are settled; functions that block may still run.
+    async fn end_threads(&self) {
+        let threads = &self.runner.threads;
+        threads.close();
+        if tokio::time::timeout(HAND_BACK, threads.ended())
+            .await
+            .is_err()
+        {
+            let count = threads.alive();
+            tracing::warn!(
+                count,
+                "stopped while blocking handlers go on; the end of the process ends them"
+            );
+        }
     }
 }
 
@@ -273,6 +311,7 @@ impl Runner {
 
 impl Drop for RunningWorker {
     fn drop(&mut self) {
+        self.runner.threads.close();
         self.runner.stopping.cancel();
         self.runner.abort.cancel();
         self.gone.cancel();

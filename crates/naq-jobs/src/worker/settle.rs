@@ -8,13 +8,10 @@ use naq_connection::{Connection, ConnectionErrorKind};
 
 use super::delivery::Delivered;
 use super::holds::Hold;
-use crate::results::parse;
+use crate::results::{outcome_headers, parse};
 use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339, wrong_sequence};
 use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, carried, dead_headers, headers};
 use crate::{JobsError, JobsErrorKind, failpoint};
-
-/// Longest life of an outcome, in seconds: ten years. The server refuses what does not fit its clock.
-const MAX_TTL: u64 = 10 * 365 * 24 * 3600;
 
 /// Who recorded the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +20,45 @@ pub(super) enum Recorded {
     Ours,
     /// Another one, before.
     Other(Status),
+}
+
+/// How a job comes back as a new message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Back {
+    /// Retries that it has had then.
+    pub(super) retries: u32,
+    /// Attempts.
+    pub(super) attempts: u32,
+    /// Snoozes.
+    pub(super) snoozes: u32,
+    pub(super) delay: Duration,
+}
+
+impl Back {
+    /// As it is now, after `delay`.
+    pub(super) fn of(job: &Delivered, delay: Duration) -> Self {
+        Self {
+            retries: job.retries_done,
+            attempts: job.attempt(),
+            snoozes: job.snoozes,
+            delay,
+        }
+    }
+
+    /// As the next retry.
+    pub(super) fn retry(self) -> Self {
+        let retries = self.retries.saturating_add(1);
+        Self { retries, ..self }
+    }
+
+    /// As if the attempt had not been made.
+    pub(super) fn snooze(self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_sub(1),
+            snoozes: self.snoozes.saturating_add(1),
+            ..self
+        }
+    }
 }
 
 /// A job that is put aside.
@@ -177,17 +213,24 @@ impl Settler<'_> {
         ))
     }
 
-    /// Lets the server enqueue the job again after `delay`, as retry `number`.
-    pub(super) async fn schedule(&self, number: u32, delay: Duration) -> Result<(), JobsError> {
+    /// Lets the server enqueue the job again.
+    pub(super) async fn schedule(&self, back: Back) -> Result<(), JobsError> {
         let job = self.job;
+        let mut own = HeaderMap::new();
+        if back.snoozes > 0 {
+            own.insert(headers::SNOOZE, back.snoozes.to_string());
+        }
         self.sleep(Sleep {
             subject: self.asleep(),
-            due: SystemTime::now().checked_add(delay),
+            due: SystemTime::now().checked_add(back.delay),
             // All deliveries of this message agree on the id; a requeued job is another message, and begins anew.
-            message_id: format!("{}:{}:{number}", job.id, job.sequence),
-            retries_done: number,
-            attempts: job.attempt(),
-            headers: HeaderMap::new(),
+            message_id: format!(
+                "{}:{}:{}.{}",
+                job.id, job.sequence, back.retries, back.snoozes
+            ),
+            retries_done: back.retries,
+            attempts: back.attempts,
+            headers: own,
         })
         .await
     }
@@ -291,13 +334,4 @@ impl Settler<'_> {
 /// What a record says. One that is unreadable was not written by a worker; its job is kept as a dead letter.
 fn status_of(found: &Stored) -> Status {
     parse(&found.subject, &found.payload).map_or(Status::Failed, |outcome| outcome.status)
-}
-
-fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
-    let ttl = ttl.as_secs().clamp(1, MAX_TTL);
-    fields.insert("Nats-TTL", format!("{ttl}s"));
-    fields.insert(headers::STATUS, outcome.status.as_str());
-    fields
 }

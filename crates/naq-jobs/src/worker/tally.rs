@@ -10,6 +10,7 @@ pub(super) struct Tally {
     pub(super) failed: AtomicU64,
     pub(super) cancelled: AtomicU64,
     pub(super) retried: AtomicU64,
+    pub(super) snoozed: AtomicU64,
     pub(super) handed_back: AtomicU64,
     pub(super) abandoned: AtomicU64,
     pub(super) parked: AtomicU64,
@@ -26,6 +27,8 @@ pub(super) enum Left {
     Cancelled,
     /// Its retry is scheduled.
     Retried,
+    /// It was put off.
+    Snoozed,
     /// It waits until it may run.
     Parked,
     /// It is back in the queue.
@@ -47,6 +50,8 @@ pub struct StopReport {
     pub cancelled: u64,
     /// Retries that it scheduled or made.
     pub retried: u64,
+    /// Jobs that it let the server bring back later, at their handler's wish.
+    pub snoozed: u64,
     /// Jobs that it handed back when it stopped.
     pub handed_back: u64,
     /// Jobs that it could not settle; the server delivers them again after `ack_wait`.
@@ -63,6 +68,7 @@ impl Left {
             | Self::Failed
             | Self::Cancelled
             | Self::Retried
+            | Self::Snoozed
             | Self::Parked
             | Self::Elsewhere => true,
             Self::HandedBack | Self::Abandoned => false,
@@ -77,6 +83,7 @@ impl fmt::Display for Left {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Retried => "will be retried",
+            Self::Snoozed => "snoozes",
             Self::Parked => "waits until it may run",
             Self::HandedBack => "handed back",
             Self::Elsewhere => "was settled before",
@@ -92,6 +99,7 @@ impl Tally {
             Left::Failed => &self.failed,
             Left::Cancelled => &self.cancelled,
             Left::Retried => &self.retried,
+            Left::Snoozed => &self.snoozed,
             Left::Parked => &self.parked,
             Left::HandedBack => &self.handed_back,
             Left::Abandoned => &self.abandoned,
@@ -107,6 +115,7 @@ impl Tally {
             failed: read(&self.failed),
             cancelled: read(&self.cancelled),
             retried: read(&self.retried),
+            snoozed: read(&self.snoozed),
             handed_back: read(&self.handed_back),
             abandoned: read(&self.abandoned),
             parked: read(&self.parked),

@@ -10,6 +10,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::JobError;
 use super::delivery::Delivered;
 use super::verdict::{AttemptEnd, Verdict};
 use crate::wire::{Envelope, FailureReason, JobFailure};
@@ -60,13 +61,11 @@ impl TimeLimits {
     /// How an attempt ended: one that was ended at the deadline is not tried again.
     pub(super) fn ended(&self, end: AttemptEnd, now: SystemTime) -> AttemptEnd {
         match end {
-            AttemptEnd::Failed(failure)
-                if failure.reason == FailureReason::Timeout && self.is_over(now) =>
+            AttemptEnd::Failed(error)
+                if error.told().failure.reason == FailureReason::Timeout && self.is_over(now) =>
             {
-                AttemptEnd::Failed(JobFailure::new(
-                    FailureReason::Deadline,
-                    "ended at its deadline, while it ran",
-                ))
+                let text = "ended at its deadline, while it ran";
+                AttemptEnd::Failed(JobError::of(JobFailure::new(FailureReason::Deadline, text)))
             }
             end => end,
         }
@@ -75,7 +74,9 @@ impl TimeLimits {
     /// The error of an attempt, kept only if a verdict may need it.
     pub(super) fn keep(&self, end: &AttemptEnd) -> Option<JobFailure> {
         match end {
-            AttemptEnd::Failed(failure) if self.deadline.is_some() => Some(failure.clone()),
+            AttemptEnd::Failed(error) if self.deadline.is_some() => {
+                Some(error.told().failure.clone())
+            }
             _ => None,
         }
     }
@@ -87,7 +88,11 @@ impl TimeLimits {
         last: Option<JobFailure>,
         now: SystemTime,
     ) -> Verdict {
-        let (Verdict::RetryHere(delay) | Verdict::RetryLater(delay)) = verdict else {
+        let (Verdict::RetryHere(delay)
+        | Verdict::RetryLater(delay)
+        | Verdict::SnoozeHere(delay)
+        | Verdict::SnoozeLater(delay)) = verdict
+        else {
             return verdict;
         };
         if !now.checked_add(delay).is_none_or(|then| self.is_over(then)) {
@@ -131,7 +136,7 @@ mod tests {
     }
 
     fn failed(reason: FailureReason) -> AttemptEnd {
-        AttemptEnd::Failed(JobFailure::new(reason, "no mail"))
+        AttemptEnd::Failed(JobError::of(JobFailure::new(reason, "no mail")))
     }
 
     #[test]
@@ -165,11 +170,17 @@ mod tests {
         assert_eq!(limits.starts(5 * S, at(8)), 2 * S);
         assert_eq!(limits.starts(S, at(8)), S);
         let cut = limits.ended(failed(FailureReason::Timeout), at(10));
-        assert!(matches!(cut, AttemptEnd::Failed(f) if f.reason == FailureReason::Deadline));
+        assert!(
+            matches!(cut, AttemptEnd::Failed(e) if e.told().failure.reason == FailureReason::Deadline)
+        );
         let usual = limits.ended(failed(FailureReason::Timeout), at(9));
-        assert!(matches!(usual, AttemptEnd::Failed(f) if f.reason == FailureReason::Timeout));
+        assert!(
+            matches!(usual, AttemptEnd::Failed(e) if e.told().failure.reason == FailureReason::Timeout)
+        );
         let own = limits.ended(failed(FailureReason::Error), at(11));
-        assert!(matches!(own, AttemptEnd::Failed(f) if f.reason == FailureReason::Error));
+        assert!(
+            matches!(own, AttemptEnd::Failed(e) if e.told().failure.reason == FailureReason::Error)
+        );
     }
 
     #[test]

@@ -54,7 +54,7 @@ where
     Fut: Future<Output = Result<R, JobError>> + Send + 'static,
 {
     let ledger = ledger.clone();
-    worker.handle(kind, move |context, arguments| {
+    worker.handle(kind, move |context: JobContext, arguments: A| {
         handler(ledger.clone(), context, arguments)
     })
 }

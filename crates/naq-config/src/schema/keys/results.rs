@@ -32,4 +32,16 @@ pub(super) static RESULTS: &[KeySpec] = &[
         |s, _, i| put(&mut s.results.max_bytes, i),
     )
     .optional(),
+    key(
+        "results.notes_ttl",
+        Form::Time,
+        "Time that progress, partial results and log of a job are kept.",
+        |s, _, i| put(&mut s.results.notes_ttl, i),
+    ),
+    key(
+        "results.notes_max_bytes",
+        Form::Size,
+        "Size of the stream of progress, partial results and logs after which the oldest go.",
+        |s, _, i| put(&mut s.results.notes_max_bytes, i),
+    ),
 ];

@@ -13,15 +13,15 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use naq_config::settings::CommandHandler;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use super::JobContext;
-use super::registry::Handle;
+use super::JobError;
+use super::registry::{Handle, Work};
 use crate::wire::{FailureReason, JobFailure};
+use crate::worker::JobContext;
 
 /// Exit code that says: do not try again.
 pub const EXIT_FATAL: i32 = 65;
@@ -31,23 +31,19 @@ const KEPT_STDERR: usize = 4096;
 
 /// Runs one configured command.
 #[derive(Debug, Clone)]
-pub(super) struct CommandJob(Arc<CommandHandler>);
+pub(in crate::worker) struct CommandJob(Arc<CommandHandler>);
 
 /// Kills the whole process group when it goes, however the attempt ended.
 struct Group(Option<rustix::process::Pid>);
 
 impl CommandJob {
-    pub(super) fn new(handler: CommandHandler) -> Self {
+    pub(in crate::worker) fn new(handler: CommandHandler) -> Self {
         Self(Arc::new(handler))
     }
 }
 
 impl Handle for CommandJob {
-    fn call(
-        &self,
-        context: JobContext,
-        payload: &RawValue,
-    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobFailure>>, JobFailure> {
+    fn call(&self, context: JobContext, payload: &RawValue) -> Result<Work, JobFailure> {
         let (handler, input) = (Arc::clone(&self.0), payload.get().to_owned());
         Ok(Box::pin(async move {
             let limit = handler.timeout.unwrap_or(Duration::MAX);
@@ -58,6 +54,7 @@ impl Handle for CommandJob {
                     format!("{} timed out after {limit:?}", program(&handler)),
                 )),
             }
+            .map_err(JobError::of)
         }))
     }
 }

@@ -1,0 +1,11 @@
+//! Cancelling a job from any process: its outcome first, then its messages, then the worker that runs it.
+//!
+//! `docs/design/0007-handlers.md` has the failure table.
+
+mod places;
+mod report;
+mod request;
+mod steps;
+
+pub use report::{CancelReport, CancelledFrom};
+pub use request::CancelRequest;

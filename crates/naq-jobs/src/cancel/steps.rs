@@ -1,0 +1,227 @@
+//! The steps of a cancel, in their order. Each may be done twice.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use naq_connection::Connection;
+use tokio::time::Instant;
+
+use super::places::{Found, find};
+use super::report::{CancelReport, CancelledFrom};
+use crate::model::JobId;
+use crate::results::{outcome_headers, parse};
+use crate::server::{
+    Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
+};
+use crate::wire::{
+    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, decode, holder,
+};
+use crate::workflow::tell_end;
+use crate::{JobsError, JobsErrorKind};
+
+/// Looks at a job that moves on while it is looked at, and removals of its messages.
+const ROUNDS: usize = 8;
+
+/// Time that the worker of a running job gets to say so.
+const ANSWER: Duration = Duration::from_millis(250);
+
+const CONTEXT: &str = "cancel a job";
+
+/// What the first look showed.
+struct Seen {
+    found: Vec<Found>,
+    fence: u64,
+    /// The outcome `cancelled` is there, by this call or an earlier one.
+    is_written: bool,
+    from: CancelledFrom,
+}
+
+/// Cancels the job, or says how it has ended.
+pub(super) async fn cancel(
+    link: &Link,
+    id: JobId,
+    notice: &CancelNotice,
+) -> Result<CancelReport, JobsError> {
+    let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
+    let nonce = fastrand::u64(..) >> 11;
+    let id_ref = &id;
+    let from = persist(link, CONTEXT, deadline, move |conn| async move {
+        for _ in 0..ROUNDS {
+            let seen = look(&conn, link, id_ref, nonce).await?;
+            if !seen.is_written && matches!(seen.from, CancelledFrom::Ended { .. }) {
+                return Ok(seen.from);
+            }
+            if seen.is_written || write(&conn, link, id_ref, &seen, notice, nonce).await? {
+                tell_workflow(link, &seen, deadline).await?;
+                remove(&conn, link, id_ref).await?;
+                return push(&conn, link, id_ref, notice, seen).await;
+            }
+        }
+        let context = format!("cancel job {id_ref}: it keeps changing");
+        Err(JobsError::new(JobsErrorKind::Conflict, context))
+    })
+    .await?;
+    Ok(CancelReport { id, from })
+}
+
+/// Reads the outcome and the messages of the job.
+async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<Seen, JobsError> {
+    let (stream, subject) = (link.names().results_stream(), link.names().result(id));
+    // The messages first: a job that ends in between has its outcome when that is read.
+    let found = find(conn, link, id).await?;
+    let outcome = last_at_leader(conn, &stream, &subject).await?;
+    let run = found.iter().map(Found::fence).max().unwrap_or(0);
+    let fence = match outcome {
+        Some(outcome) if !found.is_empty() && outcome.sequence == run => run,
+        Some(outcome) => {
+            let parsed = parse(&subject, &outcome.payload).ok();
+            let status = parsed.as_ref().map_or(Status::Failed, |o| o.status);
+            let from = if parsed.is_some_and(|o| o.nonce == nonce) {
+                place_of(conn, link, &found).await?
+            } else {
+                CancelledFrom::Ended { status }
+            };
+            let is_written = status == Status::Cancelled;
+            return Ok(Seen {
+                found,
+                fence: 0,
+                is_written,
+                from,
+            });
+        }
+        None if found.is_empty() => {
+            let context = format!(
+                "find job {id}: it never was, has ended without a kept result, or its outcome has expired"
+            );
+            return Err(JobsError::new(JobsErrorKind::NotFound, context));
+        }
+        None => 0,
+    };
+    let from = place_of(conn, link, &found).await?;
+    Ok(Seen {
+        found,
+        fence,
+        is_written: false,
+        from,
+    })
+}
+
+/// Where the job is; [`CancelledFrom::Leased`] if a worker may have it.
+async fn place_of(
+    conn: &Connection,
+    link: &Link,
+    found: &[Found],
+) -> Result<CancelledFrom, JobsError> {
+    for found in found {
+        if found.stage != Stage::Queue {
+            continue;
+        }
+        let delivered = delivered_up_to(conn, link, &found.queue).await?;
+        let is_normal = link.names().is_normal(&found.message.subject);
+        // Of other consumers it is not known here: then the worker's answer decides.
+        if !is_normal || delivered >= found.message.sequence {
+            return Ok(CancelledFrom::Leased);
+        }
+    }
+    Ok(found.first().map_or(CancelledFrom::Leased, Found::from))
+}
+
+/// Writes the outcome; `false` if somebody else has.
+async fn write(
+    conn: &Connection,
+    link: &Link,
+    id: &JobId,
+    seen: &Seen,
+    notice: &CancelNotice,
+    nonce: u64,
+) -> Result<bool, JobsError> {
+    let Some(first) = seen.found.first() else {
+        return Ok(true);
+    };
+    let (kind, ttl) = first.kind_and_ttl();
+    let now = now_ms();
+    let outcome = Outcome {
+        v: 1,
+        id: id.to_string(),
+        kind,
+        queue: first.queue.to_string(),
+        status: Status::Cancelled,
+        attempt: first.attempts(),
+        worker: holder("cancel"),
+        nonce,
+        started_at_ms: now,
+        finished_at_ms: now,
+        result: None,
+        error: Some(JobFailure::new(
+            FailureReason::Cancelled,
+            notice.reason.clone(),
+        )),
+    };
+    let body = serde_json::to_vec(&outcome)
+        .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, CONTEXT).because(e))?;
+    let ttl = ttl.unwrap_or(link.settings().results.ttl);
+    let fields = outcome_headers(&outcome, ttl, seen.fence);
+    match conn
+        .publish_acked(link.names().result(id), fields, body)
+        .await
+    {
+        Ok(_) => Ok(true),
+        Err(e) if wrong_sequence(&e).is_some() => Ok(false),
+        Err(e) => Err(JobsError::connection(CONTEXT, e)),
+    }
+}
+
+/// Says in the workflow of the job that its node has ended, before the message goes from which a worker would see it.
+async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<(), JobsError> {
+    for found in &seen.found {
+        let flow = decode(&found.message.payload).ok().and_then(|e| e.flow);
+        if let Some(flow) = flow {
+            tell_end(link, &flow, Status::Cancelled, deadline).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the job's messages until there are none: one that was due may have moved meanwhile.
+async fn remove(conn: &Connection, link: &Link, id: &JobId) -> Result<(), JobsError> {
+    let stream = link.names().jobs_stream();
+    for _ in 0..ROUNDS {
+        let found = find(conn, link, id).await?;
+        if found.is_empty() {
+            break;
+        }
+        for found in found {
+            purge(conn, &stream, &found.message.subject).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the workers; says where the job was.
+async fn push(
+    conn: &Connection,
+    link: &Link,
+    id: &JobId,
+    notice: &CancelNotice,
+    seen: Seen,
+) -> Result<CancelledFrom, JobsError> {
+    let failed = |e| JobsError::connection(CONTEXT, e);
+    let inbox = conn.new_inbox();
+    let mut answers = conn.subscribe(inbox.clone()).await.map_err(failed)?;
+    let body: Bytes = serde_json::to_vec(notice).unwrap_or_default().into();
+    conn.publish_with_reply(link.names().cancel(id), inbox, HeaderMap::new(), body)
+        .await
+        .map_err(failed)?;
+    conn.flush_confirmed().await.map_err(failed)?;
+    if seen.from != CancelledFrom::Leased {
+        return Ok(seen.from);
+    }
+    let answer = tokio::time::timeout(ANSWER, answers.next()).await;
+    let answer = answer.ok().flatten();
+    let answer = answer.and_then(|m| serde_json::from_slice::<CancelAnswer>(&m.payload).ok());
+    Ok(match answer {
+        Some(CancelAnswer { worker, attempt }) => CancelledFrom::Running { worker, attempt },
+        None => CancelledFrom::Leased,
+    })
+}

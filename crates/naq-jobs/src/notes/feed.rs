@@ -1,0 +1,103 @@
+//! The notes of one job as the stream has them, from a sequence on: replayed, then pushed.
+//!
+//! A push consumer that lives as long as its reader. Whatever could hide a note (a gap in the consumer's count, silence beyond
+//! two heartbeats, another connection) ends the feed; the reader opens another one where it was.
+
+use std::time::Duration;
+
+use async_nats::Message;
+use naq_connection::{Connection, Subscription};
+use serde_json::json;
+
+use super::JobNews;
+use crate::JobsError;
+use crate::model::JobId;
+use crate::server::{Link, create_reader};
+use crate::wire::text;
+
+/// How often the server shows that it is there, and how long a reader without interest lives at the server.
+const TIMES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
+
+/// One reader.
+pub(super) struct Feed {
+    /// Keeps the connection.
+    _conn: Connection,
+    messages: Subscription,
+    /// Messages that this consumer has delivered.
+    count: u64,
+}
+
+/// What came out of a feed.
+pub(super) enum Came {
+    /// A note (if it could be read) and its sequence.
+    Note(Option<JobNews>, u64),
+    /// Open another one.
+    Lost,
+}
+
+impl Feed {
+    /// Reads from sequence `from` on.
+    pub(super) async fn open(link: &Link, id: &JobId, from: u64) -> Result<Self, JobsError> {
+        let context = "watch a job";
+        let conn = link.lease(context).await?;
+        let inbox = conn.new_inbox();
+        let failed = |e| JobsError::connection(context, e);
+        let messages = conn.subscribe(inbox.clone()).await.map_err(failed)?;
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let filter = link.names().notes_of(id);
+        let config = json!({
+            "deliver_subject": inbox,
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": from.max(1),
+            "ack_policy": "none",
+            "filter_subject": filter,
+            "replay_policy": "instant",
+            "idle_heartbeat": nanos(TIMES.0),
+            "inactive_threshold": nanos(TIMES.1),
+            "mem_storage": true,
+            "num_replicas": 1,
+        });
+        create_reader(&conn, &link.names().notes_stream(), &filter, config).await?;
+        Ok(Self {
+            _conn: conn,
+            messages,
+            count: 0,
+        })
+    }
+
+    /// The next note. Safe to drop and call again.
+    pub(super) async fn next(&mut self) -> Came {
+        loop {
+            let message = match tokio::time::timeout(TIMES.0 * 3, self.messages.next()).await {
+                Ok(Some(message)) => message,
+                Ok(None) | Err(_) => return Came::Lost,
+            };
+            if message.status.is_some() {
+                let last = text(message.headers.as_ref(), "Nats-Last-Consumer");
+                let last = last
+                    .and_then(|n| n.parse::<u64>().ok())
+                    .unwrap_or(self.count);
+                if last > self.count {
+                    return Came::Lost;
+                }
+                continue;
+            }
+            let Some((sequence, count)) = counts(&message) else {
+                continue;
+            };
+            if count != self.count + 1 {
+                return Came::Lost;
+            }
+            self.count = count;
+            return Came::Note(JobNews::read(&message.subject, &message.payload), sequence);
+        }
+    }
+}
+
+/// Sequence in the stream and count of the consumer, from the acknowledgement address (ADR-15, both forms).
+fn counts(message: &Message) -> Option<(u64, u64)> {
+    let parts: Vec<&str> = message.reply.as_ref()?.split('.').collect();
+    let at = if parts.len() >= 11 { 7 } else { 5 };
+    let number = |index: usize| parts.get(index)?.parse::<u64>().ok();
+    Some((number(at)?, number(at + 1)?))
+}

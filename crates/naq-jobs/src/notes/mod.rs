@@ -1,0 +1,19 @@
+//! What a running job tells those who watch it: progress, partial results, its log.
+//!
+//! ```text
+//!   handler ──► outbox (bounded, never waits) ──► sender (one task of the worker) ──► stream of notes ──► watch
+//! ```
+
+mod feed;
+mod layer;
+mod news;
+mod outbox;
+mod sender;
+mod watch;
+
+pub use layer::JobLogLayer;
+pub(crate) use layer::{CURRENT, is_captured};
+pub(crate) use news::Said;
+pub use news::{JobNews, LogLine, Part, Progress};
+pub(crate) use outbox::Outbox;
+pub use watch::Watch;
