@@ -103,7 +103,6 @@ fn wrong_usage_ends_with_2() {
         "schedule preview",
         "workflow",
         "workflow submit",
-        "workflow list",
         "workflow show",
         "workflow signal",
         "workflow cancel",

@@ -276,6 +276,8 @@ impl Runner {
             };
             if is_retry {
                 self.tell_retry(job, delay);
+            } else {
+                self.tell_snooze(job, delay);
             }
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
