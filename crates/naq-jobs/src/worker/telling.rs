@@ -74,8 +74,11 @@ impl Runner {
         });
     }
 
-    /// The job goes on after `delay`, and waits for it here.
-    pub(super) fn tell_snooze(&self, job: &Delivered, delay: Duration) {
+    /// The job runs again after `delay`, and waits for it here.
+    pub(super) fn tell_again(&self, job: &Delivered, delay: Duration, is_retry: bool) {
+        if is_retry {
+            return self.tell_retry(job, delay);
+        }
         let due = now_ms() + u64::try_from(delay.as_millis()).unwrap_or(u64::MAX / 2);
         self.tell_end(job, EventType::Snoozed, |fact| fact.due_ms = Some(due));
     }
