@@ -14,7 +14,7 @@ use crate::setup::{Bed, ECHO, LONG, echo, job_id};
 const FAILS: Kind<(), ()> = Kind::new("mail.send").queue("mail");
 
 /// Short, so that tests need not wait.
-fn quick(settings: &mut Settings) {
+pub(crate) fn quick(settings: &mut Settings) {
     settings.events.flush_interval = Duration::from_millis(100);
 }
 
@@ -24,7 +24,7 @@ async fn next(stream: &mut EventStream) -> Event {
 }
 
 /// The next events until one of type `last`, that one included.
-async fn until(stream: &mut EventStream, last: EventType) -> Vec<Event> {
+pub(crate) async fn until(stream: &mut EventStream, last: EventType) -> Vec<Event> {
     let mut events = Vec::new();
     loop {
         events.push(next(stream).await);
@@ -34,7 +34,7 @@ async fn until(stream: &mut EventStream, last: EventType) -> Vec<Event> {
     }
 }
 
-fn types(events: &[Event]) -> Vec<EventType> {
+pub(crate) fn types(events: &[Event]) -> Vec<EventType> {
     events.iter().map(|event| event.event_type).collect()
 }
 
@@ -42,7 +42,7 @@ async fn fails(_: JobContext, (): ()) -> Result<(), JobError> {
     Err(std::io::Error::other("no route").into())
 }
 
-async fn echoed(bed: &Bed, count: usize) -> Vec<JobHandle<Value>> {
+pub(crate) async fn echoed(bed: &Bed, count: usize) -> Vec<JobHandle<Value>> {
     let jobs = (0..count).map(|n| ECHO.job(&json!(n)).unwrap());
     let sent = bed.jobs.enqueue_many(jobs).await;
     sent.into_iter().map(Result::unwrap).collect()
@@ -470,58 +470,4 @@ async fn events_go_on_after_their_streams_were_deleted() {
             .any(|event| event.job_id() == Some(job.id().as_str()))
     );
     worker.stop(LONG).await;
-}
-
-#[tokio::test]
-async fn what_the_settings_filter_out_is_not_told() {
-    let bed = Bed::with(|settings| {
-        quick(settings);
-        settings.events.filters.min_job_duration = Duration::from_millis(200);
-        settings.events.filters.exclude_heartbeats = false;
-        settings.workers.heartbeat_interval = Duration::from_millis(100);
-        settings.events.subject_prefix = Some("audit.of_jobs".to_owned());
-        settings.events.stream.name = Some("AUDIT".to_owned());
-    })
-    .await;
-    let slow = Kind::<u64, ()>::new("slow");
-    let worker = bed
-        .jobs
-        .worker()
-        .handle(slow, async |_: JobContext, ms: u64| {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            Ok::<_, JobError>(())
-        });
-    let mut live = bed.jobs.events().live(EventFilter::new()).await.unwrap();
-    let worker = worker.start().await.unwrap();
-    let mut ids = Vec::new();
-    for ms in [1, 400] {
-        let job = bed.jobs.enqueue(slow.job(&ms).unwrap()).await.unwrap();
-        job.result(LONG).await.unwrap();
-        ids.push(job.id().to_string());
-    }
-    let told = until(&mut live, EventType::Completed).await;
-    assert!(types(&told).contains(&EventType::WorkerHeartbeat));
-    let of = |id: &str| -> Vec<Event> {
-        let of_job = told.iter().filter(|event| event.job_id() == Some(id));
-        of_job.cloned().collect()
-    };
-    assert_eq!(types(&of(&ids[0])), [EventType::Enqueued]);
-    let long = of(&ids[1]);
-    assert_eq!(long.len(), 3);
-    let at = |known| long.iter().find(|e| e.event_type == known).unwrap().at_ms;
-    assert!(at(EventType::Completed) >= at(EventType::Started) + 400);
-    worker.stop(LONG).await;
-    assert!(bed.server.jsz().await.messages("AUDIT") > 0);
-}
-
-#[tokio::test]
-async fn without_events_there_is_no_stream_and_nothing_is_sent() {
-    let bed = Bed::with(|settings| settings.events.enabled = false).await;
-    let worker = bed.jobs.worker().handle(ECHO, echo).start().await.unwrap();
-    for job in echoed(&bed, 10).await {
-        job.result(LONG).await.unwrap();
-    }
-    worker.stop(LONG).await;
-    let info = bed.ask("STREAM.INFO.naq_events", json!({})).await;
-    assert_eq!(info["error"]["err_code"], 10059, "{info}");
 }

@@ -15,6 +15,7 @@ mod dead;
 mod dead_many;
 mod enqueue;
 mod event_processors;
+mod event_settings;
 mod events;
 mod explain;
 mod failpoints;

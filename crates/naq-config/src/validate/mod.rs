@@ -3,7 +3,6 @@
 //! Each rule looks at finished settings and says which keys it is about. The problem is shown
 //! where the first of them was set; a key whose value could not be read is left alone.
 
-mod events;
 mod nats;
 mod queues;
 mod ranges;
@@ -51,7 +50,6 @@ pub(crate) fn check(
     nats::check(&settings.nats, &mut findings);
     queues::check(settings, &mut findings);
     workers::check(&settings.workers, &mut findings);
-    events::check(&settings.events, &mut findings);
     ranges::check(settings, &mut findings);
     findings.problems
 }

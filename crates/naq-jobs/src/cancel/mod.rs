@@ -6,6 +6,7 @@ mod places;
 mod report;
 mod request;
 mod steps;
+mod telling;
 
 pub use report::{CancelReport, CancelledFrom};
 pub use request::CancelRequest;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
+use super::telling::tell_cancelled;
 use crate::model::{JobId, Priority};
 use crate::payload::release;
 use crate::results::{outcome_headers, parse};
@@ -168,7 +169,10 @@ async fn write(
         .publish_acked(link.names().result(id), fields, body)
         .await
     {
-        Ok(_) => Ok(true),
+        Ok(_) => {
+            tell_cancelled(link, &outcome);
+            Ok(true)
+        }
         Err(e) if wrong_sequence(&e).is_some() => Ok(false),
         Err(e) => Err(JobsError::connection(CONTEXT, e)),
     }

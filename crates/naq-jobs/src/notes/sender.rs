@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::news::Said;
 use super::outbox::{Outbox, Waiting};
+use crate::events::{EventType, Fact, NONE};
 use crate::server::{Link, repair_streams};
 use crate::{JobsError, JobsErrorKind};
 
@@ -48,7 +49,7 @@ impl Outbox {
 async fn deliver(link: &Link, batch: &[Waiting], nonce: u64) {
     for _ in 0..TRIES {
         match send(link, batch, nonce).await {
-            Ok(()) => return,
+            Ok(()) => return batch.iter().for_each(|note| tell_progress(link, note)),
             Err(error) => {
                 tracing::debug!(%error, notes = batch.len(), "notes are sent again");
                 if error.kind() == JobsErrorKind::Unavailable {
@@ -62,6 +63,19 @@ async fn deliver(link: &Link, batch: &[Waiting], nonce: u64) {
         notes = batch.len(),
         "notes of jobs are given up: the server does not take them"
     );
+}
+
+/// Progress is an event, too; at most one for each job and batch.
+fn tell_progress(link: &Link, note: &Waiting) {
+    if let Said::Progress(progress) = &note.said {
+        let mut fact = Fact::of(EventType::Progress, NONE, NONE, note.id.as_str());
+        fact.at_ms = progress.at_ms;
+        fact.attempt = Some(progress.attempt);
+        fact.message = progress.message.as_deref();
+        let (done, total) = (progress.done, progress.total);
+        fact.details = Some(serde_json::json!({ "done": done, "total": total }));
+        link.events().tell(&fact);
+    }
 }
 
 /// One connection, one stream: the acknowledgement of the last one says that all are stored.

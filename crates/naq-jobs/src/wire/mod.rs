@@ -7,6 +7,7 @@ mod cancel;
 mod control_names;
 mod dead;
 mod envelope;
+mod event_names;
 mod header;
 mod names;
 mod outcome;

@@ -287,9 +287,7 @@ impl Runner {
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
             };
-            if is_retry {
-                self.tell_retry(job, delay);
-            }
+            self.tell_again(job, delay, is_retry);
             tokio::select! {
                 () = hold.lost().cancelled() => return Verdict::Nothing,
                 () = self.abort.cancelled() => return Verdict::HandBack,

@@ -56,6 +56,7 @@ impl Runner {
             Left::Completed => EventType::Completed,
             Left::HandedBack => EventType::HandedBack,
             Left::Parked => EventType::Parked,
+            Left::Snoozed => EventType::Snoozed,
             Left::Abandoned if hold.has_lapsed() => EventType::LeaseLost,
             _ => return,
         };
@@ -71,6 +72,15 @@ impl Runner {
                 add_error(fact, failure);
             }
         });
+    }
+
+    /// The job runs again after `delay`, and waits for it here.
+    pub(super) fn tell_again(&self, job: &Delivered, delay: Duration, is_retry: bool) {
+        if is_retry {
+            return self.tell_retry(job, delay);
+        }
+        let due = now_ms() + u64::try_from(delay.as_millis()).unwrap_or(u64::MAX / 2);
+        self.tell_end(job, EventType::Snoozed, |fact| fact.due_ms = Some(due));
     }
 
     /// The job has failed for good, and is in the dead letters.

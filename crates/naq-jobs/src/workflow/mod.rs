@@ -25,6 +25,7 @@ mod state;
 mod status;
 mod store;
 mod submit;
+mod telling;
 mod workflows;
 
 pub use draft::Workflow;

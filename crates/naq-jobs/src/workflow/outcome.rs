@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::graph::{Graph, Node, Work};
 use super::state::{NodeState, State, WorkflowState};
+use super::telling::{end_of, tell_workflow};
 use crate::JobsError;
 use crate::model::JobId;
 use crate::results::parse;
@@ -42,7 +43,11 @@ pub(super) async fn record_outcome(
     outcome.result = serde_json::value::to_raw_value(&counts(state)).ok();
     outcome.error = reason.map(|reason| JobFailure::new(reason, why(graph, state)));
     let ttl = Duration::from_secs(state.keep_s);
-    record(link, id, &outcome, ttl, state.fence).await.map(drop)
+    let (_, is_ours) = record(link, id, &outcome, ttl, state.fence).await?;
+    if is_ours {
+        tell_workflow(link, end_of(state.state), id, state);
+    }
+    Ok(())
 }
 
 /// Writes the outcome of a node without a job; says what is there now, and whether it is this one.

@@ -18,6 +18,8 @@ use super::hear::{forget_outside, hear};
 use super::notice::{News, Notice};
 use super::outcome::record_outcome;
 use super::store::{self, Versioned, commit, piece_writes, read_pieces, state_write};
+use super::telling::tell_workflow;
+use crate::events::EventType;
 use crate::model::JobId;
 use crate::server::{BatchEnd, Link, MAX_BATCH, Write, store_batch};
 use crate::{JobsError, JobsErrorKind, failpoint};
@@ -210,6 +212,12 @@ impl Advancer {
                 continue;
             }
             is_stored = false;
+            tell_workflow(
+                &self.link,
+                EventType::WorkflowAdvanced,
+                &id,
+                &plan.versioned.state,
+            );
             if !plan.has_more {
                 return self.finish(conn, &mut plan).await;
             }

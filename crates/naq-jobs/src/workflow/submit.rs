@@ -11,6 +11,8 @@ use super::ready::{has_outcome, ready};
 use super::resolve::{invalid, resolve};
 use super::state::{State, node_job};
 use super::store::{MAX_PIECES, Versioned, commit, cut, piece_writes};
+use super::telling::tell_workflow;
+use crate::events::EventType;
 use crate::model::{Job, JobId};
 use crate::server::{Link, now_ms};
 use crate::{JobsError, JobsErrorKind};
@@ -61,6 +63,7 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
     writes.splice(0..0, piece_writes(link, &id, 0, pieces, None));
     let mut versioned = Versioned { state, sequence: 0 };
     if commit(link, &id, &mut versioned, writes).await? {
+        tell_workflow(link, EventType::WorkflowStarted, &id, &versioned.state);
         return Ok(WorkflowHandle::new(link.clone(), id));
     }
     Err(taken(&id))
