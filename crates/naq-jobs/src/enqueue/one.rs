@@ -195,12 +195,7 @@ async fn deliver_one(link: &Link, job: &Prepared) -> Result<Landed, JobsError> {
 pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
     let now = SystemTime::now();
     let id = job.id.take().unwrap_or_else(JobId::generate);
-    let queue = match job.queue.take() {
-        Some(queue) => queue,
-        None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {
-            JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
-        })?,
-    };
+    let queue = queue_of(link, job.queue.take())?;
     if let Some(Policy::Debounce(wait)) = job.unique.as_ref().map(|unique| unique.policy) {
         job.due = Some(Due::In(wait));
     }
@@ -253,6 +248,16 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         kind: job.kind,
         made_at: now,
     })
+}
+
+/// The queue that was named, else the default one.
+fn queue_of(link: &Link, named: Option<QueueName>) -> Result<QueueName, JobsError> {
+    match named {
+        Some(queue) => Ok(queue),
+        None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {
+            JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
+        }),
+    }
 }
 
 async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
