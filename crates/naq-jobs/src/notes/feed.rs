@@ -27,13 +27,8 @@ pub(super) struct Feed {
     count: u64,
 }
 
-/// What came out of a feed.
-pub(super) enum Came {
-    /// A note (if it could be read) and its sequence.
-    Note(Option<JobNews>, u64),
-    /// Open another one.
-    Lost,
-}
+/// A note, if it could be read, and its sequence.
+pub(super) type Came = (Option<JobNews>, u64);
 
 impl Feed {
     /// Reads from sequence `from` on.
@@ -65,20 +60,18 @@ impl Feed {
         })
     }
 
-    /// The next note. Safe to drop and call again.
-    pub(super) async fn next(&mut self) -> Came {
+    /// The next note; `None` if another feed is to be opened. Safe to drop and call again.
+    pub(super) async fn next(&mut self) -> Option<Came> {
         loop {
-            let message = match tokio::time::timeout(TIMES.0 * 3, self.messages.next()).await {
-                Ok(Some(message)) => message,
-                Ok(None) | Err(_) => return Came::Lost,
-            };
+            let message = tokio::time::timeout(TIMES.0 * 3, self.messages.next()).await;
+            let message = message.ok().flatten()?;
             if message.status.is_some() {
                 let last = text(message.headers.as_ref(), "Nats-Last-Consumer");
                 let last = last
                     .and_then(|n| n.parse::<u64>().ok())
                     .unwrap_or(self.count);
                 if last > self.count {
-                    return Came::Lost;
+                    return None;
                 }
                 continue;
             }
@@ -86,10 +79,10 @@ impl Feed {
                 continue;
             };
             if count != self.count + 1 {
-                return Came::Lost;
+                return None;
             }
             self.count = count;
-            return Came::Note(JobNews::read(&message.subject, &message.payload), sequence);
+            return Some((JobNews::read(&message.subject, &message.payload), sequence));
         }
     }
 }

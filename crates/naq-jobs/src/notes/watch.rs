@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
 
-use super::feed::{Came, Feed};
+use super::feed::Feed;
 use super::{JobNews, Progress};
 use crate::JobsError;
 use crate::JobsErrorKind;
@@ -131,11 +131,11 @@ impl Watcher {
         tokio::select! {
             biased;
             came = feed.next() => match came {
-                Came::Note(news, sequence) => {
+                Some((news, sequence)) => {
                     self.next = sequence + 1;
                     Ok(news)
                 }
-                Came::Lost => {
+                None => {
                     self.feed = None;
                     Ok(None)
                 }

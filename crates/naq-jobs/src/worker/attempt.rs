@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::handler::Handle;
 use super::job_log::{CURRENT, is_captured};
+use super::prepare::Prepared;
 use super::verdict::AttemptEnd;
 use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};
@@ -27,12 +28,12 @@ pub(super) struct Limits<'a> {
 
 /// Runs the handler once.
 pub(super) async fn run(
-    handler: &dyn Handle,
+    prepared: &Prepared<'_>,
     context: JobContext,
-    payload: &RawValue,
     limits: &Limits<'_>,
 ) -> AttemptEnd {
-    let end = supervise(handler, &context, payload, limits).await;
+    let Prepared { handler, payload } = prepared;
+    let end = supervise(&**handler, &context, payload, limits).await;
     // What the handler has spawned hears of the end here; its own future is dropped by now.
     context.cancelled().cancel();
     match (end, context.cancellation()) {

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::holds::Holds;
+use super::verdict::Verdict;
 use crate::JobsError;
 use crate::model::JobId;
 use crate::server::Link;
-use crate::wire::{CancelAnswer, CancelNotice, Names};
+use crate::wire::{CancelAnswer, CancelNotice, FailureReason, JobFailure, Names};
 
 /// Cancels that are remembered, and for how long.
 const MEMORY: (usize, Duration) = (1024, Duration::from_secs(10));
@@ -105,7 +106,7 @@ impl Cancels {
     }
 
     /// The notice of a job that was cancelled just now.
-    pub(super) fn recent(&self, id: &JobId) -> Option<CancelNotice> {
+    fn recent(&self, id: &JobId) -> Option<CancelNotice> {
         if !self.any.load(Ordering::SeqCst) {
             return None;
         }
@@ -116,6 +117,13 @@ impl Cancels {
             .rev()
             .find(|(at, known, _)| known == id && now.duration_since(*at) <= MEMORY.1);
         found.map(|(_, _, notice)| notice.clone())
+    }
+
+    /// How a job ends that was cancelled just now, before it could start.
+    pub(super) fn verdict(&self, id: &JobId) -> Option<Verdict> {
+        let reason = self.recent(id)?.reason;
+        let failure = JobFailure::new(FailureReason::Cancelled, reason);
+        Some(Verdict::Cancel(failure))
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, JobId, CancelNotice)>> {

@@ -93,6 +93,12 @@ impl Delivered {
         self.attempts_before.saturating_add(self.deliveries)
     }
 
+    /// The retry begins that was waited for here.
+    pub(super) fn next_retry(&mut self) {
+        self.retries_done += 1;
+        self.attempts_before += 1;
+    }
+
     /// Whether somebody may already have settled this job. Whatever was put back may have been cancelled meanwhile.
     pub(super) fn may_be_settled(&self) -> bool {
         self.is_suspect

@@ -263,12 +263,11 @@ impl Runner {
             limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
-            if let Some(notice) = self.cancels.recent(&job.id) {
-                return Verdict::Cancel(JobFailure::new(FailureReason::Cancelled, notice.reason));
+            if let Some(cancelled) = self.cancels.verdict(&job.id) {
+                return cancelled;
             }
             self.tell_started(job, &context);
-            let Prepared { handler, payload } = prepared;
-            let end = attempt::run(&**handler, context.clone(), payload, &limits).await;
+            let end = attempt::run(prepared, context.clone(), &limits).await;
             job.last_note = job.last_note.max(context.last_note());
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
@@ -295,8 +294,7 @@ impl Runner {
             }
             if is_retry {
                 self.tally.retried.fetch_add(1, Ordering::Relaxed);
-                job.retries_done += 1;
-                job.attempts_before += 1;
+                job.next_retry();
             }
         }
     }
