@@ -6,6 +6,7 @@ mod cancel;
 mod control_names;
 mod dead;
 mod envelope;
+mod flow_names;
 mod header;
 mod names;
 mod outcome;
