@@ -59,29 +59,30 @@ async fn main() -> Result<(), Failure> {
     let took = run(&jobs, &format!("fan-in of {width}"), fan).await?;
     ratio("fan-in against as many plain jobs", took, many);
 
+    small(&jobs, nodes / 10).await?;
+    worker.stop(Duration::from_secs(10)).await;
+    jobs.shutdown().await;
+    server.stop().await?;
+    Ok(())
+}
+
+/// Many small workflows at the same time.
+async fn small(jobs: &Jobs, count: usize) -> Result<(), Failure> {
     let began = Instant::now();
     let mut handles = Vec::new();
-    for _ in 0..nodes / 10 {
+    for _ in 0..count {
         let small = Workflow::new("small").chain((0..10).map(|n| (format!("n{n}"), note())));
         handles.push(jobs.submit(small).await?);
     }
-    println!(
-        "{} chains of 10 submitted: {:?}",
-        nodes / 10,
-        began.elapsed()
-    );
+    println!("{} chains of 10 submitted: {:?}", count, began.elapsed());
     for handle in &handles {
         handle.wait(LIMIT).await?;
     }
     println!(
         "{} chains of 10, side by side: {:?}",
-        nodes / 10,
+        count,
         began.elapsed()
     );
-
-    worker.stop(Duration::from_secs(10)).await;
-    jobs.shutdown().await;
-    server.stop().await?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod control_names;
 mod dead;
 mod envelope;
 mod event_names;
+mod flow_names;
 mod header;
 mod names;
 mod outcome;

@@ -166,70 +166,6 @@ impl Names {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
     }
 
-    /// A piece of the graph of a workflow.
-    pub(crate) fn flow_spec(&self, id: &JobId, piece: u32) -> String {
-        format!("{}.flow.spec.{id}.{piece}", self.prefix)
-    }
-
-    /// What is known of a workflow.
-    pub(crate) fn flow_state(&self, id: &JobId) -> String {
-        format!("{}.flow.state.{id}", self.prefix)
-    }
-
-    /// All workflows.
-    pub(crate) fn all_flows(&self) -> String {
-        format!("{}.flow.state.*", self.prefix)
-    }
-
-    /// Where it is said that `what` of a workflow has ended: the number of a node, or a word.
-    pub(crate) fn flow_end(&self, id: &JobId, what: impl Display) -> String {
-        format!("{}.flow.done.{id}.{what}", self.prefix)
-    }
-
-    /// All that is said of ends.
-    pub(crate) fn flow_ends_filter(&self) -> String {
-        format!("{}.flow.done.*.*", self.prefix)
-    }
-
-    /// Where a limit of time sleeps, until the server sends it to [`Self::flow_end`].
-    pub(crate) fn flow_arm(&self, id: &JobId, what: impl Display) -> String {
-        format!("{}.flow.arm.{id}.{what}", self.prefix)
-    }
-
-    /// The workflow of a subject of [`Self::flow_state`].
-    pub(crate) fn parse_flow(subject: &str) -> Option<JobId> {
-        JobId::new(subject.rsplit('.').next()?).ok()
-    }
-
-    /// The workflow of a subject of [`Self::flow_end`], and what has ended.
-    pub(crate) fn parse_flow_end(subject: &str) -> Option<(JobId, &str)> {
-        let mut parts = subject.rsplitn(3, '.');
-        let what = parts.next()?;
-        Some((JobId::new(parts.next()?).ok()?, what))
-    }
-
-    /// The durable consumer of all ends, shared by all workers.
-    pub(crate) const FLOWS_CONSUMER: &'static str = "naq-flows";
-
-    /// The durable consumer with which a workflow waits for a job outside.
-    pub(crate) fn flow_ear(id: &JobId, node: u32) -> String {
-        format!("naq-flow-{id}-{node}")
-    }
-
-    /// Where all workers hear of the ends of such jobs; not stored.
-    pub(crate) fn flow_ears(&self) -> String {
-        format!("{}.flow.ear", self.prefix)
-    }
-
-    /// The workflow and the node of an ear, from the address of its acknowledgement.
-    pub(crate) fn parse_ear(reply: &str) -> Option<(&str, u32)> {
-        let mut names = reply
-            .split('.')
-            .filter_map(|part| part.strip_prefix("naq-flow-"));
-        let (id, node) = names.next()?.rsplit_once('-')?;
-        Some((id, node.parse().ok()?))
-    }
-
     /// The durable consumer that all workers of a queue share, one for each priority.
     pub(crate) fn consumer(queue: &QueueName, priority: Priority) -> String {
         match priority {
@@ -424,17 +360,6 @@ mod tests {
         assert_eq!(subject, "t1.queue.mail.a-1");
         assert_eq!(Names::parse(&subject), Some((queue, id)));
         assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
-    }
-
-    #[test]
-    fn an_ear_says_for_whom_it_hears() {
-        let ear = Names::flow_ear(&JobId::new("etl-1").unwrap(), 7);
-        let reply = format!("$JS.ACK.naq_results.{ear}.1.5.1.1763.0");
-        assert_eq!(Names::parse_ear(&reply), Some(("etl-1", 7)));
-        assert_eq!(
-            Names::parse_ear("$JS.ACK.naq_results.other.1.5.1.1763.0"),
-            None
-        );
     }
 
     #[test]
