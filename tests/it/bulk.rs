@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use naq_jobs::{Job, JobsErrorKind, Landing, Unique};
+use naq_jobs::{Job, JobContext, JobsErrorKind, Landing, Unique};
 use naq_testing::eventually_eq;
 use serde_json::{Value, json};
 
 use crate::dead::healthy_worker;
-use crate::setup::{Bed, ECHO, LONG, job_id};
+use crate::setup::{Bed, ECHO, LONG, Ledger, echo, job_id};
 
 fn numbered(n: usize) -> Job<Value> {
     ECHO.job(&json!(n)).unwrap().queue("mail").unwrap()
@@ -38,7 +38,7 @@ async fn a_thousand_jobs_go_in_together_and_one_more_does_not() {
 
 #[tokio::test]
 async fn one_that_is_there_already_refuses_all_and_is_named() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|settings| settings.payloads.max_size = 0).await;
     let known = numbered(7).id(job_id("order-7"));
     bed.jobs.enqueue(known).await.unwrap();
     let held = numbered(8).unique(Unique::key("k")).id(job_id("held"));
@@ -112,7 +112,7 @@ async fn a_bulk_goes_on_behind_the_last_job_that_is_in_whoever_opens_it() {
 
 #[tokio::test]
 async fn jobs_of_a_bulk_that_cannot_be_stored_stop_no_others() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|settings| settings.payloads.max_size = 0).await;
     let known = numbered(0).id(job_id("known"));
     bed.jobs.enqueue(known).await.unwrap();
     let held = bed
@@ -176,4 +176,48 @@ async fn a_bulk_over_restarts_of_the_server_has_each_job_once() {
     let (position, ()) = futures::join!(pushing, restarting);
     assert_eq!(position, 20_000);
     assert_eq!(bed.waiting().await, 20_001);
+}
+
+/// AC-03.
+#[tokio::test]
+async fn one_session_of_notifications_reports_delayed_and_timed_jobs_runs_each_once_in_order() {
+    let bed = Bed::new().await;
+    let ledger = Ledger::default();
+    let named = |name: String| numbered(1).id(job_id(&name));
+    let second = Duration::from_secs(1);
+    let many = bed
+        .jobs
+        .enqueue_many((0..50).map(|n| named(format!("note-{n}"))))
+        .await;
+    assert!(many.iter().all(Result::is_ok));
+    let reports = (0..10).map(|n| named(format!("report-{n}")));
+    bed.jobs.enqueue_all(reports).await.unwrap();
+    for (n, wait) in [(3, 3 * second), (1, second)] {
+        let delayed = named(format!("later-{n}")).delay(wait);
+        bed.jobs.enqueue(delayed).await.unwrap();
+    }
+    let timed = named("later-2".to_owned()).at(std::time::SystemTime::now() + 2 * second);
+    bed.jobs.enqueue(timed).await.unwrap();
+    let noting = ledger.clone();
+    let handler = move |context: JobContext, value| {
+        noting.note(&context);
+        echo(context, value)
+    };
+    let worker = bed.jobs.worker().handle(ECHO, handler).concurrency(1);
+    let worker = worker.queue("mail").start().await.unwrap();
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    assert_eq!(worker.stop(LONG).await.completed, 63);
+    let ids = ledger.ids();
+    let of = |kind: &str| -> Vec<String> {
+        let own = ids.iter().filter(|id| id.starts_with(kind));
+        own.cloned().collect()
+    };
+    let all = |kind: &str, count| {
+        (0..count)
+            .map(|n| format!("{kind}-{n}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("note"), all("note", 50));
+    assert_eq!(of("report"), all("report", 10));
+    assert_eq!(of("later"), ["later-1", "later-2", "later-3"]);
 }

@@ -1,12 +1,13 @@
 //! Our calendar against another one: croniter and zoneinfo, in Python.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use naq_jobs::{Dst, Timetable};
 use serde::Serialize;
+
+use crate::python::from_pypi;
 
 const CRONITER: &str = "croniter==6.0.0";
 
@@ -114,36 +115,11 @@ impl Dice {
     }
 }
 
-/// Installs croniter once per build directory, and says where.
-fn croniter() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(CRONITER.replace("==", "-"));
-    if !target.exists() {
-        let fresh = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let installed = Command::new("python3")
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args(["--root-user-action", "ignore", "--target"])
-            .arg(fresh.path())
-            .arg(CRONITER)
-            .status()
-            .unwrap();
-        assert!(installed.success(), "this test needs {CRONITER} from PyPI");
-        // Another process may have been faster; then its copy stays.
-        drop(std::fs::rename(fresh.path(), &target));
-    }
-    target
-}
-
 fn ask_croniter(cases: &[Case]) -> Vec<Vec<u64>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/calendar_oracle.py");
     let mut child = Command::new("python3")
         .arg(script)
-        .env("PYTHONPATH", croniter())
+        .env("PYTHONPATH", from_pypi(CRONITER))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

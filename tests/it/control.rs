@@ -293,7 +293,7 @@ async fn a_worker_ends_when_it_is_told_to_from_elsewhere() {
         .name("ended")
         .queue("mail")
         .handle(ECHO, echo);
-    let running = worker.run_until(std::future::pending());
+    let running = Box::pin(worker.run_until(std::future::pending()));
     let told = async {
         let id = eventually(
             LONG,

@@ -77,7 +77,7 @@ async fn counting_worker(bed: &Bed, ledger: &Ledger) -> naq_jobs::RunningWorker 
 
 #[tokio::test]
 async fn a_payload_above_the_servers_limit_is_refused_by_name() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|settings| settings.payloads.max_size = 0).await;
     let before = bed.server.varz().await.total_connections;
     let large = json!("x".repeat(1_100_000));
     let error = bed.jobs.enqueue(ECHO.job(&large).unwrap()).await;

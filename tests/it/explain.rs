@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naq_jobs::{JobContext, JobError, Kind, Reason, RetryPolicy};
+use naq_jobs::{JobContext, JobError, Kind, Reason, RetryPolicy, RunningWorker};
 use naq_testing::eventually;
 use serde_json::{Value, json};
 
@@ -18,6 +18,20 @@ async fn put(bed: &Bed, kind: Kind<Value, Value>, id: &str) {
         .unwrap()
         .id(job_id(id));
     bed.jobs.enqueue(job).await.unwrap();
+}
+
+/// A worker of the queue whose jobs stand before the gate.
+async fn gated(bed: &Bed, gate: &Gate, slots: u32) -> RunningWorker {
+    let door = gate.clone();
+    let handler = move |_: JobContext, value: Value| {
+        let door = door.clone();
+        async move {
+            door.pass().await;
+            Ok::<_, JobError>(value)
+        }
+    };
+    let worker = bed.jobs.worker().concurrency(slots).queue("mail");
+    worker.handle(GATED, handler).start().await.unwrap()
 }
 
 /// The first reason, as soon as it fits.
@@ -47,21 +61,7 @@ async fn a_job_is_explained_on_its_way_through_a_queue_without_and_with_workers(
         }
     );
     let gate = Gate::new();
-    let door = gate.clone();
-    let handler = move |_: JobContext, value: Value| {
-        let door = door.clone();
-        async move {
-            door.pass().await;
-            Ok::<_, JobError>(value)
-        }
-    };
-    let worker = bed
-        .jobs
-        .worker()
-        .concurrency(1)
-        .queue("mail")
-        .handle(GATED, handler);
-    let worker = worker.start().await.unwrap();
+    let worker = gated(&bed, &gate, 1).await;
     gate.started(1).await;
     let runs = reason(&bed, "a", |r| matches!(r, Reason::Runs { .. })).await;
     let Reason::Runs {
@@ -94,7 +94,7 @@ async fn a_job_is_explained_on_its_way_through_a_queue_without_and_with_workers(
 }
 
 #[tokio::test]
-async fn a_paused_queue_an_unknown_kind_a_retry_and_a_failure_are_explained() {
+async fn an_unknown_kind_a_retry_and_a_failure_are_explained() {
     let bed = Bed::new().await;
     let failing = async |_: JobContext, _: Value| Err::<Value, _>(JobError::message("no user 7"));
     let worker = bed
@@ -148,6 +148,13 @@ async fn a_paused_queue_an_unknown_kind_a_retry_and_a_failure_are_explained() {
     .await;
     assert_eq!(failed.to_string(), "it failed for good (error): no user 7");
 
+    worker.stop(LONG).await;
+}
+
+#[tokio::test]
+async fn a_paused_queue_is_explained_with_the_words_of_who_paused_it() {
+    let bed = Bed::new().await;
+    let worker = crate::dead::broken_worker(&bed, &["mail"]).await;
     let controls = bed.jobs.controls();
     let mail = "mail".parse().unwrap();
     controls
@@ -193,10 +200,14 @@ async fn a_job_of_a_worker_that_fell_silent_is_explained() {
         consumer,
     )
     .await;
-    let taken = conn
-        .request("$JS.API.CONSUMER.MSG.NEXT.naq_jobs.naq-worker-mail", "1")
-        .await;
-    assert!(!taken.unwrap().payload.is_empty(), "delivered to us");
+    let inbox = conn.new_inbox();
+    let mut taken = conn.subscribe(inbox.clone()).await.unwrap();
+    let next = "$JS.API.CONSUMER.MSG.NEXT.naq_jobs.naq-worker-mail";
+    let no_headers = async_nats::HeaderMap::new();
+    conn.publish_with_reply(next, inbox, no_headers, "1")
+        .await
+        .unwrap();
+    taken.next().await.unwrap();
     reason(&bed, "lost", |r| {
         matches!(r, Reason::InHand { lease_ms: 600_000 })
     })
@@ -221,4 +232,58 @@ async fn a_job_of_a_worker_that_fell_silent_is_explained() {
             .contains("its worker gone has been silent"),
         "{silent}"
     );
+}
+
+#[tokio::test]
+async fn a_limited_job_is_told_who_holds_the_places_and_a_paused_kind_who_paused_it() {
+    let bed = Bed::new().await;
+    let mail = "mail".parse().unwrap();
+    let controls = bed.jobs.controls().by("ada");
+    controls
+        .limit_queue(&mail, |setting| setting.max_running_per_key = Some(1))
+        .await
+        .unwrap();
+    let gate = Gate::new();
+    let worker = gated(&bed, &gate, 4).await;
+    for id in ["first", "second"] {
+        let job = GATED.job(&json!(1)).unwrap().queue("mail").unwrap();
+        let job = job.id(job_id(id)).limit_key("tenant-7").unwrap();
+        bed.jobs.enqueue(job).await.unwrap();
+    }
+    gate.started(1).await;
+    let limited = eventually(LONG, async || {
+        let mut seen = Vec::new();
+        for id in ["first", "second"] {
+            seen.extend(bed.jobs.explain(&job_id(id)).await.unwrap().reasons);
+        }
+        let limited = seen.iter().find(|r| matches!(r, Reason::Limited { .. }));
+        limited.cloned().ok_or(seen)
+    })
+    .await;
+    let Reason::Limited { key, holders } = &limited else {
+        panic!("{limited:?}");
+    };
+    assert_eq!((key.as_str(), holders.len()), ("tenant-7", 1));
+    assert!(
+        ["first", "second"].contains(&holders[0].as_str()),
+        "{holders:?}"
+    );
+    assert_eq!(bed.jobs.queue(&mail).await.unwrap().parked, 1);
+    gate.open(2);
+    for id in ["first", "second"] {
+        reason(&bed, id, |r| matches!(r, Reason::Completed { .. })).await;
+    }
+    let kind = "gated".parse().unwrap();
+    controls
+        .pause_kind(&kind, Some("its API is down"))
+        .await
+        .unwrap();
+    put(&bed, GATED, "held").await;
+    let held = reason(&bed, "held", |r| matches!(r, Reason::KindPaused { .. })).await;
+    let text = held.to_string();
+    assert!(text.contains("by ada: its API is down"), "{text}");
+    gate.open(1);
+    controls.resume_kind(&kind).await.unwrap();
+    reason(&bed, "held", |r| matches!(r, Reason::Completed { .. })).await;
+    worker.stop(LONG).await;
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
-use naq_jobs::{FailureReason, JobContext, JobError, JobsErrorKind, Status};
+use naq_jobs::{FailureReason, JobContext, JobError, JobsErrorKind, Status, Unique};
 use naq_testing::{eventually, eventually_eq};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::dead::{healthy_worker, letter};
+use crate::python::from_pypi;
 use crate::setup::{Bed, ECHO, LONG, job_id};
 
 /// Bytes that look random and are the same in each run.
@@ -235,4 +236,41 @@ async fn impossible_values_in_an_envelope_or_header_stop_no_worker() {
         assert_eq!(outcome.into_result::<usize>().unwrap(), n, "{field}");
     }
     assert_eq!(worker.stop(LONG).await.completed, 6);
+}
+
+/// By the specification alone, with the client of another language.
+#[tokio::test]
+async fn a_python_program_enqueues_reads_outcomes_and_respects_a_key() {
+    let bed = Bed::new().await;
+    let worker = healthy_worker(&bed, "mail").await;
+    let url = bed.server.url().to_string();
+    let output = tokio::task::spawn_blocking(move || {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/foreign_client.py");
+        std::process::Command::new("python3")
+            .args([script, &url])
+            .env("PYTHONPATH", from_pypi("nats-py==2.16.0"))
+            .output()
+            .unwrap()
+    });
+    let output = output.await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["duplicate"], json!([false, true]));
+    assert_eq!(said["unique"], json!([["py-3", true], ["py-3", false]]));
+    assert_eq!(said["wrong"], "NoStreamResponseError");
+    let ended = json!([["py-1", "completed", "Zo\u{eb}"], ["py-2", "completed", {"due": true}]]);
+    assert_eq!(said["ended"], ended);
+    // We see its key, too.
+    let ours = ECHO.job(&json!(5)).unwrap().queue("held").unwrap();
+    let ours = bed
+        .jobs
+        .enqueue(ours.unique(Unique::key("invoice 17")))
+        .await;
+    let ours = ours.unwrap();
+    assert_eq!((ours.is_existing(), ours.id().as_str()), (true, "py-3"));
+    let held = healthy_worker(&bed, "held").await;
+    assert_eq!(ours.result(LONG).await.unwrap(), json!(3));
+    held.stop(LONG).await;
+    assert_eq!(worker.stop(LONG).await.completed, 2);
 }

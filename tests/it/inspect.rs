@@ -179,9 +179,8 @@ async fn the_depth_of_queues_adds_up_while_jobs_come_and_go() {
             last = Some(now);
         }
     };
-    let (end, ()) = tokio::time::timeout(LONG, async { tokio::join!(watched, enqueued) })
-        .await
-        .unwrap();
+    let both = Box::pin(async { tokio::join!(watched, enqueued) });
+    let (end, ()) = tokio::time::timeout(LONG, both).await.unwrap();
     assert_eq!((end.waiting, end.in_flight, end.delivered), (0, 0, JOBS));
     assert_eq!(
         (end.workers, end.slots, end.oldest_waiting),
@@ -236,25 +235,26 @@ async fn the_depth_of_each_queue_is_what_lies_in_it() {
     );
     assert_eq!((nobody.workers, nobody.delivered), (0, 0));
     assert!(nobody.oldest_waiting.is_some() && served.oldest_waiting.is_some());
-    // The same, page by page.
+    gate.open(5);
+    worker.stop(LONG).await;
+}
+
+#[tokio::test]
+async fn queues_come_page_by_page_in_the_order_of_their_names() {
+    let bed = Bed::new().await;
+    for queue in ["c", "a", "b"] {
+        put(&bed, queue, queue).await;
+    }
     let (mut names, mut after) = (Vec::new(), None);
     loop {
         let page = bed.jobs.queue_page(after.as_ref(), 1).await.unwrap();
-        names.extend(page.queues.into_iter().map(|queue| queue.name));
+        names.extend(page.queues.into_iter().map(|queue| queue.name.to_string()));
         match page.next {
             Some(next) => after = Some(next),
             None => break,
         }
     }
-    assert_eq!(
-        names,
-        queues
-            .iter()
-            .map(|queue| queue.name.clone())
-            .collect::<Vec<_>>()
-    );
-    gate.open(5);
-    worker.stop(LONG).await;
+    assert_eq!(names, ["a", "b", "c", "naq_default_queue"]);
 }
 
 #[tokio::test]

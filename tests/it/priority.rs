@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use naq_jobs::{JobContext, JobError, Jobs, Kind, Priority, QueueName, QueueOrder, RunningWorker};
+use naq_jobs::{
+    JobContext, JobError, Jobs, Kind, Priority, QueueName, QueueOrder, RetryPolicy, RunningWorker,
+    Unique,
+};
 use naq_testing::eventually_eq;
 use serde_json::json;
 
-use crate::setup::{Bed, LONG, Ledger};
+use crate::setup::{Bed, ECHO, LONG, Ledger, echo};
 
 const RANKED: Kind<u32, u32> = Kind::new("ranked").queue("mail").retries(1);
 
@@ -183,10 +186,96 @@ async fn a_queue_without_priorities_has_one_consumer() {
     let worker = worker(&bed.jobs, &ledger, 2, 0).await;
     enqueue(&bed.jobs, Priority::Normal, 3).await;
     eventually_eq(LONG, 0, async || bed.waiting().await).await;
-    let consumers = bed.ask("CONSUMER.NAMES.naq_jobs", json!({})).await;
-    assert_eq!(
-        consumers["consumers"],
-        json!(["naq-flows", "naq-schedules", "naq-worker-mail"])
-    );
+    let names = bed.ask("CONSUMER.NAMES.naq_jobs", json!({})).await;
+    let names = names["consumers"].as_array().unwrap().clone();
+    let of_the_queue = |name: &&serde_json::Value| name.as_str().unwrap().ends_with("-mail");
+    let consumers: Vec<_> = names.iter().filter(of_the_queue).collect();
+    assert_eq!(consumers, [&json!("naq-worker-mail")]);
     worker.stop(LONG).await;
+}
+
+/// Also a worker that starts while the queue is paused, and looks for jobs of each priority.
+#[tokio::test]
+async fn a_paused_queue_is_paused_for_all_its_priorities() {
+    let bed = Bed::new().await;
+    let ledger = Ledger::default();
+    let first = worker(&bed.other(|_| {}).await, &ledger, 2, 0).await;
+    for priority in Priority::ALL {
+        enqueue(&bed.jobs, priority, 1).await;
+    }
+    eventually_eq(LONG, 3, async || ledger.ids().len()).await;
+    let controls = bed.jobs.controls();
+    controls.pause_queue(&mail(), None).await.unwrap();
+    let second = worker(&bed.other(|_| {}).await, &ledger, 2, 0).await;
+    let mut handles = Vec::new();
+    for n in 0..9 {
+        let priority = Priority::ALL[n % 3];
+        let job = RANKED.job(&0).unwrap().priority(priority);
+        handles.push(bed.jobs.enqueue(job).await.unwrap());
+    }
+    // Another queue of other workers goes on meanwhile, so there was time.
+    let other = bed.other(|_| {}).await;
+    let third = other
+        .worker()
+        .queue("free")
+        .handle(ECHO, echo)
+        .start()
+        .await
+        .unwrap();
+    for n in 0..20 {
+        let job = ECHO.job(&json!(n)).unwrap().queue("free").unwrap();
+        bed.jobs
+            .enqueue(job)
+            .await
+            .unwrap()
+            .result(LONG)
+            .await
+            .unwrap();
+    }
+    assert_eq!(ledger.ids().len(), 3);
+    let start = Instant::now();
+    controls.resume_queue(&mail()).await.unwrap();
+    for handle in handles {
+        handle.result(LONG).await.unwrap();
+    }
+    println!("resumed after {:?}", start.elapsed());
+    assert_eq!(ledger.ids().len(), 12);
+    for worker in [first, second, third] {
+        worker.stop(LONG).await;
+    }
+}
+
+/// The header travels through the dead letters, and unique jobs have priorities, too.
+#[tokio::test]
+async fn unique_jobs_and_requeued_ones_keep_their_priority() {
+    let bed = Bed::new().await;
+    let high = |n: u32| RANKED.job(&n).unwrap().priority(Priority::High);
+    let unique = high(1)
+        .unique(Unique::key("one"))
+        .id(crate::setup::job_id("unique-1"));
+    bed.jobs.enqueue(unique).await.unwrap();
+    let waiting = bed.subjects("naq_jobs", "naq.unique.mail.high.>").await;
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let broken = high(2).retry(RetryPolicy::fixed(0, Duration::ZERO));
+    let broken = bed
+        .jobs
+        .enqueue(broken.id(crate::setup::job_id("broken-1")))
+        .await
+        .unwrap();
+    let worker = bed
+        .jobs
+        .worker()
+        .handle(RANKED, async |_: JobContext, n: u32| match n {
+            2 => Err(JobError::fatal(JobError::message("broken"))),
+            n => Ok(n),
+        })
+        .start()
+        .await
+        .unwrap();
+    broken.outcome(LONG).await.unwrap();
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    worker.stop(LONG).await;
+    bed.jobs.dead_letters().requeue(broken.id()).await.unwrap();
+    let subjects = bed.subjects("naq_jobs", "naq.high.mail.*").await;
+    assert_eq!(subjects, ["naq.high.mail.broken-1"]);
 }

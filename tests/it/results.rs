@@ -239,7 +239,7 @@ async fn a_result_of_another_type_is_said_to_be_one() {
 
 #[tokio::test]
 async fn a_result_above_the_servers_limit_fails_the_job_and_keeps_its_payload() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|settings| settings.payloads.max_size = 0).await;
     let worker = worker(&bed).await;
     let job = bed
         .jobs
@@ -264,7 +264,7 @@ async fn a_result_above_the_servers_limit_fails_the_job_and_keeps_its_payload() 
 
 #[tokio::test]
 async fn a_result_close_to_the_limit_is_kept_or_refused_but_never_cuts_the_connection() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|settings| settings.payloads.max_size = 0).await;
     let worker = worker(&bed).await;
     let before = bed.server.varz().await.total_connections;
     let limit = bed.conn().await.max_payload();

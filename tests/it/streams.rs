@@ -187,7 +187,7 @@ async fn twenty_programs_may_start_at_once_on_an_empty_server() {
     for jobs in &all {
         jobs.as_ref().unwrap_or_else(|error| panic!("{error}"));
     }
-    assert_eq!(server.jsz().await.streams.len(), 6);
+    assert_eq!(server.jsz().await.streams.len(), 7);
 }
 
 async fn echoes(bed: &Bed, value: Value) {

@@ -376,3 +376,21 @@ async fn a_consumer_of_an_older_version_is_updated_and_brings_unique_jobs_too() 
     );
     worker.stop(LONG).await;
 }
+
+#[tokio::test]
+async fn a_job_of_high_priority_that_runs_is_not_replaced_either() {
+    let bed = Bed::new().await;
+    let gate = Gate::new();
+    let worker = gated_worker(&bed, &gate).await;
+    let urgent = |value| invoice(value, key().replace()).priority(naq_jobs::Priority::High);
+    let first = bed.jobs.enqueue(urgent(json!(1))).await.unwrap();
+    gate.started(1).await;
+    let second = bed.jobs.enqueue(urgent(json!(2))).await.unwrap();
+    assert_eq!(
+        (second.landing(), second.id()),
+        (Landing::Existing, first.id())
+    );
+    gate.open(1);
+    assert_eq!(first.result(LONG).await.unwrap(), json!(1));
+    worker.stop(LONG).await;
+}

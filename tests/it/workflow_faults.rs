@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use naq_jobs::{NodeState, On, Workflow, WorkflowHandle, WorkflowState};
-use naq_testing::eventually;
+use naq_testing::{eventually, eventually_eq};
 use rustix::process::Signal;
 
 use crate::process::{LedgerFile, STEP, WorkerProcess};
@@ -185,4 +185,42 @@ async fn a_worker_that_was_stopped_for_a_while_changes_nothing_that_others_did()
         .map(|node| node.state)
         .collect();
     assert_eq!(states, plan.expected());
+}
+
+/// The failure table of `docs/design/0009-workflows.md`: the worker dies between two steps, at the first node or where the
+/// whole ends, and another one goes on.
+#[tokio::test]
+async fn a_workflow_ends_wherever_its_worker_dies() {
+    for place in [
+        "flow-job-ended",
+        "flow-end-told",
+        "flow-end-taken",
+        "flow-turn-stored",
+        "flow-outcome-recorded",
+    ] {
+        let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+        let step = || STEP.job(&(1, false)).unwrap();
+        let flow = Workflow::new("dying")
+            .node("first", step())
+            .group("many", [step(), step()])
+            .after(["first"])
+            .node("last", step())
+            .after(["many"]);
+        let flow = bed.jobs.submit(flow).await.unwrap();
+        let url = bed.server.url();
+        WorkerProcess::start(&url, &ledger, &[("NAQ_DIE_AT", place)])
+            .died()
+            .await;
+        let heir = WorkerProcess::start(&url, &ledger, &[]);
+        assert!(flow.wait(LONG).await.unwrap().is_success(), "{place}");
+        let status = flow.status().await.unwrap();
+        assert_eq!(status.count(NodeState::Completed), 5, "{place}");
+        // The state, its graph, and nothing that was forgotten on the way.
+        let left = async || bed.server.jsz().await.messages("naq_jobs");
+        eventually_eq(LONG, 2, left).await;
+        // Four jobs and the whole.
+        let stored = bed.subjects("naq_results", "naq.result.*").await;
+        assert_eq!(stored.len(), 5, "{place}: {stored:?}");
+        assert!(heir.terminate().await);
+    }
 }

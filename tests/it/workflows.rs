@@ -118,6 +118,8 @@ async fn jobs_run_after_what_they_depend_on_also_if_that_ended_long_ago() {
     };
     eventually_eq(LONG, 1, ears).await;
     assert_eq!(state(&flow, "join").await, NodeState::Waiting);
+    let after = [old.id().clone(), later.id().clone()];
+    let single = bed.jobs.enqueue_after(value(9), after).await.unwrap();
     let last = bed
         .jobs
         .worker()
@@ -129,6 +131,7 @@ async fn jobs_run_after_what_they_depend_on_also_if_that_ended_long_ago() {
     let sum: i64 = flow.result("join", LONG).await.unwrap();
     assert_eq!(sum, 1 + 2 + 10 + 20 + 5 + 6);
     assert_eq!(flow.wait(LONG).await.unwrap().status, Status::Completed);
+    assert_eq!(single.result(LONG).await.unwrap(), json!(9));
     eventually_eq(LONG, 0, ears).await;
     let id = |node: usize| format!("{}-{node}", flow.id());
     let order = ledger.ids();

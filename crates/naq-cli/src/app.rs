@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, metrics,
-    queue, result, schedule, worker, workflow,
+    bench, completion, config, connection, dead, demo, dev, enqueue, events, explain, job, kind,
+    metrics, queue, result, schedule, system, top, worker, workflow,
 };
 use crate::context::{Context, Globals};
 use crate::error::CliError;
@@ -38,9 +38,12 @@ enum Command {
     ListWorkers(worker::ListArgs),
     Enqueue(enqueue::Args),
     Job(job::Args),
+    JobControl(job::ControlArgs),
     Explain(explain::Args),
+    Kind(kind::Args),
     Result(result::Args),
     Queue(queue::Args),
+    Top(top::Args),
     /// Remove the jobs of queues that wait: the same as `naq queue purge`
     Purge(queue::PurgeArgs),
     Dead(dead::Args),
@@ -53,6 +56,7 @@ enum Command {
     Config(config::Args),
     Connection(connection::Args),
     Bench(bench::Args),
+    System(system::Args),
     Completion(completion::Args),
 }
 
@@ -100,9 +104,12 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
         Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Kind(args) => Box::pin(kind::run(context, args)).await,
         Command::Job(args) => Box::pin(job::run(context, args)).await,
+        Command::JobControl(args) => Box::pin(job::control(context, args)).await,
         Command::Explain(args) => Box::pin(explain::run(context, args)).await,
         Command::Queue(args) => Box::pin(queue::run(context, args)).await,
+        Command::Top(args) => Box::pin(top::run(context, args)).await,
         Command::Purge(args) => Box::pin(queue::purge(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
@@ -114,6 +121,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Bench(args) => Box::pin(bench::run(context, args)).await,
         Command::Config(args) => config::run(context, args),
         Command::Connection(args) => Box::pin(connection::run(context, args)).await,
+        Command::System(args) => Box::pin(system::run(context, args)).await,
         Command::Completion(args) => completion::run::<App>(context, args),
     }
 }

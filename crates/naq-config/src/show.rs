@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::settings::{
-    EventsSettings, NatsSettings, QueuesSettings, ResultsSettings, Storage, WorkersSettings,
+    EventsSettings, NatsSettings, PayloadsSettings, QueuesSettings, ResultsSettings, Storage,
+    WorkersSettings,
 };
 use crate::{Loaded, Origin, redact_url};
 
@@ -30,6 +31,7 @@ impl Loaded {
         rows.queues(&self.settings.queues);
         rows.workers(&self.settings.workers);
         rows.results(&self.settings.results);
+        rows.payloads(&self.settings.payloads);
         rows.events(&self.settings.events);
         let shown = |(key, value): (String, String)| {
             let origin = self.origins.of(&key);
@@ -162,6 +164,11 @@ impl Rows {
             "results.notes_max_bytes",
             results.notes_max_bytes.to_string(),
         );
+    }
+
+    fn payloads(&mut self, payloads: &PayloadsSettings) {
+        self.row("payloads.inline_max", payloads.inline_max);
+        self.row("payloads.max_size", payloads.max_size);
     }
 
     fn events(&mut self, events: &EventsSettings) {

@@ -10,7 +10,7 @@ use crate::backlog::Backlog;
 use crate::cancel::CancelRequest;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
-use crate::enqueue::{Bulk, JobHandle, enqueue, enqueue_all, enqueue_many};
+use crate::enqueue::{Bulk, JobHandle, Landed, enqueue, enqueue_all, enqueue_many};
 use crate::event_log::{Events, LAST_FLUSH, start_outbox};
 use crate::model::{Job, JobId, Priority};
 use crate::notes::Watch;
@@ -19,7 +19,7 @@ use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams};
 use crate::wire::{Place, WorkerRecord};
 use crate::worker::Worker;
-use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit};
+use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit, submit_after};
 
 /// The job system on one server or cluster. A cheap handle; clones share one connection.
 ///
@@ -268,6 +268,20 @@ impl Jobs {
         submit(&self.link, workflow).await
     }
 
+    /// Enqueues a job that runs once the jobs `ids` have completed, also if that was long ago. If one of them fails, it never
+    /// runs: what it is waited for with then times out. It is a [`Workflow`] of one node, which can do more.
+    ///
+    /// # Errors
+    /// As [`Self::submit`]; [`crate::JobsErrorKind::NotFound`] if nothing is known of one of `ids`.
+    pub async fn enqueue_after<R>(
+        &self,
+        job: Job<R>,
+        ids: impl IntoIterator<Item = JobId>,
+    ) -> Result<JobHandle<R>, JobsError> {
+        let id = submit_after(&self.link, job, ids).await?;
+        Ok(JobHandle::new(Landed::new(id), self.results()))
+    }
+
     /// A handle on a workflow that somebody has submitted.
     pub fn workflow(&self, id: JobId) -> WorkflowHandle {
         WorkflowHandle::new(self.link.clone(), id)
@@ -281,15 +295,6 @@ impl Jobs {
     /// The dead letters.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.link.clone())
-    }
-
-    /// The live workers. One that died is listed until its record expires (`workers.ttl`).
-    ///
-    /// # Errors
-    /// [`crate::JobsErrorKind::Connection`] (a retry helps).
-    pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
-        let conn = self.link.lease("list the workers").await?;
-        crate::inspect::workers(&conn, &self.link).await
     }
 
     /// What has happened: live, again, counted.

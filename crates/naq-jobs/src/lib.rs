@@ -21,6 +21,7 @@ mod jobs;
 mod model;
 mod notes;
 mod parked;
+mod payload;
 mod results;
 mod schedule;
 mod server;
@@ -36,10 +37,7 @@ pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, Worke
 pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
-pub use event_log::{
-    EventFilter, EventProcessor, EventStats, EventStream, Events, JobHistory, ProcessorReport,
-    RunningProcessor, StatsBy, StatsRow,
-};
+pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
 pub use inspect::{
@@ -48,27 +46,23 @@ pub use inspect::{
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
-    Kind, KindName, Landing, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
+    Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
 };
 pub use naq_config::settings::{InvalidRate, Rate};
 pub use naq_macros::job;
-pub use notes::{JobLogLayer, JobNews, LogLine, Part, Progress, Watch};
+pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
-pub use schedule::{
-    CatchUp, Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, NewSchedule, Overlap,
-    Schedule, ScheduleChange, SchedulePage, ScheduleRule, ScheduleState, Schedules, Timetable,
-    TimetableError, Zone,
-};
+pub use schedule::*;
 pub use server::MINIMUM_SERVER;
+/// The level of a line in the log of a job.
+pub use tracing::Level;
 pub use wire::{
     FailureReason, JobFailure, Outcome, RunningJob, Status, WorkerConnection, WorkerRecord,
     WorkerStatus, headers,
 };
 pub use worker::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
-    JobContext, JobError, JobFunction, ProgressNote, RunningWorker, State, StopReport, Worker,
+    JobContext, JobError, JobFunction, JobLogLayer, ProgressNote, RunningWorker, State, StopReport,
+    Worker,
 };
-pub use workflow::{
-    Membership, NodeKind, NodeState, NodeStatus, On, Workflow, WorkflowHandle, WorkflowPage,
-    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows,
-};
+pub use workflow::*;

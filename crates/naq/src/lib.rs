@@ -44,6 +44,7 @@
 //! | cancel | [`Jobs::cancel`] |
 //! | tell and see how far a job is | [`JobContext::progress`], [`Jobs::watch`] |
 //! | retry | [`RetryPolicy`] |
+//! | pause, limit, scale while jobs run | [`Jobs::controls`], [`Priority`], [`Job::limit_key`] |
 //! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
 //! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
@@ -57,21 +58,22 @@
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, Backlog, BacklogPage, Backoff,
-    Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Cron, CronError, DeadBulk,
+    Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Controls, Cron, CronError, DeadBulk,
     DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
     Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
-    Explanation, Facts, FailureReason, Firing, Firings, FromJob, Handler, Hold,
+    Explanation, Facts, FailureReason, Firing, Firings, FromJob, Handler, Hold, InvalidRate,
     InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction,
     JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews, JobPage, JobStatus, Jobs,
-    JobsError, JobsErrorKind, Kind, KindName, Landing, ListedJob, LogLine, MINIMUM_SERVER,
-    Membership, NewSchedule, NodeKind, NodeState, NodeStatus, On, Outcome, Overlap, Part,
-    PendingJob, PendingState, ProcessorReport, Progress, ProgressNote, PurgePlan, QueueInfo,
-    QueueName, QueuePage, Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob,
-    RunningProcessor, RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage,
-    ScheduleRule, ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport,
-    Timetable, TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerFact, WorkerInfo,
-    WorkerRecord, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState,
-    WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
+    JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, Level, ListedJob, LogLine,
+    MINIMUM_SERVER, Membership, NewSchedule, NodeKind, NodeState, NodeStatus, ObjectRef, On,
+    Outcome, Overlap, Part, Paused, PendingJob, PendingState, Priority, ProcessorReport, Progress,
+    ProgressNote, PurgePlan, QueueInfo, QueueName, QueueOrder, QueuePage, QueueSetting, Rate,
+    Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob, RunningProcessor,
+    RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
+    ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport, Timetable,
+    TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact,
+    WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage,
+    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

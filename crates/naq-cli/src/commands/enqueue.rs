@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use naq::{Job, JobId};
+use naq::{Job, JobId, Landing, Priority};
 
+use super::batch_file::{self, BatchFlags};
+use super::enqueue_flags::EnqueueFlags;
 use super::job_flags::JobFlags;
 use super::result::FOR_EVER;
 use super::{outcome, payload};
@@ -12,16 +14,20 @@ use crate::duration::{parse, parse_positive};
 use crate::error::CliError;
 use crate::logging::{self, Level};
 
-/// Enqueue a job and print its id
+/// Enqueue a job and print its id; or a file of jobs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   naq enqueue mail '{\"to\": \"Ada\"}'
   naq enqueue report @payload.json --queue slow --retries 3 --retry-delay 10s,1m,5m
   echo '[1, 2]' | naq enqueue sum - --wait=30s
-  naq enqueue backup --at 2030-01-01T03:00:00+01:00")]
+  naq enqueue backup --at 2030-01-01T03:00:00+01:00
+  naq enqueue invoice 17 --unique invoice-17 --expires-in 1h --deadline 10m
+  naq enqueue scan --file picture.json --header tenant=acme
+  naq enqueue mail --batch mails.jsonl --resume mails-2030-01")]
 pub(crate) struct Args {
     /// The job's kind: which handler runs it
-    kind: String,
+    #[arg(required_unless_present = "batch")]
+    kind: Option<String>,
 
     /// The payload as JSON; `-` reads standard input, `@FILE` a file
     #[arg(
@@ -31,12 +37,35 @@ pub(crate) struct Args {
     )]
     payload: String,
 
+    /// The payload from this file, as JSON, whatever its size
+    #[arg(long, value_name = "FILE", conflicts_with = "payload")]
+    file: Option<String>,
+
     /// The job's id; enqueuing the same id again has no effect [default: a new one]
     #[arg(long)]
     id: Option<JobId>,
 
     #[command(flatten)]
     options: JobFlags,
+
+    #[command(flatten)]
+    more: EnqueueFlags,
+
+    #[command(flatten)]
+    batch: BatchFlags,
+
+    /// Which jobs of the queue go first
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "normal",
+        hide_default_value = true
+    )]
+    priority: PriorityFlag,
+
+    /// Count it together with others of this key for the limits of the queue that are per key
+    #[arg(long, value_name = "TEXT")]
+    limit_key: Option<String>,
 
     /// Run it not before this time has passed
     #[arg(short, long, value_name = "TIME", value_parser = parse, conflicts_with = "at")]
@@ -51,23 +80,57 @@ pub(crate) struct Args {
     #[arg(value_parser = parse_positive, default_missing_value = "3650d")]
     wait: Option<Duration>,
 
-    /// Print JSON: `{"id": ...}`, or with --wait the whole outcome
+    /// Print JSON: `{"id": ...}`, with --unique also what became of it, with --wait the whole outcome, with --batch a line
+    /// for each job
     #[arg(long)]
     json: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PriorityFlag {
+    /// Before all others
+    High,
+    /// As most jobs
+    Normal,
+    /// When nothing else waits
+    Low,
+}
+
+impl From<PriorityFlag> for Priority {
+    fn from(flag: PriorityFlag) -> Self {
+        match flag {
+            PriorityFlag::High => Self::High,
+            PriorityFlag::Normal => Self::Normal,
+            PriorityFlag::Low => Self::Low,
+        }
+    }
+}
+
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let (wait, as_json) = (args.wait, args.json);
+    if let Some(path) = args.batch.batch.clone() {
+        let (flags, kind, as_json) = (args.batch.clone(), args.kind.clone(), args.json);
+        let make = move |kind, payload| dressed(Job::from_json(kind, payload)?, &args);
+        let run = batch_file::run(context, flags, &path, kind.as_deref(), make, as_json);
+        return Box::pin(run).await;
+    }
+    let (wait, as_json, is_unique) = (args.wait, args.json, args.more.is_unique());
     let job = job(args).await?;
     let jobs = context.jobs().await?;
     let handle = jobs.enqueue(job).await?;
     let id = handle.id();
     let shown = match wait {
-        None if as_json => context
-            .output
-            .json(&serde_json::json!({ "id": id.as_str() })),
-        None => context.output.line(id.as_str()),
+        None if as_json => {
+            let mut said = serde_json::json!({ "id": id.as_str() });
+            if is_unique {
+                said["landing"] = batch_file::word(handle.landing()).into();
+            }
+            context.output.json(&said)
+        }
+        None => {
+            note(context, handle.landing());
+            context.output.line(id.as_str())
+        }
         Some(time) => {
             context.output.note(format!("enqueued {id}"));
             let ended = handle
@@ -82,11 +145,41 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     Ok(shown?)
 }
 
-async fn job(args: Args) -> Result<Job, CliError> {
-    let job = Job::from_json(args.kind, payload::read(args.payload).await?)?;
-    let mut job = args.options.apply(job)?;
-    if let Some(id) = args.id {
-        job = job.id(id);
+async fn job(mut args: Args) -> Result<Job, CliError> {
+    let from = match args.file.take() {
+        Some(file) => format!("@{file}"),
+        None => std::mem::take(&mut args.payload),
+    };
+    let job = Job::from_json(
+        args.kind.take().unwrap_or_default(),
+        payload::read(from).await?,
+    )?;
+    let job = dressed(job, &args)?;
+    Ok(match args.id {
+        Some(id) => job.id(id),
+        None => job,
+    })
+}
+
+/// Says that nothing new was enqueued.
+fn note(context: &Context, landing: Landing) {
+    match landing {
+        Landing::New => {}
+        Landing::Existing => context
+            .output
+            .note("the key is taken; this is the job that is there"),
+        Landing::Replaced => context
+            .output
+            .note("a job that waited has this payload now"),
+    }
+}
+
+/// The job as the flags say.
+fn dressed(job: Job, args: &Args) -> Result<Job, CliError> {
+    let mut job = args.more.clone().apply(args.options.clone().apply(job)?)?;
+    job = job.priority(args.priority.into());
+    if let Some(key) = &args.limit_key {
+        job = job.limit_key(key.clone())?;
     }
     if let Some(delay) = args.delay {
         job = job.delay(delay);

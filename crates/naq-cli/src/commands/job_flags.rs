@@ -8,7 +8,7 @@ use crate::duration::{parse, parse_positive};
 use crate::error::CliError;
 
 /// How a job is run.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct JobFlags {
     /// The queue [default: `queues.default` of the configuration]
     #[arg(short, long)]

@@ -99,6 +99,11 @@ impl Output {
         }
     }
 
+    /// Whether standard output shows colours.
+    pub(crate) fn has_colors(&self) -> bool {
+        self.colors_out
+    }
+
     /// Whether a person looks at standard output.
     pub(crate) fn is_terminal(&self) -> bool {
         self.out_is_terminal

@@ -187,6 +187,11 @@ impl Worker {
         signal(self.0.as_ref().unwrap(), with);
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(mut self) -> Said {
+        Said::of(self.0.take().unwrap().wait_with_output().unwrap())
+    }
+
     /// Asks it to end.
     pub(crate) fn stop(mut self, with: Signal) -> Said {
         let child = self.0.take().unwrap();

@@ -63,7 +63,7 @@ fn a_dead_letter_is_deleted_once() {
     let dev = Dev::start(dir.path());
     let worker = dev.worker(HANDLERS);
     for id in ["a", "b"] {
-        dev.naq(&["enqueue", "unknown", "--id", id, "--wait=30s"])
+        dev.naq(&["enqueue", "mail", "--id", id, "--wait=30s"])
             .ended_with(5);
     }
     let listed = dev

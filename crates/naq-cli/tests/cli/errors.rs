@@ -65,10 +65,10 @@ fn a_worker_without_handlers_is_told_what_to_write() {
 fn a_payload_that_is_too_large_is_refused() {
     let dir = tempdir().unwrap();
     let dev = Dev::start(dir.path());
-    let payload = format!("\"{}\"", "x".repeat(1_100_000));
+    let payload = format!("\"{}\"", "x".repeat(70_000_000));
     let args = ["-u", &dev.url, "enqueue", "mail", "-"];
     let said = run_with_input(dir.path(), &args, &payload).ended_with(2);
-    assert!(said.err.contains("max_payload"), "{said:?}");
+    assert!(said.err.contains("payloads.max_size"), "{said:?}");
 }
 
 #[test]

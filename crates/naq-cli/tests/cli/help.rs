@@ -5,69 +5,8 @@ use tempfile::tempdir;
 use super::command::run;
 
 #[test]
-fn every_command_has_help() {
-    let dir = tempdir().unwrap();
-    for command in [
-        "",
-        "bench",
-        "demo",
-        "dev",
-        "worker",
-        "worker list",
-        "list-workers",
-        "enqueue",
-        "result",
-        "dead",
-        "dead list",
-        "dead show",
-        "dead retry",
-        "dead delete",
-        "schedule",
-        "schedule create",
-        "schedule list",
-        "schedule show",
-        "schedule pause",
-        "schedule resume",
-        "schedule modify",
-        "schedule trigger",
-        "schedule delete",
-        "schedule preview",
-        "workflow",
-        "workflow submit",
-        "workflow list",
-        "workflow show",
-        "workflow signal",
-        "workflow cancel",
-        "workflow retry",
-        "workflow delete",
-        "list-scheduled",
-        "metrics",
-        "events",
-        "events tail",
-        "events stream",
-        "events history",
-        "events stats",
-        "events replay",
-        "events workers",
-        "config",
-        "config init",
-        "config show",
-        "config validate",
-        "config schema",
-        "connection",
-        "connection test",
-        "connection wait",
-        "connection measure",
-        "connection watch",
-        "connection doctor",
-        "completion",
-    ] {
-        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
-        let said = run(dir.path(), &args).ended_with(0);
-        assert!(said.out.contains("Usage: naq"), "{command}: {said:?}");
-        assert_eq!(said.err, "", "{command}");
-    }
-    let said = run(dir.path(), &["--help"]);
+fn the_help_names_the_exit_codes() {
+    let said = run(tempdir().unwrap().path(), &["--help"]).ended_with(0);
     assert!(said.out.contains("Exit codes:"), "{said:?}");
 }
 

@@ -179,3 +179,111 @@ fn the_python_example_works_as_it_says() {
     );
     worker.stop(Signal::TERM).ended_with(0);
 }
+
+#[test]
+fn a_key_is_printed_with_the_job_that_has_it_and_times_and_headers_are_set() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let unique = ["enqueue", "greet", "1", "--unique", "invoice-17", "--json"];
+    let first = dev.naq(&unique).ended_with(0).json();
+    assert_eq!(first["landing"], "new");
+    let second = dev.naq(&unique).ended_with(0).json();
+    assert_eq!(second, json!({ "id": first["id"], "landing": "existing" }));
+    let replaced = dev
+        .naq(&[&unique[..], &["--replace"]].concat())
+        .ended_with(0);
+    assert_eq!(replaced.json()["landing"], "replaced");
+    let said = dev.naq(&unique[..5]).ended_with(0);
+    assert!(said.err.contains("the key is taken"), "{said:?}");
+    assert_eq!(json!(said.out.trim()), first["id"]);
+    for more in [
+        ["--unique-for", "1h"],
+        ["--throttle", "1h"],
+        ["--debounce", "1h"],
+    ] {
+        let key = ["enqueue", "greet", "1", "--unique", &more[0][2..], "--json"];
+        let said = dev.naq(&[&key[..], &more].concat()).ended_with(0);
+        assert_eq!(said.json()["landing"], "new", "{more:?}");
+    }
+    dev.naq(&["enqueue", "greet", "--throttle", "1h"])
+        .ended_with(2);
+
+    let late = [
+        "enqueue",
+        "greet",
+        "1",
+        "--expires-in",
+        "1ms",
+        "--header",
+        "tenant=acme",
+    ];
+    let late = dev.naq(&late).ended_with(0);
+    let worker = dev.worker(HANDLERS);
+    let said = dev
+        .naq(&["result", late.out.trim(), "--wait"])
+        .ended_with(5);
+    assert!(said.err.contains("was cancelled (expired"), "{said:?}");
+    let dead = [
+        "enqueue",
+        "sleep",
+        "--deadline",
+        "1s",
+        "--header",
+        "a=b",
+        "--wait",
+    ];
+    let said = dev.naq(&dead).ended_with(5);
+    assert!(said.err.contains("(deadline)"), "{said:?}");
+    let bad = dev
+        .naq(&["enqueue", "greet", "--header", "Nats-TTL=1s"])
+        .ended_with(2);
+    assert!(bad.err.contains("Nats-TTL"), "{bad:?}");
+    worker.stop(Signal::TERM).ended_with(0);
+}
+
+#[test]
+fn a_file_of_jobs_goes_in_with_an_answer_for_each_and_a_large_payload_too() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let lines = |bad: &str| {
+        let good = (0..2000).map(|n| format!("{{\"payload\": \"{n}\"}}\n"));
+        good.collect::<String>() + bad
+    };
+    let file = dir.path().join("jobs.jsonl");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, lines("\n{\"payload\": 1, \"color\": 1}\n")).unwrap();
+    let said = dev
+        .naq(&["enqueue", "greet", "--batch", path])
+        .ended_with(2);
+    assert!(
+        said.err.contains("line 2002") && said.err.contains("nothing was"),
+        "{said:?}"
+    );
+
+    std::fs::write(&file, lines("{\"kind\": \"other\", \"id\": \"mine\"}\n")).unwrap();
+    let dry = ["enqueue", "greet", "--batch", path, "--dry-run", "--json"];
+    let kinds = json!({ "jobs": 2001, "kinds": { "greet": 2000, "other": 1 } });
+    assert_eq!(dev.naq(&dry).ended_with(0).json(), kinds);
+    let named = ["enqueue", "greet", "--batch", path, "--resume", "import"];
+    let said = dev.naq(&named).ended_with(0);
+    assert_eq!(said.out.lines().count(), 2001);
+    assert!(said.out.starts_with("import-0\tnew\n"), "{:.100}", said.out);
+    assert!(said.out.ends_with("mine\tnew\n"));
+    let again = dev.naq(&named).ended_with(0);
+    assert_eq!(again.out, "", "all of them are in");
+
+    let picture = dir.path().join("picture.json");
+    let text = format!("\"{}\"", "x".repeat(3_000_000));
+    std::fs::write(&picture, &text).unwrap();
+    let file = picture.to_str().unwrap();
+    let large = dev
+        .naq(&["enqueue", "size", "--file", file, "-q", "large"])
+        .ended_with(0);
+    let handler = "workers: {handlers: {size: {command: [wc, -c]}}}";
+    let worker = dev.worker_with(handler, &["large"]);
+    let said = dev
+        .naq(&["result", large.out.trim(), "--wait"])
+        .ended_with(0);
+    assert_eq!(said.json(), json!(text.len()));
+    worker.stop(Signal::TERM).ended_with(0);
+}

@@ -2,6 +2,7 @@
 
 mod events;
 mod nats;
+mod payloads;
 mod queues;
 mod rate;
 mod results;
@@ -9,6 +10,7 @@ mod workers;
 
 pub use events::{EventFilters, EventStreamSettings, EventsSettings};
 pub use nats::{Auth, NatsSettings, Tls};
+pub use payloads::PayloadsSettings;
 pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
 pub use rate::{InvalidRate, Rate};
 pub use results::ResultsSettings;
@@ -25,6 +27,8 @@ pub struct Settings {
     pub workers: WorkersSettings,
     /// How long outcomes are kept.
     pub results: ResultsSettings,
+    /// What is too large for a message.
+    pub payloads: PayloadsSettings,
     /// What is told of jobs and workers.
     pub events: EventsSettings,
 }

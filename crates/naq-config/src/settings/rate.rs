@@ -94,8 +94,8 @@ impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = self.per.as_millis();
         let (number, unit) = match ms {
-            _ if ms % 60_000 == 0 => (ms / 60_000, "m"),
-            _ if ms % 1000 == 0 => (ms / 1000, "s"),
+            _ if ms.is_multiple_of(60_000) => (ms / 60_000, "m"),
+            _ if ms.is_multiple_of(1000) => (ms / 1000, "s"),
             _ => (ms, "ms"),
         };
         write!(f, "{}/{number}{unit}", self.count)?;

@@ -36,6 +36,7 @@ fn every_variable_reaches_its_key() {
         queues,
         workers,
         results,
+        payloads: _,
         events,
     } = loaded.settings;
     assert_eq!(nats.servers, ["tls://a:1", "ws://[::1]:2"]);

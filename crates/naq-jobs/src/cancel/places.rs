@@ -7,7 +7,7 @@ use super::report::CancelledFrom;
 use crate::JobsError;
 use crate::model::{JobId, QueueName};
 use crate::server::{Link, Stored, next_at_leader};
-use crate::wire::{Delivery, Stage, decode};
+use crate::wire::{Delivery, FlowNode, Stage, decode};
 
 /// A message of a job.
 #[derive(Debug)]
@@ -57,6 +57,11 @@ impl Found {
             Ok(envelope) => (Some(envelope.kind.to_string()), envelope.result_ttl),
             Err(_) => (None, None),
         }
+    }
+
+    /// The node of a workflow that the job is.
+    pub(super) fn flow(&self) -> Option<FlowNode> {
+        decode(&self.message.payload).ok()?.flow
     }
 
     pub(super) fn from(&self) -> CancelledFrom {

@@ -10,13 +10,14 @@ use tokio::time::Instant;
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
 use super::telling::tell_cancelled;
-use crate::model::JobId;
+use crate::model::{JobId, Priority};
+use crate::payload::release;
 use crate::results::{outcome_headers, parse};
 use crate::server::{
     Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
 };
 use crate::wire::{
-    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, decode, holder,
+    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, holder,
 };
 use crate::workflow::tell_end;
 use crate::{JobsError, JobsErrorKind};
@@ -118,7 +119,7 @@ async fn place_of(
         if found.stage != Stage::Queue {
             continue;
         }
-        let delivered = delivered_up_to(conn, link, &found.queue).await?;
+        let delivered = delivered_up_to(conn, link, &found.queue, Priority::Normal).await?;
         let is_normal = link.names().is_normal(&found.message.subject);
         // Of other consumers it is not known here: then the worker's answer decides.
         if !is_normal || delivered >= found.message.sequence {
@@ -154,6 +155,7 @@ async fn write(
         started_at_ms: now,
         finished_at_ms: now,
         result: None,
+        result_ref: None,
         error: Some(JobFailure::new(
             FailureReason::Cancelled,
             notice.reason.clone(),
@@ -176,15 +178,13 @@ async fn write(
     }
 }
 
-/// Says in the workflow of the job that its node has ended, before the message goes from which a worker would see it.
+/// A workflow whose node this is goes on, also if no worker ever sees the job.
 async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<(), JobsError> {
-    for found in &seen.found {
-        let flow = decode(&found.message.payload).ok().and_then(|e| e.flow);
-        if let Some(flow) = flow {
-            tell_end(link, &flow, Status::Cancelled, deadline).await?;
-        }
+    let flow = seen.found.iter().find_map(Found::flow);
+    match &flow {
+        Some(flow) => tell_end(link, flow, Status::Cancelled, deadline).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Removes the job's messages until there are none: one that was due may have moved meanwhile.
@@ -197,6 +197,7 @@ async fn remove(conn: &Connection, link: &Link, id: &JobId) -> Result<(), JobsEr
         }
         for found in found {
             purge(conn, &stream, &found.message.subject).await?;
+            release(link, &found.message.payload).await?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use naq_config::settings::Rate;
 use serde::{Deserialize, Deserializer, Serializer};
 
+#[expect(clippy::ref_option, reason = "the form that serde asks for")]
 pub(super) fn serialize<S: Serializer>(rate: &Option<Rate>, to: S) -> Result<S::Ok, S::Error> {
     match rate {
         Some(rate) => to.collect_str(rate),

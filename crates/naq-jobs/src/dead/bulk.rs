@@ -7,8 +7,10 @@ use futures::StreamExt;
 use super::requeue::requeue;
 use super::{DeadFilter, DeadLetter};
 use crate::JobsError;
+use crate::payload::release;
 use crate::server::{
-    Link, delete_sequence, first_since, last_sequence, page, purge_before, rfc3339, server_now,
+    Link, delete_sequence, exists, first_since, last_sequence, page, purge_before, rfc3339,
+    server_now,
 };
 
 /// Letters in one page.
@@ -114,7 +116,11 @@ pub(super) async fn bulk(
     mut told: impl FnMut(&DeadBulk),
 ) -> Result<DeadBulk, JobsError> {
     if deed == Deed::Delete && most == u64::MAX && filter.is_a_range() {
-        return delete_range(link, filter).await;
+        let conn = link.lease("remove dead letters").await?;
+        // Letters with large payloads go one by one, with those.
+        if !exists(&conn, &link.names().payloads_stream()).await? {
+            return delete_range(link, filter).await;
+        }
     }
     let mut bulk = DeadBulk::default();
     let mut walk = Walk::new(link, filter, 0).await?;
@@ -149,7 +155,10 @@ async fn done(link: &Link, deed: Deed, letter: DeadLetter) -> Result<bool, JobsE
         Deed::Retry => requeue(link, &letter).await.map(|()| true),
         Deed::Delete => {
             let conn = link.lease("remove a dead letter").await?;
-            delete_sequence(&conn, &link.names().dead_stream(), letter.sequence).await
+            let stream = link.names().dead_stream();
+            let was_there = delete_sequence(&conn, &stream, letter.sequence).await?;
+            release(link, &letter.body).await?;
+            Ok(was_there)
         }
     }
 }

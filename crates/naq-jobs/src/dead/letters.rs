@@ -11,7 +11,10 @@ use super::filter::DeadFilter;
 use super::fingerprint::{fingerprint, normalised};
 use super::groups::{DeadGroups, Grouping};
 use crate::model::{JobId, QueueName};
-use crate::server::{Link, Stored, delete_sequence, page, purge, read_rfc3339};
+use crate::payload::{payload_of, release, remove};
+use crate::server::{
+    Link, Stored, delete_sequence, exists, last_sequence, page, purge, read_rfc3339,
+};
 use crate::wire::{DeadHeaders, Names, passed_on};
 use crate::{JobsError, JobsErrorKind};
 
@@ -176,6 +179,22 @@ impl DeadLetters {
         super::edit::edit(&self.link, letter, payload).await
     }
 
+    /// The newest letters, at most `most` (at most 100), the newest first. Cheap, so that somebody may look each second.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn newest(&self, most: u64) -> Result<Vec<DeadLetter>, JobsError> {
+        let conn = self.link.lease("look at the newest dead letters").await?;
+        let (names, most) = (self.link.names(), most.clamp(1, 100));
+        let stream = names.dead_stream();
+        let from = last_sequence(&conn, &stream)
+            .await?
+            .saturating_sub(most - 1);
+        let found = page(&conn, &stream, &names.dead_filter(None), from, 100).await?;
+        let letters = found.messages.into_iter().rev();
+        Ok(letters.filter_map(DeadLetter::read).collect())
+    }
+
     /// The dead letter of a job; `None` if there is none.
     ///
     /// # Errors
@@ -208,17 +227,33 @@ impl DeadLetters {
             return Ok(false);
         };
         let conn = self.link.lease("remove a dead letter").await?;
-        delete_sequence(&conn, &self.link.names().dead_stream(), letter.sequence).await
+        let stream = self.link.names().dead_stream();
+        let was_there = delete_sequence(&conn, &stream, letter.sequence).await?;
+        release(&self.link, &letter.body).await?;
+        Ok(was_there)
     }
 
-    /// Removes the dead letters of one queue or all in one request; says how many there were.
+    /// Removes the dead letters of one queue or all in one request; says how many there were. Their large payloads, if they
+    /// have any, are looked for before and removed after it.
     ///
     /// # Errors
     /// [`JobsErrorKind::Connection`] (a retry helps).
     pub async fn purge(&self, queue: Option<&QueueName>) -> Result<u64, JobsError> {
         let conn = self.link.lease("remove dead letters").await?;
         let names = self.link.names();
-        purge(&conn, &names.dead_stream(), &names.dead_filter(queue)).await
+        let may_be_large = exists(&conn, &names.payloads_stream()).await?;
+        let (mut large, mut from) = (Vec::new(), may_be_large.then_some(0));
+        while let Some(next) = from {
+            let found = self.list(queue, next, 100).await?;
+            let bodies = found.letters.into_iter().map(|letter| letter.body);
+            large.extend(bodies.filter_map(|body| payload_of(&body)));
+            from = found.next;
+        }
+        let removed = purge(&conn, &names.dead_stream(), &names.dead_filter(queue)).await?;
+        for reference in &large {
+            remove(&self.link, &conn, reference).await?;
+        }
+        Ok(removed)
     }
 }
 

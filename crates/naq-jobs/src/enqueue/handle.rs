@@ -50,7 +50,7 @@ impl<R> JobHandle<R> {
 
     /// Watches the job; see [`crate::Jobs::watch`].
     pub fn watch(&self) -> Watch {
-        self.results.watch(&self.id)
+        Watch::new(self.results.link().clone(), self.id.clone())
     }
 
     /// The progress of the job as it comes; ends with the job. See [`crate::Jobs::watch`].

@@ -8,9 +8,10 @@ use naq_connection::{Connection, Phase, State, Subscription, read_acknowledgemen
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::one::{Landed, Prepared, check_size, deliver, prepare};
+use super::one::{Landed, Prepared, check_size, deliver, prepare, prepare_large};
 use crate::JobsError;
 use crate::model::Job;
+use crate::payload::is_large;
 use crate::server::Link;
 
 /// Jobs that are on their way at the same time, and their bytes.
@@ -32,7 +33,12 @@ pub(crate) async fn enqueue_many<R>(
         pipe: None,
     };
     for job in jobs {
-        batch.add(prepare(link, job)).await;
+        let job = if is_large(&job.payload) {
+            Box::pin(prepare_large(link, job)).await
+        } else {
+            prepare(link, job)
+        };
+        batch.add(job).await;
     }
     batch.finish().await
 }

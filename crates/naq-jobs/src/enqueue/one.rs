@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use super::unique::{self, UniquePlan};
 use crate::control::use_level;
-use crate::model::{Due, Job, JobId, KindName, Landing, Policy, Priority, QueueName};
+use crate::model::{Due, Job, JobId, KindName, Landing, ObjectRef, Policy, Priority, QueueName};
+use crate::payload::{is_large, offload_payload, remove};
 use crate::server::{Link, Write, persist, rfc3339};
-use crate::wire::headers::PRIORITY;
+use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -30,6 +31,8 @@ pub(super) struct Prepared {
     level: Option<Box<(QueueName, Priority)>>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
+    /// What was put into the object store for it.
+    pub(super) payload_ref: Option<ObjectRef>,
     pub(super) kind: KindName,
     /// When it was made, which is before anybody can have started it.
     pub(super) made_at: SystemTime,
@@ -50,7 +53,7 @@ pub(crate) struct Landed {
 }
 
 impl Landed {
-    pub(super) fn new(id: JobId) -> Self {
+    pub(crate) fn new(id: JobId) -> Self {
         Self {
             id,
             landing: Landing::New,
@@ -126,13 +129,55 @@ impl Prepared {
 
 /// Enqueues `job` and says what became of it.
 pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
-    deliver(link, prepare(link, job)?).await
+    let job = if is_large(&job.payload) {
+        Box::pin(prepare_large(link, job)).await?
+    } else {
+        prepare(link, job)?
+    };
+    deliver(link, job).await
+}
+
+/// As [`prepare`], with the payload in the object store if it is too large for a message.
+pub(super) async fn prepare_large<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
+    offload_payload(link, &mut job).await?;
+    let payload_ref = job.payload_ref.clone();
+    let prepared = prepare(link, job);
+    if let (Err(_), Some(reference)) = (&prepared, &payload_ref) {
+        withdraw(link, reference).await;
+    }
+    prepared
+}
+
+/// Removes the payload of a job that was surely not enqueued. Should that fail, it is left behind.
+pub(super) async fn withdraw(link: &Link, reference: &ObjectRef) {
+    let removed = async {
+        let conn = link.lease("remove a large payload").await?;
+        remove(link, &conn, reference).await
+    };
+    if let Err(error) = removed.await {
+        tracing::warn!(object = reference.object, %error, "a payload without a job is left behind");
+    }
 }
 
 /// Sends a prepared job until it is confirmed, at most for three request timeouts.
 pub(super) async fn deliver(link: &Link, job: Prepared) -> Result<Landed, JobsError> {
     job.use_level(link).await?;
     let job = &job;
+    if let Some(reference) = &job.payload_ref {
+        let landed = Box::pin(deliver_one(link, job)).await;
+        let is_refused = match &landed {
+            Ok(landed) => landed.landing == Landing::Existing,
+            Err(error) => error.kind() == JobsErrorKind::TooLarge,
+        };
+        if is_refused {
+            Box::pin(withdraw(link, reference)).await;
+        }
+        return landed;
+    }
+    deliver_one(link, job).await
+}
+
+async fn deliver_one(link: &Link, job: &Prepared) -> Result<Landed, JobsError> {
     if let Some(plan) = &job.unique {
         let landed = Box::pin(unique::store(link, job, plan)).await?;
         job.tell_landed(link, &landed);
@@ -189,6 +234,9 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         }
     };
     let has_level = job.priority != Priority::Normal;
+    if let Some(key) = job.limit_key {
+        job.headers.insert(LIMIT_KEY, key);
+    }
     if has_level {
         job.headers.insert(PRIORITY, job.priority.as_str());
     }
@@ -201,6 +249,7 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         level,
         unique,
         headers: job.headers,
+        payload_ref: job.payload_ref,
         kind: job.kind,
         made_at: now,
     })
@@ -229,8 +278,8 @@ pub(super) fn check_size(conn: &Connection, job: &Prepared) -> Result<(), JobsEr
             JobsErrorKind::TooLarge,
             format!(
                 "enqueue a job of {} bytes: the server takes {} (max_payload), of which {RESERVE} are \
-                 kept for the headers of a dead letter. Store the data elsewhere and send its address, \
-                 or raise max_payload",
+                 kept for the headers of a dead letter. Payloads up to `payloads.max_size` go to the \
+                 object store; raise that, or max_payload, or send an address of the data",
                 size,
                 conn.max_payload()
             ),

@@ -11,7 +11,7 @@ use crate::JobsError;
 use crate::inspect::{
     Found, JobInfo, Sight, Whereabouts, consumer_of, info_of, instant, look, whereabouts, workers,
 };
-use crate::jobs::WorkerInfo;
+use crate::jobs::{Jobs, WorkerInfo};
 use crate::model::JobId;
 use crate::server::{Link, last_of, last_of_each, read_rfc3339};
 use crate::wire::{WorkerStatus, headers, text};
@@ -36,8 +36,27 @@ struct Paused {
     by: Option<String>,
 }
 
+impl Jobs {
+    /// Why a job does not run: paused, limited, not due, nobody serves its queue, all are busy, ... or what became of it.
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: naq_jobs::Jobs) -> Result<(), Box<dyn std::error::Error>> {
+    /// for reason in jobs.explain(&"invoice-17".parse()?).await?.reasons {
+    ///     println!("{reason}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::JobsErrorKind::Connection`] (a retry helps). What else cannot be read is named in the facts.
+    pub async fn explain(&self, id: &JobId) -> Result<Explanation, JobsError> {
+        explain(self.link(), id).await
+    }
+}
+
 /// Reads the facts and says what follows.
-pub(crate) async fn explain(link: &Link, id: &JobId) -> Result<Explanation, JobsError> {
+async fn explain(link: &Link, id: &JobId) -> Result<Explanation, JobsError> {
     let conn = link.lease("explain a job").await?;
     let sight = look(&conn, link, id).await?;
     let info = info_of(&conn, link, id, &sight).await?;
@@ -152,8 +171,8 @@ async fn settings(conn: &Connection, link: &Link, found: &Found, facts: &mut Fac
 /// The jobs that hold the places of a limit key.
 async fn holders(conn: &Connection, link: &Link, found: &Found, key: &str) -> Vec<String> {
     let names = link.names();
-    let filters = [names.held_places(&found.spot.queue, key)];
-    let held = last_of_each(conn, &names.places_stream(), &filters, HOLDERS).await;
+    let filters = [names.places(&found.spot.queue, key)];
+    let held = last_of_each(conn, &names.limits_stream(), &filters, HOLDERS).await;
     let held = held.unwrap_or_default().into_iter();
     held.map(|place| String::from_utf8_lossy(&place.payload).into_owned())
         .collect()

@@ -9,8 +9,6 @@ mod gather;
 mod reason;
 mod reasons;
 
-pub(crate) use gather::explain;
-
 pub use facts::{Facts, Hold, WorkerFact};
 pub use reason::Reason;
 pub use reasons::reasons;

@@ -154,6 +154,7 @@ pub enum Reason {
     Unknown,
 }
 
+#[expect(clippy::ref_option, reason = "the form that serde asks for")]
 fn ms<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
     let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since
@@ -266,7 +267,7 @@ fn held(
     why: Option<&str>,
 ) -> fmt::Result {
     f.write_str(&since.map_or_else(String::new, |since| {
-        format!(" (since {} ago)", span(elapsed(since)))
+        format!(" for {}", span(elapsed(since)))
     }))?;
     by.map_or(Ok(()), |by| write!(f, " by {by}"))?;
     why.map_or(Ok(()), |why| write!(f, ": {why}"))
@@ -289,9 +290,7 @@ fn at(time: Option<SystemTime>) -> String {
 }
 
 fn ago(time: Option<SystemTime>) -> String {
-    time.map_or_else(String::new, |time| {
-        format!(" (since {} ago)", span(elapsed(time)))
-    })
+    time.map_or_else(String::new, |time| format!(" for {}", span(elapsed(time))))
 }
 
 fn elapsed(time: SystemTime) -> u64 {

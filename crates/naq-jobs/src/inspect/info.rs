@@ -9,7 +9,7 @@ use super::place::Place;
 use super::{Found, JobStatus, Sight, Whereabouts, look, whereabouts};
 use crate::JobsError;
 use crate::jobs::WorkerInfo;
-use crate::model::JobId;
+use crate::model::{JobId, Priority};
 use crate::server::{
     ConsumerState, Link, consumer_state, consumer_states, count_from, read_rfc3339,
 };
@@ -134,15 +134,21 @@ pub(crate) fn delivery(found: &Found) -> Delivery {
     Delivery::read(found.stored.headers.as_ref())
 }
 
-/// The consumer that delivers the message.
+/// The consumer that delivers the message; of one that is not in its queue: that of the queue's normal jobs.
 pub(crate) async fn consumer_of(
     conn: &Connection,
     link: &Link,
     found: &Found,
 ) -> Result<Option<ConsumerState>, JobsError> {
     let subject = &found.stored.subject;
-    let usual = consumer_state(conn, link, &Names::usual_consumer(&found.spot.queue)).await?;
-    if usual.as_ref().is_some_and(|usual| usual.delivers(subject)) {
+    let priority = match found.spot.place {
+        Place::Queue(priority) => priority,
+        Place::Later | Place::Parked(_) => Priority::Normal,
+    };
+    let name = Names::consumer(&found.spot.queue, priority);
+    let usual = consumer_state(conn, link, &name).await?;
+    let is_in_queue = matches!(found.spot.place, Place::Queue(_));
+    if !is_in_queue || usual.as_ref().is_some_and(|usual| usual.delivers(subject)) {
         return Ok(usual);
     }
     let all = consumer_states(conn, link).await?;

@@ -6,7 +6,6 @@ use super::list::{JobPage, PendingState, list};
 use super::purge::{PurgePlan, purge};
 use super::queues::{QueuePage, queue, queues};
 use super::{JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
-use crate::explain::Explanation;
 use crate::jobs::{Jobs, WorkerInfo};
 use crate::model::{JobId, QueueName};
 use crate::server::{Link, delete_sequence, page};
@@ -44,21 +43,14 @@ impl Jobs {
         super::info::info(self.link(), id).await
     }
 
-    /// Why a job does not run: paused, limited, not due, nobody serves its queue, all are busy, ... or what became of it.
-    ///
-    /// ```no_run
-    /// # async fn example(jobs: naq_jobs::Jobs) -> Result<(), Box<dyn std::error::Error>> {
-    /// for reason in jobs.explain(&"invoice-17".parse()?).await?.reasons {
-    ///     println!("{reason}");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The live workers. One that died is listed until its record expires (`workers.ttl`).
     ///
     /// # Errors
-    /// As [`Self::status`]. What else cannot be read is named in the facts.
-    pub async fn explain(&self, id: &JobId) -> Result<Explanation, JobsError> {
-        crate::explain::explain(self.link(), id).await
+    /// [`crate::JobsErrorKind::Connection`] (a retry helps).
+    pub async fn workers(&self) -> Result<Vec<WorkerInfo>, JobsError> {
+        let link = self.link();
+        let conn = link.lease("list the workers").await?;
+        workers(&conn, link).await
     }
 
     /// At most `limit` queues (at most 1000) behind `after`, by name: the depth of each.

@@ -1,25 +1,17 @@
 //! What a subject of the stream of jobs says: which job, of which queue, and what it waits for.
 
-use crate::model::{JobId, QueueName};
+use crate::model::{JobId, Priority, QueueName};
 use crate::wire::Names;
 
 /// What a job waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A worker; or one has it.
-    Queue(Level),
+    /// A worker, with this priority; or one has it.
+    Queue(Priority),
     /// Its time.
     Later,
     /// To be released; with the reason.
     Parked(String),
-}
-
-/// With which priority a job waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    High,
-    Normal,
-    Low,
 }
 
 /// Whose message it is.
@@ -35,9 +27,9 @@ impl Spot {
     pub(crate) fn read(names: &Names, subject: &str) -> Option<Self> {
         let parts: Vec<&str> = names.below(subject)?.split('.').collect();
         let (place, queue, id) = match parts[..] {
-            ["queue", queue, id] => (Place::Queue(Level::Normal), queue, id),
-            ["high", queue, id] => (Place::Queue(Level::High), queue, id),
-            ["low", queue, id] => (Place::Queue(Level::Low), queue, id),
+            ["queue", queue, id] => (Place::Queue(Priority::Normal), queue, id),
+            ["high", queue, id] => (Place::Queue(Priority::High), queue, id),
+            ["low", queue, id] => (Place::Queue(Priority::Low), queue, id),
             ["schedule", queue, id] => (Place::Later, queue, id),
             ["parked", queue, why, id] => (Place::Parked(why.to_owned()), queue, id),
             ["unique", queue, place, _, id] => (unique(place)?, queue, id),
@@ -54,9 +46,9 @@ impl Spot {
 /// The places of a unique job; the marker of a window is none.
 fn unique(place: &str) -> Option<Place> {
     Some(match place {
-        "high" => Place::Queue(Level::High),
-        "normal" => Place::Queue(Level::Normal),
-        "low" => Place::Queue(Level::Low),
+        "high" => Place::Queue(Priority::High),
+        "normal" => Place::Queue(Priority::Normal),
+        "low" => Place::Queue(Priority::Low),
         "later" => Place::Later,
         _ => return None,
     })
@@ -95,13 +87,13 @@ mod tests {
     fn each_subject_of_the_map_is_read() {
         let names = Names::new("n");
         for (subject, place) in [
-            ("n.queue.q.j", Some(Place::Queue(Level::Normal))),
-            ("n.high.q.j", Some(Place::Queue(Level::High))),
-            ("n.low.q.j", Some(Place::Queue(Level::Low))),
+            ("n.queue.q.j", Some(Place::Queue(Priority::Normal))),
+            ("n.high.q.j", Some(Place::Queue(Priority::High))),
+            ("n.low.q.j", Some(Place::Queue(Priority::Low))),
             ("n.schedule.q.j", Some(Place::Later)),
             ("n.parked.q.key-1.j", Some(Place::Parked("key-1".into()))),
             ("n.unique.q.later.k.j", Some(Place::Later)),
-            ("n.unique.q.low.k.j", Some(Place::Queue(Level::Low))),
+            ("n.unique.q.low.k.j", Some(Place::Queue(Priority::Low))),
             ("n.unique.q.window.k.j", None),
             ("n.recurring.j", None),
             ("n.flow.q.j", None),

@@ -7,8 +7,7 @@ use async_nats::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, Priority, QueueName, RetryPolicy, Unique};
-use crate::wire::headers::LIMIT_KEY;
+use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -25,10 +24,13 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) keeps_result: bool,
     pub(crate) due: Option<Due>,
     pub(crate) priority: Priority,
+    pub(crate) limit_key: Option<String>,
     pub(crate) unique: Option<Unique>,
     pub(crate) expires: Option<Due>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) headers: HeaderMap,
+    /// Where the payload is, if it is not here.
+    pub(crate) payload_ref: Option<ObjectRef>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -77,10 +79,12 @@ impl Job {
             keeps_result: true,
             due: None,
             priority: Priority::default(),
+            limit_key: None,
             unique: None,
             expires: None,
             deadline: None,
             headers: HeaderMap::new(),
+            payload_ref: None,
             returns: PhantomData,
         })
     }
@@ -101,10 +105,12 @@ impl<R> Job<R> {
             keeps_result: self.keeps_result,
             due: self.due,
             priority: self.priority,
+            limit_key: self.limit_key,
             unique: self.unique,
             expires: self.expires,
             deadline: self.deadline,
             headers: self.headers,
+            payload_ref: self.payload_ref,
             returns: PhantomData,
         }
     }
@@ -191,7 +197,7 @@ impl<R> Job<R> {
             let text = "name a limit key: it has 1 to 256 bytes, without control characters and outer spaces";
             return Err(JobsError::new(JobsErrorKind::InvalidName, text));
         }
-        self.headers.insert(LIMIT_KEY, key);
+        self.limit_key = Some(key);
         Ok(self)
     }
 

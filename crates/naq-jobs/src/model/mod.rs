@@ -3,6 +3,7 @@
 mod id;
 mod job;
 mod kind;
+mod object;
 mod priority;
 mod queue_name;
 mod retry;
@@ -14,6 +15,7 @@ pub use id::{InvalidJobId, JobId};
 pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
+pub use object::ObjectRef;
 pub use priority::Priority;
 pub use queue_name::{InvalidQueueName, QueueName};
 pub(crate) use retry::ErrorWords;

@@ -5,14 +5,11 @@
 //! ```
 
 mod feed;
-mod layer;
 mod news;
 mod outbox;
 mod sender;
 mod watch;
 
-pub use layer::JobLogLayer;
-pub(crate) use layer::{CURRENT, is_captured};
 pub(crate) use news::Said;
 pub use news::{JobNews, LogLine, Part, Progress};
 pub(crate) use outbox::Outbox;

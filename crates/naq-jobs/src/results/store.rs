@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::filter::{ResultFilter, delete_all, search};
 use crate::JobsError;
 use crate::model::JobId;
+use crate::payload::fetch_result;
 use crate::server::{Link, Stored, last_of, page, purge};
 use crate::wire::Outcome;
 
@@ -31,12 +32,16 @@ impl Results {
     /// The outcome of a job; `None` if it has not ended, has expired, or never was.
     ///
     /// # Errors
-    /// [`crate::JobsErrorKind::Connection`] (a retry helps), [`crate::JobsErrorKind::Corrupt`].
+    /// [`crate::JobsErrorKind::Connection`] (a retry helps), [`crate::JobsErrorKind::Corrupt`];
+    /// [`crate::JobsErrorKind::NotFound`] if the result was too large for the record and has gone.
     pub async fn find(&self, id: &JobId) -> Result<Option<Outcome>, JobsError> {
         let conn = self.link.lease("read an outcome").await?;
         let names = self.link.names();
         let found = last_of(&conn, &names.results_stream(), &names.result(id)).await?;
-        found.map(|stored| read(&stored)).transpose()
+        match found.map(|stored| read(&stored)).transpose()? {
+            Some(outcome) => fetch_result(&self.link, outcome).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Waits until the job has ended, by push, at most `within`; goes on over reconnects.
@@ -50,8 +55,8 @@ impl Results {
         super::wait::wait(&self.link, id, within).await
     }
 
-    pub(crate) fn watch(&self, id: &JobId) -> crate::notes::Watch {
-        crate::notes::Watch::new(self.link.clone(), id.clone())
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// At most `limit` outcomes (at most 1000), from `from` on: 0, or what the last page said.

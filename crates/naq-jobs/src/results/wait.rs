@@ -8,6 +8,7 @@ use naq_connection::Connection;
 
 use super::parse;
 use crate::model::JobId;
+use crate::payload::fetch_result;
 use crate::server::{Link, last_at_leader, last_of, repair_streams};
 use crate::wire::Outcome;
 use crate::{JobsError, JobsErrorKind};
@@ -17,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn wait(link: &Link, id: &JobId, within: Duration) -> Result<Outcome, JobsError> {
     match tokio::time::timeout(within, listen(link, id)).await {
-        Ok(result) => result,
+        Ok(result) => fetch_result(link, result?).await,
         Err(_) => Err(JobsError::new(
             JobsErrorKind::Timeout,
             format!("see the end of job {id} within {within:?}"),

@@ -13,7 +13,7 @@ use super::record::{Record, ScheduleState, VERSION, WireRule};
 use super::store::{self, Versioned, commit};
 use super::telling::tell_written;
 use crate::events::EventType;
-use crate::model::{Due, Job, QueueName, ScheduleName};
+use crate::model::{Due, Job, Priority, QueueName, ScheduleName};
 use crate::server::{Link, persist};
 use crate::wire::encode;
 use crate::{JobsError, JobsErrorKind};
@@ -180,10 +180,11 @@ fn prepared<R>(link: &Link, job: Job<R>) -> Result<(QueueName, Box<RawValue>), J
              for one at a time there is the overlap policy",
         ));
     }
-    if !job.headers.is_empty() || matches!(job.expires, Some(Due::At(_))) {
+    let is_ranked = job.priority != Priority::Normal || job.limit_key.is_some();
+    if is_ranked || !job.headers.is_empty() || matches!(job.expires, Some(Due::At(_))) {
         return Err(JobsError::new(
             JobsErrorKind::InvalidSchedule,
-            "plan a schedule: its jobs have no headers of their own, and expire some time after they were made, \
+            "plan a schedule: its jobs have neither headers of their own nor a priority or limit key, and expire some time after they were made, \
              not at one moment",
         ));
     }

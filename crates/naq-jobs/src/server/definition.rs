@@ -116,6 +116,24 @@ fn workers(names: &Names, settings: &Settings) -> Config {
     )
 }
 
+/// The bucket of large payloads and results (ADR-20), made when the first of them comes.
+pub(crate) fn payloads(names: &Names, settings: &Settings) -> Config {
+    let queues = &settings.queues;
+    Config {
+        name: names.payloads_stream(),
+        description: Some("NAQ: large payloads and results".to_owned()),
+        subjects: names.payloads_subjects(),
+        max_messages_per_subject: -1,
+        ..last_value(
+            names.payloads_stream(),
+            "",
+            String::new(),
+            queues.storage,
+            queues.replicas,
+        )
+    }
+}
+
 /// Events and their counters. They are made by whoever finds them missing, not with the others: nothing depends on them.
 pub(crate) fn event_streams(names: &Names, settings: &Settings) -> [Config; 2] {
     let (events, kept) = (&settings.events, &settings.events.stream);

@@ -36,5 +36,6 @@ pub(crate) use stored::{
     next_at_leader, oldest, page, subjects_at_leader,
 };
 pub(crate) use stream::{
-    delete_sequence, ensure_event_streams, ensure_streams, purge, purge_before, repair_streams,
+    delete_sequence, ensure_event_streams, ensure_payloads, ensure_streams, exists, purge,
+    purge_before, repair_streams,
 };

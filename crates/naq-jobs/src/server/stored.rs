@@ -153,7 +153,7 @@ fn read_headers(bytes: &[u8]) -> Option<HeaderMap> {
             headers.append(name, value.trim());
         }
     }
-    (headers.len() > 0).then_some(headers)
+    (!headers.is_empty()).then_some(headers)
 }
 
 #[derive(Deserialize)]

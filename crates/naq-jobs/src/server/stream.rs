@@ -19,6 +19,20 @@ struct StreamInfo {
     config: Config,
 }
 
+/// Makes the bucket of large payloads, if it is not there.
+pub(crate) async fn ensure_payloads(link: &Link, conn: &Connection) -> Result<(), JobsError> {
+    ensure(conn, &definition::payloads(link.names(), link.settings())).await
+}
+
+/// Whether there is a stream of this name.
+pub(crate) async fn exists(conn: &Connection, name: &str) -> Result<bool, JobsError> {
+    match call::<StreamInfo>(conn, &format!("STREAM.INFO.{name}"), &()).await? {
+        Ok(_) => Ok(true),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => Ok(false),
+        Err(error) => Err(refused(format!("look at the stream {name}"), error)),
+    }
+}
+
 /// Time between two attempts to make vanished streams again.
 const REPAIR_EVERY: Duration = Duration::from_secs(1);
 

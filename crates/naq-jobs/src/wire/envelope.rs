@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::retry::WireRetry;
-use crate::model::{Job, KindName, RetryPolicy};
+use crate::model::{Job, KindName, ObjectRef, RetryPolicy};
 
 /// The version that this build writes, and the newest that it reads.
 pub(crate) const VERSION: u32 = 1;
@@ -15,7 +15,9 @@ pub(crate) const VERSION: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) kind: KindName,
+    /// `null` if it is in the object store.
     pub(crate) payload: &'a RawValue,
+    pub(crate) payload_ref: Option<ObjectRef>,
     /// 1 if the sender does not say.
     pub(crate) payload_version: u32,
     pub(crate) retry: RetryPolicy,
@@ -53,8 +55,15 @@ pub(crate) enum Undecodable {
 struct Wire<'a> {
     v: u32,
     kind: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    payload: &'a RawValue,
+    #[serde(
+        default,
+        borrow,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    payload: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload_ref: Option<ObjectRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload_version: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,6 +84,11 @@ struct Wire<'a> {
     flow: Option<FlowNode>,
 }
 
+/// A `null` is a payload, too.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
 /// The version alone, so that a newer envelope is told from a broken one.
 #[derive(Deserialize)]
 struct Version {
@@ -88,7 +102,8 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
     serde_json::to_vec(&Wire {
         v: VERSION,
         kind: job.kind.as_str().into(),
-        payload: &job.payload,
+        payload: job.payload_ref.is_none().then_some(&*job.payload),
+        payload_ref: job.payload_ref.clone(),
         payload_version: (job.payload_version != 1).then_some(job.payload_version),
         retry: (job.retry.retries > 0).then(|| WireRetry::from(&job.retry)),
         timeout_ms: job.timeout.map(ms),
@@ -116,10 +131,17 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
     if wire.v != VERSION {
         return Err(Undecodable::Version(u64::from(wire.v)));
     }
+    let payload = match (wire.payload, &wire.payload_ref) {
+        (Some(payload), None) => payload,
+        (None, Some(_)) => RawValue::NULL,
+        (None, None) => return Err(malformed(&"missing field `payload`")),
+        (Some(_), Some(_)) => return Err(malformed(&"both `payload` and `payload_ref`")),
+    };
     let moment = |ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms));
     Ok(Envelope {
         kind: KindName::new(wire.kind.into_owned()).map_err(|e| malformed(&e))?,
-        payload: wire.payload,
+        payload,
+        payload_ref: wire.payload_ref,
         payload_version: wire.payload_version.unwrap_or(1),
         retry: wire.retry.unwrap_or_default().into(),
         timeout: wire.timeout_ms.map(Duration::from_millis),
@@ -209,6 +231,12 @@ mod tests {
                     assert_eq!(envelope.kind.as_str(), expect["kind"], "{name}");
                     let keeps_result = expect.get("keep_result").is_none_or(|keep| keep == true);
                     assert_eq!(envelope.keeps_result, keeps_result, "{name}");
+                    let flow = serde_json::to_value(&envelope.flow).unwrap();
+                    assert_eq!(
+                        flow,
+                        expect.get("flow").cloned().unwrap_or_default(),
+                        "{name}"
+                    );
                     let delays: Vec<u128> = (0..)
                         .map_while(|n| envelope.retry.next_delay(n))
                         .map(|d| d.as_millis())

@@ -2,13 +2,16 @@
 //!
 //! Specified for other languages in `docs/reference/wire.md`, whose test vectors are read by the tests of this folder.
 
+mod anywhere;
 mod cancel;
+mod control_names;
 mod dead;
 mod envelope;
 mod event_names;
 mod header;
 mod names;
 mod outcome;
+mod payload_names;
 mod presence;
 mod retry;
 mod unique;

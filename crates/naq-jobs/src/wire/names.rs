@@ -166,12 +166,6 @@ impl Names {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
     }
 
-    /// Where a job may be that has not ended, whatever its queue.
-    pub(crate) fn places_of(&self, id: &JobId) -> [String; 2] {
-        let place = |tree| format!("{}.{tree}.*.{id}", self.prefix);
-        [place("queue"), place("schedule")]
-    }
-
     /// A piece of the graph of a workflow.
     pub(crate) fn flow_spec(&self, id: &JobId, piece: u32) -> String {
         format!("{}.flow.spec.{id}.{piece}", self.prefix)
@@ -267,91 +261,6 @@ impl Names {
             Priority::Normal => format!("{}.queue", self.prefix),
             Priority::Low => format!("{}.low", self.prefix),
         }
-    }
-
-    /// Where a job is parked; `why` is one token.
-    pub(crate) fn parked(&self, queue: &QueueName, why: &str, id: &JobId) -> String {
-        format!("{}.parked.{queue}.{why}.{id}", self.prefix)
-    }
-
-    /// The jobs that are parked for this reason, in one queue or in all.
-    pub(crate) fn parked_filter(&self, queue: Option<&QueueName>, why: &str) -> String {
-        let queue = queue.map_or("*", QueueName::as_str);
-        format!("{}.parked.{queue}.{why}.*", self.prefix)
-    }
-
-    /// Who holds a limited place, and how far a rate is booked.
-    pub(crate) fn limits_stream(&self) -> String {
-        format!("{}_limits", self.prefix)
-    }
-
-    /// Subjects of [`Self::limits_stream`].
-    pub(crate) fn limits_subjects(&self) -> Vec<String> {
-        vec![
-            format!("{}.slot.*.*.*", self.prefix),
-            format!("{}.bucket.*.*", self.prefix),
-        ]
-    }
-
-    /// One of the places that jobs of a limit key have.
-    pub(crate) fn place(&self, queue: &QueueName, key: &str, number: u32) -> String {
-        format!("{}.slot.{queue}.{}.{number}", self.prefix, token(key))
-    }
-
-    /// All places of a limit key.
-    pub(crate) fn places(&self, queue: &QueueName, key: &str) -> String {
-        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
-    }
-
-    /// How far a rate is booked: that of a limit key, or of the queue.
-    pub(crate) fn bucket(&self, queue: &QueueName, key: Option<&str>) -> String {
-        let key = key.map_or_else(|| "all".to_owned(), token);
-        format!("{}.bucket.{queue}.{key}", self.prefix)
-    }
-
-    /// What is set at run time.
-    pub(crate) fn settings_stream(&self) -> String {
-        format!("{}_settings", self.prefix)
-    }
-
-    /// All that is set at run time.
-    pub(crate) fn settings_filter(&self) -> String {
-        format!("{}.setting.*.*", self.prefix)
-    }
-
-    /// What is set for a queue.
-    pub(crate) fn queue_setting(&self, queue: &QueueName) -> String {
-        format!("{}.setting.queue.{queue}", self.prefix)
-    }
-
-    /// What is set for a kind.
-    pub(crate) fn kind_setting(&self, kind: &str) -> String {
-        format!("{}.setting.kind.{}", self.prefix, token(kind))
-    }
-
-    /// What is set for all kinds.
-    pub(crate) fn kind_settings(&self) -> String {
-        format!("{}.setting.kind.*", self.prefix)
-    }
-
-    /// What is set for a worker.
-    pub(crate) fn worker_setting(&self, id: &str) -> String {
-        format!("{}.setting.worker.{id}", self.prefix)
-    }
-
-    /// Where workers hear that a kind was paused or resumed; not stored.
-    pub(crate) fn control_kind(&self, kind: &str) -> String {
-        format!("{}.control.kind.{}", self.prefix, token(kind))
-    }
-
-    /// All of [`Self::control_kind`].
-    pub(crate) fn control_kinds(&self) -> String {
-        format!("{}.control.kind.*", self.prefix)
-    }
-
-    /// Where a worker hears what is set for it; not stored.
-    pub(crate) fn control_worker(&self, id: &str) -> String {
-        format!("{}.control.worker.{id}", self.prefix)
     }
 
     /// Where the outcome of a job is recorded.
@@ -475,40 +384,6 @@ impl Names {
     /// All workers.
     pub(crate) fn worker_filter(&self) -> String {
         format!("{}.worker.*", self.prefix)
-    }
-
-    /// All that is stored of a job, whatever its queue and place: its id is the last part of each subject.
-    pub(crate) fn anywhere(&self, id: &JobId) -> Vec<String> {
-        vec![
-            format!("{}.*.*.{id}", self.prefix),
-            format!("{}.parked.*.*.{id}", self.prefix),
-            format!("{}.unique.*.*.*.{id}", self.prefix),
-        ]
-    }
-
-    /// What a subject has behind the prefix.
-    pub(crate) fn below<'a>(&self, subject: &'a str) -> Option<&'a str> {
-        subject.strip_prefix(&self.prefix)?.strip_prefix('.')
-    }
-
-    /// `pattern` under the prefix.
-    pub(crate) fn filter(&self, pattern: &str) -> String {
-        format!("{}.{pattern}", self.prefix)
-    }
-
-    /// The consumer of the jobs of normal priority of a queue.
-    pub(crate) fn usual_consumer(queue: &QueueName) -> String {
-        format!("naq-worker-{queue}")
-    }
-
-    /// Who holds the limited places.
-    pub(crate) fn places_stream(&self) -> String {
-        format!("{}_limits", self.prefix)
-    }
-
-    /// The places of a limit key.
-    pub(crate) fn held_places(&self, queue: &QueueName, key: &str) -> String {
-        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
     }
 
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::model::ObjectRef;
+
 /// How a job ended. One attempt writes it, and nobody overwrites it (a requeued job excepted).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
@@ -33,6 +35,9 @@ pub struct Outcome {
     /// The result, if completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
+    /// Where the result is, if it is too large for this record; who reads one outcome gets it with its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_ref: Option<ObjectRef>,
     /// The failure if failed, the reason if cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobFailure>,
@@ -108,6 +113,8 @@ pub enum FailureReason {
     InvalidResult,
     /// The job was delivered too often without being settled: its workers died or lost their leases.
     Deliveries,
+    /// The payload is kept in the object store, and is missing there, or is not what was stored.
+    PayloadMissing,
     /// The time over all its attempts was up.
     Deadline,
     /// Cancelled: it had not started before its expiry.
@@ -130,6 +137,7 @@ impl FailureReason {
             Self::InvalidPayload => "invalid_payload",
             Self::InvalidResult => "invalid_result",
             Self::Deliveries => "deliveries",
+            Self::PayloadMissing => "payload_missing",
             Self::Deadline => "deadline",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
@@ -192,6 +200,7 @@ mod tests {
             FailureReason::UnknownKind,
             FailureReason::InvalidResult,
             FailureReason::Deliveries,
+            FailureReason::PayloadMissing,
             FailureReason::Deadline,
             FailureReason::Expired,
             FailureReason::Cancelled,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 
 use crate::model::{JobId, Priority, QueueName};
 
@@ -54,9 +54,14 @@ impl Place {
         }
     }
 
-    /// Whether a job there waits or runs.
-    pub(crate) fn is_due(self) -> bool {
-        matches!(self, Self::High | Self::Normal | Self::Low)
+    /// The priority of the jobs that wait there.
+    pub(crate) fn priority(self) -> Option<Priority> {
+        match self {
+            Self::High => Some(Priority::High),
+            Self::Normal => Some(Priority::Normal),
+            Self::Low => Some(Priority::Low),
+            Self::Later | Self::Window => None,
+        }
     }
 
     fn as_str(self) -> &'static str {
@@ -88,8 +93,8 @@ impl KeyHash {
         if text.is_empty() || text.len() > MAX_KEY || text.chars().any(char::is_control) {
             return Err(InvalidKey(text.len()));
         }
-        let digest = Sha256::digest(text.as_bytes());
-        Ok(Self(URL_SAFE_NO_PAD.encode(digest.split_at(16).0)))
+        let hash = digest(&SHA256, text.as_bytes());
+        Ok(Self(URL_SAFE_NO_PAD.encode(hash.as_ref().split_at(16).0)))
     }
 }
 

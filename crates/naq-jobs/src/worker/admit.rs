@@ -19,11 +19,11 @@ use super::runner::Runner;
 use super::settle::Sleep;
 use super::steering::Source;
 use super::tally::Left;
-use crate::JobsError;
 use crate::control::{News, ParkedJob, push, read_kind};
 use crate::parked::Why;
 use crate::server::now_ms;
 use crate::wire::{Envelope, UniqueSubject, headers, text};
+use crate::{JobsError, failpoint};
 
 /// How soon a job of an unknown kind comes back by itself: the first time, and at the most.
 const UNKNOWN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -43,6 +43,28 @@ const UNIQUE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 pub(super) struct Waits {
     pub(super) times: u32,
     pub(super) since_ms: u64,
+}
+
+/// How a job is parked.
+#[derive(Debug)]
+pub(super) struct Parking<'a> {
+    why: &'a Why,
+    waits: Waits,
+    /// When it comes back by itself.
+    delay: Duration,
+    /// Headers besides those that each parked job has.
+    pub(super) more: HeaderMap,
+}
+
+impl<'a> Parking<'a> {
+    pub(super) fn new(why: &'a Why, waits: Waits, delay: Duration) -> Self {
+        Self {
+            why,
+            waits,
+            delay,
+            more: HeaderMap::new(),
+        }
+    }
 }
 
 impl Runner {
@@ -88,7 +110,7 @@ impl Runner {
             return Ok(None);
         };
         let delay = waits.delay(UNKNOWN).min(left);
-        self.park(job, hold, &why, waits, delay, HeaderMap::new())
+        self.park(job, hold, Parking::new(&why, waits, delay))
             .await?;
         if waits.times < TOLD {
             let news = News::Parked(ParkedJob {
@@ -113,7 +135,7 @@ impl Runner {
     ) -> Result<Option<Left>, JobsError> {
         let why = Why::kind(kind);
         let waits = Waits::of(job, &why);
-        self.park(job, hold, &why, waits, PAUSED, HeaderMap::new())
+        self.park(job, hold, Parking::new(&why, waits, PAUSED))
             .await?;
         // It may have been resumed in between, and what was parked then be released already.
         let conn = self.link.lease("look whether a kind is paused").await?;
@@ -131,11 +153,14 @@ impl Runner {
         &self,
         job: &Delivered,
         hold: &Hold,
-        why: &Why,
-        waits: Waits,
-        delay: Duration,
-        mut more: HeaderMap,
+        parking: Parking<'_>,
     ) -> Result<(), JobsError> {
+        let Parking {
+            why,
+            waits,
+            delay,
+            mut more,
+        } = parking;
         more.insert(
             headers::PARKED,
             format!("{} {}", waits.times + 1, why.as_str()),
@@ -162,7 +187,9 @@ impl Runner {
             attempts: job.attempt().saturating_sub(1),
             headers: more,
         };
-        self.settler(job, hold).sleep(sleep).await
+        self.settler(job, hold).sleep(sleep).await?;
+        failpoint::reach("job-parked");
+        Ok(())
     }
 }
 

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::handler::Handle;
+use super::job_log::{CURRENT, is_captured};
 use super::verdict::AttemptEnd;
 use super::{JobContext, JobError};
-use crate::notes::{CURRENT, is_captured};
 use crate::wire::{FailureReason, JobFailure};
 
 /// What can end an attempt from outside.

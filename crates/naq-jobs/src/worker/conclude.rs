@@ -8,6 +8,7 @@ use super::runner::Runner;
 use super::settle::{Back, Recorded};
 use super::tally::Left;
 use super::verdict::Verdict;
+use crate::payload::is_large;
 use crate::server::now_ms;
 use crate::wire::{FailureReason, JobFailure, Outcome, Status};
 use crate::{JobsError, JobsErrorKind};
@@ -69,12 +70,19 @@ impl Runner {
     ) -> Result<Left, JobsError> {
         let size = result.get().len();
         let mut outcome = self.outcome(job, Status::Completed, span);
-        outcome.result = Some(result);
+        if is_large(&result) {
+            Box::pin(self.put_result(job, &mut outcome, result, span)).await?;
+        } else {
+            outcome.result = Some(result);
+        }
         // The attempt ended under a valid lease. Should that lapse while the server does not answer, the result is
         // still offered: the fence lets the first one win.
         match self.settler(job, hold).record(&outcome, span.ttl).await {
             Ok(Recorded::Ours) => Ok(Left::Completed),
-            Ok(Recorded::Other(_)) => Ok(Left::Elsewhere),
+            Ok(Recorded::Other(_)) => {
+                Box::pin(self.drop_result(&outcome)).await;
+                Ok(Left::Elsewhere)
+            }
             Err(error) if error.kind() == JobsErrorKind::TooLarge => {
                 let limit = self.link.lease("record the outcome").await?.max_payload();
                 let failure = too_large(size, limit);
@@ -172,6 +180,7 @@ impl Runner {
             started_at_ms: span.started_at_ms,
             finished_at_ms: now_ms(),
             result: None,
+            result_ref: None,
             error: None,
         }
     }
@@ -182,7 +191,8 @@ fn too_large(size: usize, limit: usize) -> JobFailure {
     JobFailure::new(
         FailureReason::InvalidResult,
         format!(
-            "the result has {size} bytes; the server takes {limit} (max_payload), headers included"
+            "the result has {size} bytes; the server takes {limit} (max_payload), headers included, \
+             and `payloads.max_size` does not let it into the object store"
         ),
     )
 }

@@ -14,7 +14,7 @@ use super::tally::Left;
 use crate::server::{Link, ensure_flows_consumer};
 use crate::wire::{Names, Status, decode};
 use crate::workflow::{Advancer, Notice, tell_end};
-use crate::{JobsError, JobsErrorKind};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Takes what is told of workflows, and advances them.
 #[derive(Debug)]
@@ -64,18 +64,21 @@ impl Runner {
         let status = match left {
             Left::Completed => Status::Completed,
             Left::Failed => Status::Failed,
+            Left::Cancelled => Status::Cancelled,
             Left::Elsewhere => {
                 let existing = self.settler(job, hold).existing().await?;
                 existing.ok_or_else(|| {
                     JobsError::new(JobsErrorKind::Conflict, "read the outcome: it has gone")
                 })?
             }
-            Left::Cancelled => Status::Cancelled,
             Left::Retried | Left::Snoozed | Left::Parked | Left::HandedBack | Left::Abandoned => {
                 return Ok(());
             }
         };
         let deadline = Instant::now() + job.ack_wait + SETTLE_MORE;
-        tell_end(&self.link, flow, status, deadline).await
+        failpoint::reach("flow-job-ended");
+        tell_end(&self.link, flow, status, deadline).await?;
+        failpoint::reach("flow-end-told");
+        Ok(())
     }
 }

@@ -6,17 +6,17 @@ use async_nats::HeaderMap;
 use naq_config::settings::Rate;
 use tokio_util::sync::CancellationToken;
 
-use super::admit::Waits;
+use super::admit::{Parking, Waits};
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::limits::{Place, Pool};
 use super::runner::Runner;
 use super::settle::Sleep;
 use super::tally::Left;
-use crate::JobsError;
 use crate::parked::{Why, release};
 use crate::server::now_ms;
 use crate::wire::{headers, text};
+use crate::{JobsError, failpoint};
 
 /// How soon a job that found no place comes back by itself, should nobody release it: the first time, and at the most.
 const NO_PLACE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
@@ -60,16 +60,16 @@ impl Runner {
             .await?
             .map(Box::new);
         if job.place.is_some() {
+            failpoint::reach("place-taken");
             return Ok(None);
         }
         let why = Why::key(&pool.key);
         let waits = Waits::of(job, &why);
-        let mut more = HeaderMap::new();
+        let mut parking = Parking::new(&why, waits, waits.delay(NO_PLACE));
         if limits.rate.is_some() || limits.rate_per_key.is_some() {
-            more.insert(headers::BOOKED, now_ms().to_string());
+            parking.more.insert(headers::BOOKED, now_ms().to_string());
         }
-        let delay = waits.delay(NO_PLACE);
-        self.park(job, hold, &why, waits, delay, more).await?;
+        self.park(job, hold, parking).await?;
         // A place may have become free in between, and who freed it found nobody.
         let free = pool.free(&conn, &self.link).await?.len();
         if free > 0 {
@@ -101,6 +101,7 @@ impl Runner {
         let Some(due) = self.buckets.book(&conn, &self.link, &rates).await? else {
             return Ok(false);
         };
+        failpoint::reach("start-booked");
         let mut more = HeaderMap::new();
         more.insert(headers::BOOKED, now_ms().to_string());
         let sleep = Sleep {
@@ -162,15 +163,11 @@ impl Runner {
     async fn free_place(&self, place: &Place) -> Result<(), JobsError> {
         let (pool, conn) = (&place.pool, self.link.lease("free a place").await?);
         place.free(&conn, &self.link).await?;
-        release(
-            &conn,
-            &self.link,
-            Some(&pool.queue),
-            &Why::key(&pool.key),
-            1,
-        )
-        .await
-        .map(drop)
+        failpoint::reach("place-freed");
+        let why = Why::key(&pool.key);
+        release(&conn, &self.link, Some(&pool.queue), &why, 1).await?;
+        failpoint::reach("next-released");
+        Ok(())
     }
 
     async fn free_place_of(&self, job: &Delivered) -> Result<(), JobsError> {

@@ -8,7 +8,8 @@
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
-//! Beside it, `fires` takes what recurring schedules fire, and `cancels` hears of jobs that nobody wants any more.
+//! Before a job runs, `admit` and `limit` put it aside if it may not run yet. Beside it, `fires` takes what recurring schedules
+//! fire, `cancels` hears of jobs that nobody wants any more, and `control_loop` and `steering` follow what is set at run time.
 //!
 //! `docs/design/0001-first-job.md` has the failure table.
 
@@ -27,6 +28,8 @@ mod fires;
 mod flows;
 mod handler;
 mod holds;
+mod job_log;
+mod large;
 mod lease;
 mod limit;
 mod limits;
@@ -35,13 +38,13 @@ mod permits;
 mod prepare;
 mod presence;
 mod pull_loop;
+mod pull_news;
 mod puller;
 mod register;
 mod runner;
 mod running;
 mod seen;
 mod settle;
-mod share;
 mod shared_slots;
 mod slots;
 mod steering;
@@ -56,6 +59,7 @@ pub use handler::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, EXIT_FATAL, FromJob, Handler,
     JobError, State,
 };
+pub use job_log::JobLogLayer;
 pub use notes::ProgressNote;
 pub use register::JobFunction;
 pub use running::RunningWorker;

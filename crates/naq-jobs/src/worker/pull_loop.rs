@@ -15,10 +15,9 @@ use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
 use super::slots::Ask;
-use super::steering::Source;
-use crate::control::{News, apply_pause, hear, read_queue, terms};
+use crate::control::terms;
 use crate::model::{Priority, QueueName};
-use crate::server::{ensure_consumer, find_consumer, repair_streams};
+use crate::server::{ensure_consumer, repair_streams};
 use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
@@ -188,75 +187,6 @@ impl PullLoop {
         }
     }
 
-    /// What may have been set for the queue while nobody listened.
-    async fn read_setting(&self, conn: &Connection) {
-        let Runner { link, steering, .. } = &*self.runner;
-        match read_queue(conn, link, &self.queue).await {
-            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
-            // The connection is lost again, and with the next one this is read again.
-            Err(error) => {
-                tracing::debug!(queue = %self.queue, %error, "could not read what is set");
-            }
-        }
-    }
-
-    /// Something about the queue has changed.
-    async fn on_news(&mut self, conn: &Connection, news: &Message, puller: &mut Puller) {
-        match hear(&news.payload) {
-            Some(News::Queue(pushed)) => {
-                let setting = pushed.into();
-                self.runner
-                    .steering
-                    .set_queue(&self.queue, setting, Source::Push);
-            }
-            Some(News::Parked(job)) => {
-                if self.runner.registry.knows(&job.kind) {
-                    self.runner.steering.hint(&self.queue, job);
-                }
-            }
-            _ => self.read_lease_time(conn, puller).await,
-        }
-    }
-
-    /// Pauses or resumes the consumer, should that have been left half done.
-    async fn pause_as_set(&self, conn: &Connection, is_paused: bool) {
-        let Runner { link, steering, .. } = &*self.runner;
-        if steering.queue(&self.queue).paused.is_some() == is_paused {
-            return;
-        }
-        let applied = async {
-            let setting = read_queue(conn, link, &self.queue).await?;
-            apply_pause(conn, link, &self.queue, setting).await
-        };
-        match applied.await {
-            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
-            Err(error) => {
-                tracing::debug!(queue = %self.queue, %error, "could not pause or resume the queue");
-            }
-        }
-    }
-
-    /// Another worker may have given the consumer another lease time.
-    async fn read_lease_time(&mut self, conn: &Connection, puller: &mut Puller) {
-        match find_consumer(conn, &self.runner.link, (&self.queue, self.priority)).await {
-            Ok(Some(found)) => {
-                self.set_lease_time(found.lease_time, puller);
-                self.pause_as_set(conn, found.is_paused).await;
-            }
-            Ok(None) => self.give_back(puller.on(Event::Missing, Instant::now())),
-            // The connection is lost again, and with the next one this is read again.
-            Err(error) => {
-                tracing::debug!(queue = %self.queue, %error, "could not read the lease time");
-            }
-        }
-    }
-
-    fn set_lease_time(&mut self, ack_wait: Duration, puller: &mut Puller) {
-        self.consumer.1 = ack_wait;
-        puller.set_timing(Timing::of(ack_wait));
-        self.runner.holds.set_ack_wait(&self.queue, ack_wait);
-    }
-
     /// Makes the consumer again if it is missing, and asks for jobs if slots are free.
     async fn ask(&mut self, inbox: &Inbox, puller: &mut Puller) {
         if puller.is_missing(Instant::now()) {
@@ -382,7 +312,7 @@ impl PullLoop {
         }
     }
 
-    fn give_back(&self, lost: Lost) {
+    pub(super) fn give_back(&self, lost: Lost) {
         if let Lost::Credits(count @ 1..) = lost {
             let lane = self.lane;
             self.slots.freed(lane, |slots| slots.returned(lane, count));

@@ -148,6 +148,9 @@ impl Runner {
             let failure = JobFailure::new(FailureReason::Error, "see the outcome of the job");
             settler.bury(&failure).await?;
         }
+        if status != Status::Failed {
+            Box::pin(self.tidy(job, Left::Completed)).await?;
+        }
         Ok(true)
     }
 
@@ -164,24 +167,31 @@ impl Runner {
         {
             return Ok((left, true));
         }
-        let prepared = decoded
-            .map_err(|error| Verdict::Dead(undecodable(&error)))
-            .and_then(|envelope| {
-                let prepared = self.prepare(job, &envelope)?;
-                Ok((envelope, prepared))
-            });
         let mut span = Span {
             started_at_ms,
             ttl: self.link.settings().results.ttl,
             keeps_result: true,
         };
-        let verdict = match prepared {
-            Err(verdict) => verdict,
-            Ok((envelope, prepared)) => {
+        let mut is_large = false;
+        let verdict = match decoded {
+            Err(error) => Verdict::Dead(undecodable(&error)),
+            Ok(envelope) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
-                span.keeps_result = envelope.keeps_result;
-                self.attempts_in_place(job, &envelope, &prepared, hold)
-                    .await
+                // Without a record the payload could not be removed before the acknowledgement.
+                span.keeps_result = envelope.keeps_result || envelope.payload_ref.is_some();
+                match envelope.payload_ref.clone() {
+                    None => match self.prepare(job, &envelope) {
+                        Ok(prepared) => {
+                            self.attempts_in_place(job, &envelope, &prepared, hold)
+                                .await
+                        }
+                        Err(verdict) => verdict,
+                    },
+                    Some(reference) => {
+                        is_large = true;
+                        Box::pin(self.attempts_of_large(job, envelope, &reference, hold)).await?
+                    }
+                }
             }
         };
         if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
@@ -193,6 +203,9 @@ impl Runner {
         }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
+        if is_large {
+            Box::pin(self.tidy(job, left)).await?;
+        }
         Ok((left, true))
     }
 
@@ -205,7 +218,7 @@ impl Runner {
     }
 
     /// As [`Self::attempts`], with the place of the job, if it has one, kept meanwhile.
-    async fn attempts_in_place(
+    pub(super) async fn attempts_in_place(
         &self,
         job: &mut Delivered,
         envelope: &Envelope<'_>,

@@ -112,8 +112,9 @@ impl Steering {
 
     fn use_levels(&self, queue: &QueueName, setting: &QueueSetting) {
         self.levels.send_if_modified(|levels| {
-            let news = setting.levels.iter().map(|level| (queue.clone(), *level));
-            news.fold(false, |is_news, level| levels.insert(level) || is_news)
+            let before = levels.len();
+            levels.extend(setting.levels.iter().map(|level| (queue.clone(), *level)));
+            levels.len() > before
         });
     }
 

@@ -7,7 +7,8 @@
 //!      └ signal ► SIGNALLED ── needs met ─► COMPLETED
 //! ```
 //!
-//! Each turn looks at all nodes, so nothing depends on what an earlier turn has counted or has left over.
+//! Each turn looks at all nodes, so nothing depends on what an earlier turn has counted or has left over. A turn may be decided
+//! twice, and its jobs stored before it is: so an end may come before the node is known to run. It is kept until it counts.
 
 use super::graph::{Graph, Node, On, Work};
 use super::state::{NodeState, State, Stop, WorkflowState};
@@ -54,9 +55,12 @@ pub(super) fn advance(graph: &Graph, state: &mut State, ends: &[End], most: usiz
         let (Some(node), Some(now)) = (graph.node(*index), state.of(*index)) else {
             continue;
         };
-        let Some(next) = next(node, now, state) else {
+        let Some(mut next) = next(node, now, state) else {
             continue;
         };
+        if let Some(status) = state.early.remove(index) {
+            next = ended(status);
+        }
         if next == NodeState::Running {
             if turn.begin.len() >= most {
                 turn.has_more = true;
@@ -97,18 +101,29 @@ fn apply(graph: &Graph, state: &mut State, end: &End) -> bool {
         return false;
     };
     let is_outside = matches!(of.work, Work::Existing { .. });
-    let to = match (state.of(node), status) {
-        _ if round != state.round_of(node) && !is_outside => return false,
-        (Some(NodeState::Running), Status::Completed) => NodeState::Completed,
-        (Some(NodeState::Running), Status::Failed) => NodeState::Failed,
-        (Some(NodeState::Running), Status::Cancelled) => NodeState::Cancelled,
-        (Some(NodeState::Waiting), Status::Completed) if matches!(of.work, Work::Wait { .. }) => {
-            NodeState::Signalled
+    if round != state.round_of(node) && !is_outside {
+        return false;
+    }
+    match (state.of(node), &of.work) {
+        (Some(NodeState::Running), _) => state.set(node, ended(status)),
+        (Some(NodeState::Waiting), Work::Wait { .. }) if status == Status::Completed => {
+            state.set(node, NodeState::Signalled);
+        }
+        (Some(NodeState::Waiting), Work::Job(_)) => {
+            return state.early.insert(node, status).is_none();
         }
         _ => return false,
-    };
-    state.set(node, to);
+    }
     true
+}
+
+/// What a node is whose job has ended so.
+fn ended(status: Status) -> NodeState {
+    match status {
+        Status::Completed => NodeState::Completed,
+        Status::Failed => NodeState::Failed,
+        Status::Cancelled => NodeState::Cancelled,
+    }
 }
 
 /// Where a node goes from here, if anywhere.
@@ -116,7 +131,7 @@ fn next(node: &Node, now: NodeState, state: &State) -> Option<NodeState> {
     let is_stopped = state.stop.is_some();
     match now {
         NodeState::Running => {
-            let has_job = matches!(node.work, Work::Job { .. });
+            let has_job = matches!(node.work, Work::Job(_));
             (is_stopped && !has_job).then_some(NodeState::Cancelled)
         }
         NodeState::Waiting | NodeState::Signalled if is_stopped => Some(NodeState::Cancelled),

@@ -7,11 +7,12 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::graph::{Graph, Work};
+use super::graph::{Graph, Task, Work};
 use super::state::State;
-use crate::model::{JobId, QueueName};
-use crate::server::{Link, Write, now_ms, rfc3339};
+use crate::model::{JobId, Priority, QueueName};
+use crate::server::{Link, Write, now_ms, rfc3339, unix_ms};
 use crate::wire::FlowNode;
+use crate::wire::headers::PRIORITY;
 use crate::{JobsError, JobsErrorKind};
 
 /// The word of the message that asks for ears on jobs outside, and for a further turn.
@@ -47,7 +48,7 @@ pub(super) fn begin_writes(
                 let due = SystemTime::now() + Duration::from_millis(*ms);
                 writes.push(arm(link, id, &index.to_string(), due, body.to_string())?);
             }
-            Work::Job { .. } => writes.push(job(link, id, state, *index, &node.work)?),
+            Work::Job(task) => writes.push(job(link, id, state, *index, task)?),
         }
     }
     if listens {
@@ -90,30 +91,35 @@ fn job(
     id: &JobId,
     state: &State,
     index: u32,
-    work: &Work,
+    task: &Task,
 ) -> Result<Write, JobsError> {
-    let Work::Job {
-        queue,
-        job,
-        delay_ms,
-        at_ms,
-    } = work
-    else {
-        return Err(impossible(id, "begin a node that is no job"));
+    let queue = QueueName::new(task.queue.clone());
+    let queue = queue.map_err(|e| impossible(id, "use a queue").because(e))?;
+    let own = state.job_id(id, index);
+    let own = own.ok_or_else(|| impossible(id, "name a job"))?;
+    let now = SystemTime::now();
+    let later = task.delay_ms.map(|ms| now + Duration::from_millis(ms));
+    let at = task
+        .at_ms
+        .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    let due = later.max(at).filter(|due| *due > now);
+    let flow = FlowNode {
+        id: id.to_string(),
+        node: index,
+        round: state.round_of(index),
     };
-    let queue =
-        QueueName::new(queue.clone()).map_err(|e| impossible(id, "use a queue").because(e))?;
-    let own = state
-        .job_id(id, index)
-        .ok_or_else(|| impossible(id, "name a job"))?;
-    let body = envelope(job, id, index, state.round_of(index));
+    let body = envelope(task, &flow, due.unwrap_or(now), state.keep_s);
     let body = body.map_err(|e| impossible(id, "write a job").because(e))?;
     let mut headers = HeaderMap::new();
-    headers.insert("Nats-Msg-Id", own.as_str());
-    let target = link.names().job(&queue, &own);
-    let later = delay_ms.map(|ms| SystemTime::now() + Duration::from_millis(ms));
-    let at = at_ms.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
-    let due = later.max(at).filter(|due| *due > SystemTime::now());
+    for (name, value) in &task.headers {
+        headers.append(name.as_str(), value.as_str());
+    }
+    // The mark: another workflow may have had this id a minute ago.
+    headers.insert("Nats-Msg-Id", format!("{own}:{}", state.mark));
+    if task.priority != Priority::Normal {
+        headers.insert(PRIORITY, task.priority.as_str());
+    }
+    let target = link.names().job_at(&queue, &own, task.priority);
     let mut subject = target.clone();
     if let Some(due) = due {
         let at = rfc3339(due).ok_or_else(|| impossible(id, "begin a job after the year 9999"))?;
@@ -130,19 +136,28 @@ fn job(
 
 /// The envelope of the graph, with what is known only now.
 fn envelope(
-    job: &RawValue,
-    id: &JobId,
-    node: u32,
-    round: u32,
+    task: &Task,
+    flow: &FlowNode,
+    due: SystemTime,
+    keep_s: u64,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(job.get())?;
-    let flow = FlowNode {
-        id: id.to_string(),
-        node,
-        round,
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(task.job.get())?;
+    let mut set = |name: &str, value: u64| {
+        let value = to_raw_value(&value)?;
+        fields.insert(name.to_owned(), value);
+        Ok::<_, serde_json::Error>(())
     };
-    fields.insert("enqueued_at_ms".to_owned(), to_raw_value(&now_ms())?);
-    fields.insert("flow".to_owned(), to_raw_value(&flow)?);
+    set("enqueued_at_ms", now_ms())?;
+    if let Some(ms) = task.deadline_in_ms {
+        set("deadline_ms", unix_ms(due).saturating_add(ms))?;
+    }
+    if let Some(ms) = task.expires_in_ms {
+        set("expires_at_ms", unix_ms(due).saturating_add(ms))?;
+    }
+    if !fields.contains_key("result_ttl_s") {
+        fields.insert("result_ttl_s".to_owned(), to_raw_value(&keep_s)?);
+    }
+    fields.insert("flow".to_owned(), to_raw_value(flow)?);
     serde_json::to_vec(&fields)
 }
 

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::value::RawValue;
-
-use super::graph::On;
-use crate::model::{Due, Job, JobId, QueueName};
+use super::graph::{On, Task};
+use crate::model::{Due, Job, JobId};
 use crate::wire::encode;
 use crate::{JobsError, JobsErrorKind};
 
@@ -61,20 +59,16 @@ pub struct Workflow {
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) name: String,
-    pub(super) work: Task,
+    pub(super) work: Doing,
     pub(super) needs: Vec<(String, On)>,
     pub(super) may_fail: bool,
 }
 
 /// What a draft does.
 #[derive(Debug)]
-pub(super) enum Task {
-    Job {
-        queue: Option<QueueName>,
-        job: Box<RawValue>,
-        delay_ms: Option<u64>,
-        at_ms: Option<u64>,
-    },
+pub(super) enum Doing {
+    /// A job; without a queue (an empty text) that of the settings.
+    Job(Box<Task>),
     Wait {
         limit: Option<Duration>,
     },
@@ -132,7 +126,7 @@ impl Workflow {
     pub fn node<R>(mut self, name: impl Into<String>, job: Job<R>) -> Self {
         let name = name.into();
         match task(&name, job) {
-            Ok(task) => self.add(name, task),
+            Ok(task) => self.add(name, Doing::Job(Box::new(task))),
             Err(error) => {
                 self.fail(error);
                 self
@@ -143,23 +137,23 @@ impl Workflow {
     /// Adds a node that waits until somebody sends a signal of its name; see
     /// [`crate::Workflows::signal`]. What the signal brings is its result.
     pub fn wait(self, name: impl Into<String>) -> Self {
-        self.add(name.into(), Task::Wait { limit: None })
+        self.add(name.into(), Doing::Wait { limit: None })
     }
 
     /// As [`Self::wait`], at most so long once its parents have ended: then it has failed.
     pub fn wait_at_most(self, name: impl Into<String>, limit: Duration) -> Self {
-        self.add(name.into(), Task::Wait { limit: Some(limit) })
+        self.add(name.into(), Doing::Wait { limit: Some(limit) })
     }
 
     /// Adds a node that stands for its parents: it has failed if one of them has, else it has completed.
     pub fn gate(self, name: impl Into<String>) -> Self {
-        self.add(name.into(), Task::Gate)
+        self.add(name.into(), Doing::Gate)
     }
 
     /// Adds a job that is no part of the workflow, as something to wait for. It may have ended long ago, as long as its
     /// outcome is kept.
     pub fn existing(self, name: impl Into<String>, id: JobId) -> Self {
-        self.add(name.into(), Task::Existing(id))
+        self.add(name.into(), Doing::Existing(id))
     }
 
     /// Adds jobs that run side by side: `<name>.0`, `<name>.1`..., and a gate `<name>` that stands for all of them.
@@ -263,7 +257,7 @@ impl Workflow {
         self
     }
 
-    fn add(mut self, name: String, work: Task) -> Self {
+    fn add(mut self, name: String, work: Doing) -> Self {
         let is_plain = |c: char| !c.is_control() && !c.is_whitespace();
         if !(1..=MAX_NODE).contains(&name.len()) || !name.chars().all(is_plain) {
             let context = format!("name a node {name:?}: 1 to {MAX_NODE} bytes without spaces");
@@ -302,15 +296,27 @@ impl Workflow {
     }
 }
 
-fn task<R>(name: &str, job: Job<R>) -> Result<Task, JobsError> {
-    if job.id.is_some() {
-        let context = format!("give the node {name} an id: jobs of a workflow have theirs from it");
+/// What is kept of a job until it may run.
+fn task<R>(name: &str, mut job: Job<R>) -> Result<Task, JobsError> {
+    if job.id.is_some() || job.unique.is_some() {
+        let context = format!(
+            "add the node {name}: jobs of a workflow have their ids from it, and none of them is unique"
+        );
         return Err(JobsError::new(JobsErrorKind::InvalidWorkflow, context));
     }
-    let impossible = |e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e);
-    let text = encode(&job, SystemTime::now()).map_err(impossible)?;
-    let text = serde_json::from_slice(&text).map_err(impossible)?;
+    let now = SystemTime::now();
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    // What counts from when the job may run is set then.
+    let deadline = job.deadline.take();
+    let expires = match job.expires {
+        Some(Due::In(time)) => {
+            job.expires = None;
+            Some(time)
+        }
+        _ => None,
+    };
+    let impossible = |e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e);
+    let text = encode(&job, now).map_err(impossible)?;
     let (delay_ms, at_ms) = match job.due {
         None => (None, None),
         Some(Due::In(delay)) => (Some(ms(delay)), None),
@@ -319,10 +325,25 @@ fn task<R>(name: &str, job: Job<R>) -> Result<Task, JobsError> {
             Some(ms(at.duration_since(UNIX_EPOCH).unwrap_or_default())),
         ),
     };
-    Ok(Task::Job {
-        queue: job.queue,
-        job: text,
+    let named = |(name, values): (&async_nats::HeaderName, &Vec<async_nats::HeaderValue>)| {
+        let name: &str = name.as_ref();
+        let values = values
+            .iter()
+            .map(|value| (name.to_owned(), value.to_string()));
+        values.collect::<Vec<_>>()
+    };
+    Ok(Task {
+        queue: job
+            .queue
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        priority: job.priority,
+        job: serde_json::from_slice(&text).map_err(impossible)?,
         delay_ms,
         at_ms,
+        deadline_in_ms: deadline.map(ms),
+        expires_in_ms: expires.map(ms),
+        headers: job.headers.iter().flat_map(named).collect(),
     })
 }

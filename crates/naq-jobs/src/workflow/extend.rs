@@ -7,10 +7,10 @@ use super::advance::advance;
 use super::begin::{MOST, begin_writes, listen};
 use super::draft::Workflow;
 use super::graph::{Graph, Piece};
+use super::ready::ready;
 use super::resolve::{Base, Resolved, invalid, resolve};
 use super::state::{NodeState, State};
 use super::store::{self, MAX_PIECES, commit, cut, not_there, piece_writes, read_pieces};
-use super::submit::check_existing;
 use crate::model::JobId;
 use crate::server::{Link, Write, persist};
 use crate::{JobsError, JobsErrorKind};
@@ -56,6 +56,7 @@ pub(super) async fn extend(
             return Ok(0);
         }
         check(id, &versioned.state, &known, &added)?;
+        ready(link, &added.nodes).await?;
         let more = cut(versioned.state.mark, added.nodes, added.edges)?;
         if pieces.len() + more.len() > MAX_PIECES * 4 {
             let context = format!(
@@ -64,7 +65,6 @@ pub(super) async fn extend(
             return Err(invalid(context));
         }
         let graph = Graph::join(read(pieces.iter().chain(&more))?)?;
-        check_existing(link, &graph).await?;
         let writes = grow(link, id, &mut versioned.state, &graph, more)?;
         if commit(link, id, &mut versioned, writes).await? {
             return Ok(count);

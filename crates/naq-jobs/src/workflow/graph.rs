@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::model::Priority;
 use crate::{JobsError, JobsErrorKind};
 
 /// When an edge lets its child run.
@@ -35,17 +36,7 @@ pub(super) struct Node {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Work {
     /// A job.
-    Job {
-        queue: String,
-        /// Its envelope, without what is known only when it is enqueued.
-        job: Box<RawValue>,
-        /// It runs so much later than it could.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        delay_ms: Option<u64>,
-        /// It does not run before.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        at_ms: Option<u64>,
-    },
+    Job(Box<Task>),
     /// Waits for a signal.
     Wait {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +46,34 @@ pub(super) enum Work {
     Gate,
     /// A job outside.
     Existing { id: String },
+}
+
+/// A job before it is enqueued.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Task {
+    pub(super) queue: String,
+    #[serde(default, skip_serializing_if = "is_normal")]
+    pub(super) priority: Priority,
+    /// Its envelope, without what is known only when it is enqueued.
+    pub(super) job: Box<RawValue>,
+    /// It runs so much later than it could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) delay_ms: Option<u64>,
+    /// It does not run before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at_ms: Option<u64>,
+    /// From when it may run: all attempts together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deadline_in_ms: Option<u64>,
+    /// From when it may run: not begun by then, it is cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires_in_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) headers: Vec<(String, String)>,
+}
+
+fn is_normal(priority: &Priority) -> bool {
+    *priority == Priority::Normal
 }
 
 /// Some nodes of a graph: as many as fit into a message.

@@ -15,6 +15,7 @@ use super::state::State;
 use super::status::own_id;
 use super::store::{self, not_there, read_graph};
 use crate::model::JobId;
+use crate::payload::fetch_result;
 use crate::results::{Results, parse};
 use crate::server::{Link, last_at_leader};
 use crate::wire::{FlowNode, Outcome};
@@ -140,9 +141,13 @@ impl Membership {
             );
             let stored =
                 last_at_leader(&conn, &names.results_stream(), &names.result(&own)).await?;
-            found = stored
-                .map(|stored| parse(&stored.subject, &stored.payload))
-                .transpose()?;
+            found = match stored {
+                Some(stored) => {
+                    let outcome = parse(&stored.subject, &stored.payload)?;
+                    Some(fetch_result(&self.0.link, outcome).await?)
+                }
+                None => None,
+            };
         }
         found.ok_or_else(|| {
             let why = "it has not ended, keeps no result, or its outcome has expired (`Workflow::keep_results`)";

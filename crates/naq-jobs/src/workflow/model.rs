@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::advance::{End, advance};
-use super::graph::{Graph, Node, On, Work};
+use super::graph::{Graph, Node, On, Task, Work};
 use super::state::{NodeState, State, WorkflowState};
+use crate::model::Priority;
 use crate::wire::Status;
 
 /// A node of the model: what it is, its parents, and how its job would end.
@@ -89,17 +90,26 @@ fn expected(all: &[Sketch], index: usize, known: &mut HashMap<usize, NodeState>)
     state
 }
 
+/// A job that nobody runs.
+fn task() -> Task {
+    Task {
+        queue: "q".to_owned(),
+        priority: Priority::Normal,
+        job: serde_json::value::to_raw_value(&1).unwrap(),
+        delay_ms: None,
+        at_ms: None,
+        deadline_in_ms: None,
+        expires_in_ms: None,
+        headers: Vec::new(),
+    }
+}
+
 /// The graph of the sketches, their places shuffled, so that parents may come after their children.
 fn build(all: &[Sketch], places: &[usize]) -> (Graph, State) {
     let mut nodes: Vec<Option<Node>> = all.iter().map(|_| None).collect();
     for (index, sketch) in all.iter().enumerate() {
         let work = match sketch.what {
-            What::Job => Work::Job {
-                queue: "q".to_owned(),
-                job: serde_json::value::to_raw_value(&1).unwrap(),
-                delay_ms: None,
-                at_ms: None,
-            },
+            What::Job => Work::Job(Box::new(task())),
             What::Wait => Work::Wait { limit_ms: None },
             What::Gate => Work::Gate,
         };
@@ -132,31 +142,40 @@ proptest! {
         let node_at: HashMap<usize, usize> = places.iter().enumerate().map(|(index, place)| (*place, index)).collect();
         let (mut running, mut told, mut begun) = (Vec::new(), Vec::new(), vec![0; all.len()]);
         let mut ends: Vec<End> = Vec::new();
-        for _ in 0..all.len() * 40 {
-            let turn = advance(&graph, &mut state, &ends, most);
+        for _ in 0..all.len() * 60 {
+            // Now and then the jobs of a turn are stored, and the turn is not: it is decided again, by whoever comes next.
+            let is_lost = random.u8(..4) == 0;
+            let mut next = state.clone();
+            let turn = advance(&graph, &mut next, &ends, most);
             for index in &turn.begin {
+                // What is no job is not there before the turn is stored.
+                let is_job = all[node_at[&(*index as usize)]].what == What::Job;
+                if is_lost && !is_job {
+                    continue;
+                }
                 begun[*index as usize] += 1;
-                running.push(*index);
+                if begun[*index as usize] == 1 {
+                    running.push(*index);
+                }
             }
             prop_assert!(turn.begin.len() <= most);
+            if !is_lost {
+                state = next;
+                ends.clear();
+            }
             if state.state.has_ended() {
                 break;
             }
-            ends.clear();
             random.shuffle(&mut running);
             for _ in 0..random.usize(usize::from(!turn.has_more)..4).min(running.len()) {
                 let node = running.pop().unwrap();
                 let status = all[node_at[&(node as usize)]].end;
-                told.push(End::Node { node, round: 0, status });
+                told.push((node, status));
                 ends.push(End::Node { node, round: 0, status });
             }
-            // What was told before is told again, with another end and of another round, too.
-            if let Some(End::Node { node, .. }) = random.choice(&told).cloned() {
-                let status = random.choice([Status::Completed, Status::Failed, Status::Cancelled]).unwrap();
-                let ended = told.iter().any(|end| matches!(end, End::Node { node: of, .. } if *of == node)) && !ends.iter().any(|end| matches!(end, End::Node { node: of, .. } if *of == node));
-                if ended {
-                    ends.push(End::Node { node, round: 0, status });
-                }
+            // What was told before is told again, and something of another round.
+            if let Some((node, status)) = random.choice(&told).copied() {
+                ends.push(End::Node { node, round: 0, status });
                 ends.push(End::Node { node, round: 1, status });
             }
             random.shuffle(&mut ends);
@@ -167,7 +186,7 @@ proptest! {
             let wanted = expected(&all, index, &mut known);
             prop_assert_eq!(state.nodes.0[places[index]], wanted, "node {} of {:?}", index, sketch);
             let runs = sketch.what != What::Gate && wanted != NodeState::Skipped;
-            prop_assert_eq!(begun[places[index]], usize::from(runs));
+            prop_assert_eq!(begun[places[index]] > 0, runs);
             has_failed |= matches!(wanted, NodeState::Failed | NodeState::Cancelled) && !sketch.may_fail;
         }
         let wanted = if has_failed { WorkflowState::Failed } else { WorkflowState::Completed };

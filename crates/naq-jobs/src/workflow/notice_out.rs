@@ -23,11 +23,8 @@ pub(crate) async fn tell_end(
     let body = serde_json::json!({ "round": flow.round, "status": status.as_str() }).to_string();
     let (body, context) = (&bytes::Bytes::from(body), "tell a workflow of an end");
     persist(link, context, deadline, move |conn| async move {
-        let mut headers = HeaderMap::new();
-        let own = format!("{}:{}:{}:end", flow.id, flow.node, flow.round);
-        headers.insert("Nats-Msg-Id", own);
         let sent = conn
-            .publish_acked(subject.clone(), headers, body.clone())
+            .publish_acked(subject.clone(), HeaderMap::new(), body.clone())
             .await;
         sent.map(drop)
             .map_err(|e| JobsError::connection(context, e))

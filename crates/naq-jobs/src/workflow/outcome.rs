@@ -119,6 +119,7 @@ fn outcome(id: &JobId, kind: &str) -> Outcome {
         started_at_ms: now_ms(),
         finished_at_ms: now_ms(),
         result: None,
+        result_ref: None,
         error: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::draft::{Draft, Task};
+use super::draft::{Doing, Draft};
 use super::graph::{Graph, Node, On, Work, place};
 use crate::{JobsError, JobsErrorKind};
 
@@ -43,7 +43,7 @@ pub(super) fn resolve(
     for draft in drafts.iter().filter(is_new) {
         let mut needs = Vec::with_capacity(draft.needs.len());
         for (parent, on) in &draft.needs {
-            let is_excused = matches!(draft.work, Task::Gate) && excused.contains(parent.as_str());
+            let is_excused = matches!(draft.work, Doing::Gate) && excused.contains(parent.as_str());
             let on = if is_excused { On::Always } else { *on };
             needs.push((numbers.find(parent, &draft.name)?, on));
         }
@@ -120,27 +120,21 @@ impl<'a> Numbers<'a> {
     }
 }
 
-fn work(task: &Task, default_queue: &str) -> Work {
+fn work(doing: &Doing, default_queue: &str) -> Work {
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    match task {
-        Task::Job {
-            queue,
-            job,
-            delay_ms,
-            at_ms,
-        } => Work::Job {
-            queue: queue
-                .as_ref()
-                .map_or_else(|| default_queue.to_owned(), ToString::to_string),
-            job: job.clone(),
-            delay_ms: *delay_ms,
-            at_ms: *at_ms,
-        },
-        Task::Wait { limit } => Work::Wait {
+    match doing {
+        Doing::Job(task) => {
+            let mut task = task.clone();
+            if task.queue.is_empty() {
+                default_queue.clone_into(&mut task.queue);
+            }
+            Work::Job(task)
+        }
+        Doing::Wait { limit } => Work::Wait {
             limit_ms: limit.map(ms),
         },
-        Task::Gate => Work::Gate,
-        Task::Existing(id) => Work::Existing { id: id.to_string() },
+        Doing::Gate => Work::Gate,
+        Doing::Existing(id) => Work::Existing { id: id.to_string() },
     }
 }
 

@@ -22,7 +22,10 @@ use super::telling::tell_workflow;
 use crate::events::EventType;
 use crate::model::JobId;
 use crate::server::{BatchEnd, Link, MAX_BATCH, Write, store_batch};
-use crate::{JobsError, JobsErrorKind};
+use crate::{JobsError, JobsErrorKind, failpoint};
+
+/// Turns that are worth a batch: fewer are faster by themselves.
+const TOGETHER: usize = 8;
 
 /// Workflows that are looked at at the same time.
 const READS: usize = 16;
@@ -58,6 +61,7 @@ impl Advancer {
 
     /// Handles notices. What could not be handled is delivered again.
     pub(crate) async fn settle(&self, conn: &Connection, notices: Vec<Notice>) {
+        failpoint::reach("flow-end-taken");
         let mut groups: BTreeMap<JobId, Vec<Notice>> = BTreeMap::new();
         for notice in notices {
             groups.entry(notice.flow.clone()).or_default().push(notice);
@@ -152,7 +156,7 @@ impl Advancer {
 
     /// Writes some turns together, or each by itself, and what comes after.
     async fn write(&self, conn: &Connection, mut plans: Vec<Plan>) {
-        let is_together = plans.iter().filter(|plan| plan.writes.is_some()).count() > 1;
+        let is_together = plans.iter().filter(|plan| plan.writes.is_some()).count() >= TOGETHER;
         let is_stored = is_together && self.is_stored_together(conn, &mut plans).await;
         for mut plan in plans {
             let id = plan.id.clone();
@@ -225,8 +229,10 @@ impl Advancer {
     /// What comes after a turn: the outcome of a workflow that is over, and the acknowledgements.
     async fn finish(&self, conn: &Connection, plan: &mut Plan) -> Result<(), JobsError> {
         let (id, state) = (&plan.id, &plan.versioned.state);
+        failpoint::reach("flow-turn-stored");
         if state.state.has_ended() {
             record_outcome(&self.link, id, &plan.graph, state).await?;
+            failpoint::reach("flow-outcome-recorded");
             self.graphs.drop_one(id);
             tracing::info!(workflow = %id, state = state.state.as_str(), "workflow ended");
         }

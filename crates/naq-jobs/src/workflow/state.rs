@@ -1,9 +1,12 @@
 //! What is known of a workflow: one letter per node, and where the whole is.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::graph::place;
 use crate::model::JobId;
+use crate::wire::Status;
 
 /// The version that this build writes, and the only one that it reads.
 pub(super) const VERSION: u32 = 1;
@@ -80,6 +83,9 @@ pub(super) struct State {
     pub(super) ended_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stop: Option<Stop>,
+    /// Ends of nodes that wait: their jobs were stored by a turn that was not, or has not been yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) early: BTreeMap<u32, Status>,
     /// Sequence of the outcome that the next end may replace.
     #[serde(default)]
     pub(super) fence: u64,
@@ -182,6 +188,7 @@ impl State {
             deadline_ms: None,
             ended_ms: None,
             stop: None,
+            early: BTreeMap::new(),
             fence: 0,
             keep_s: 0,
         }
@@ -205,6 +212,7 @@ impl State {
                 *node = NodeState::Waiting;
             }
         }
+        self.early.clear();
         (self.state, self.stop) = (WorkflowState::Running, None);
         (self.ended_ms, self.deadline_ms) = (None, None);
     }

@@ -173,11 +173,11 @@ impl WorkflowStatus {
 
 fn kind(work: &Work) -> NodeKind {
     match work {
-        Work::Job { queue, job, .. } => {
-            let kind = serde_json::from_str::<KindOnly>(job.get());
+        Work::Job(task) => {
+            let kind = serde_json::from_str::<KindOnly>(task.job.get());
             NodeKind::Job {
                 kind: kind.map(|only| only.kind).unwrap_or_default(),
-                queue: queue.clone(),
+                queue: task.queue.clone(),
             }
         }
         Work::Wait { .. } => NodeKind::Wait,
@@ -191,7 +191,7 @@ pub(super) fn own_id(id: &JobId, state: &State, index: u32, work: &Work) -> Opti
     match work {
         Work::Gate => None,
         Work::Existing { id } => JobId::new(id.as_str()).ok(),
-        Work::Job { .. } | Work::Wait { .. } => state.job_id(id, index),
+        Work::Job(_) | Work::Wait { .. } => state.job_id(id, index),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use naq_connection::Connection;
 use tokio::time::Instant;
 
@@ -13,6 +14,11 @@ use crate::{JobsError, JobsErrorKind};
 
 /// Bytes of nodes in one piece; more only if one node alone has more.
 const PIECE: usize = 256 * 1024;
+
+/// Jobs of a turn that are stored by themselves.
+const FEW: usize = 16;
+
+const CONTEXT: &str = "write a workflow";
 
 /// Pieces that a graph may have: all of them are in one batch, with the first jobs.
 pub(super) const MAX_PIECES: usize = 64;
@@ -154,23 +160,36 @@ fn ttl(keep_s: Option<u64>) -> String {
 
 /// Writes a state with what it leads to; `false` if somebody else's change came first.
 ///
-/// The state is the last message: what a killed server keeps of a batch is found again.
+/// A batch costs a server with file storage a file, so a few jobs are stored by themselves, before the state. Should the
+/// state then not be stored, the next turn stores them again, under the same message ids; should they end before it is,
+/// their ends are kept. A new workflow is one batch.
 pub(super) async fn commit(
     link: &Link,
     id: &JobId,
     versioned: &mut Versioned,
-    mut writes: Vec<Write>,
+    writes: Vec<Write>,
 ) -> Result<bool, JobsError> {
-    let context = "write a workflow";
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
-    writes.push(state_write(link, id, versioned)?);
-    let (all, turn) = (&writes, versioned.state.turn);
-    persist(link, context, deadline, |conn| async move {
-        match store_batch(&conn, context, all.clone()).await? {
+    let is_job = |write: &Write| write.headers.get("Nats-Msg-Id").is_some();
+    let (jobs, mut rest): (Vec<Write>, Vec<Write>) = writes.into_iter().partition(is_job);
+    rest.push(state_write(link, id, versioned)?);
+    let is_new = versioned.sequence == 0;
+    let is_few = !is_new && jobs.len() <= FEW;
+    let (jobs, rest, turn) = (&jobs, &rest, versioned.state.turn);
+    persist(link, CONTEXT, deadline, |conn| async move {
+        if is_few {
+            store_each(&conn, jobs).await?;
+            return store(&conn, link, id, rest.clone(), turn).await;
+        }
+        let all = jobs.iter().chain(rest).cloned().collect();
+        match store_batch(&conn, CONTEXT, all).await? {
             BatchEnd::Stored => Ok(true),
-            // The answer to an earlier try may have been lost.
             BatchEnd::Conflict => is_ours(&conn, link, id, turn).await,
-            BatchEnd::Duplicate => store_known(&conn, link, id, all.clone(), turn).await,
+            // The server knows one of the jobs: another worker makes the same turn, or did not get further.
+            BatchEnd::Duplicate => {
+                store_each(&conn, jobs).await?;
+                store(&conn, link, id, rest.clone(), turn).await
+            }
         }
     })
     .await
@@ -205,27 +224,26 @@ pub(super) fn state_write(
     })
 }
 
-/// The server knows one of the jobs already: it was killed while it stored them. Each is stored by itself, which does
-/// nothing for those that it knows, and then the rest.
-async fn store_known(
+/// Stores each job by itself; those that the server knows already are left out by it.
+async fn store_each(conn: &Connection, jobs: &[Write]) -> Result<(), JobsError> {
+    stream::iter(jobs.iter().cloned())
+        .map(|job| store_batch(conn, CONTEXT, vec![job]))
+        .buffer_unordered(FEW)
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await
+}
+
+/// Stores the state, and what comes with it.
+async fn store(
     conn: &Connection,
     link: &Link,
     id: &JobId,
-    all: Vec<Write>,
+    rest: Vec<Write>,
     turn: u64,
 ) -> Result<bool, JobsError> {
-    let context = "write a workflow";
-    if is_ours(conn, link, id, turn).await? {
-        return Ok(true);
-    }
-    let (jobs, rest): (Vec<Write>, Vec<Write>) = all
-        .into_iter()
-        .partition(|write| write.headers.get("Nats-Msg-Id").is_some());
-    for job in jobs {
-        store_batch(conn, context, vec![job]).await?;
-    }
-    match store_batch(conn, context, rest).await? {
+    match store_batch(conn, CONTEXT, rest).await? {
         BatchEnd::Stored => Ok(true),
+        // The answer to an earlier try may have been lost.
         _ => is_ours(conn, link, id, turn).await,
     }
 }

@@ -5,15 +5,16 @@ use std::time::SystemTime;
 use super::advance::advance;
 use super::begin::{DEADLINE, MOST, arm, begin_writes, listen};
 use super::draft::Workflow;
-use super::graph::{Graph, Work};
+use super::graph::Graph;
 use super::handle::WorkflowHandle;
+use super::ready::{has_outcome, ready};
 use super::resolve::{invalid, resolve};
-use super::state::State;
+use super::state::{State, node_job};
 use super::store::{MAX_PIECES, Versioned, commit, cut, piece_writes};
 use super::telling::tell_workflow;
 use crate::events::EventType;
-use crate::model::JobId;
-use crate::server::{Link, last_at_leader, now_ms, page};
+use crate::model::{Job, JobId};
+use crate::server::{Link, now_ms};
 use crate::{JobsError, JobsErrorKind};
 
 /// Longest id, in bytes: ids of its jobs begin with it.
@@ -25,6 +26,9 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         return Err(error);
     }
     let id = own_id(&workflow)?;
+    if workflow.id.is_some() && has_outcome(link, &id).await? {
+        return Err(taken(&id));
+    }
     let default_queue = &link.settings().queues.default;
     let resolved = resolve(&workflow.nodes, &workflow.before, None, default_queue)?;
     if resolved.nodes.is_empty() {
@@ -33,7 +37,7 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
     // 53 bits, so that every JSON reader sees the same number.
     let mark = fastrand::u64(..) >> 11;
     let graph = Graph::new(resolved.nodes)?;
-    check_existing(link, &graph).await?;
+    ready(link, graph.nodes()).await?;
     let mut state = State::new(&workflow.name, graph.len(), mark);
     state.created_ms = now_ms();
     state.keep_s = workflow.keep.as_secs().max(1);
@@ -62,10 +66,34 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         tell_workflow(link, EventType::WorkflowStarted, &id, &versioned.state);
         return Ok(WorkflowHandle::new(link.clone(), id));
     }
-    Err(JobsError::new(
+    Err(taken(&id))
+}
+
+fn taken(id: &JobId) -> JobsError {
+    JobsError::new(
         JobsErrorKind::AlreadyExists,
-        format!("submit the workflow {id}: there is one of this id"),
-    ))
+        format!(
+            "submit the workflow {id}: there is one of this id, or was, and outcomes of it are kept"
+        ),
+    )
+}
+
+/// Submits one job that waits for `ids`, and says its id.
+pub(crate) async fn submit_after<R>(
+    link: &Link,
+    job: Job<R>,
+    ids: impl IntoIterator<Item = JobId>,
+) -> Result<JobId, JobsError> {
+    let mut workflow = Workflow::new("after");
+    let mut names = Vec::new();
+    for id in ids {
+        let name = format!("job-{}", names.len());
+        workflow = workflow.existing(name.clone(), id);
+        names.push(name);
+    }
+    let node = u32::try_from(names.len()).unwrap_or(u32::MAX);
+    let handle = submit(link, workflow.node("job", job).after(names)).await?;
+    node_job(handle.id(), node, 0).ok_or_else(|| invalid("name a job".to_owned()))
 }
 
 fn own_id(workflow: &Workflow) -> Result<JobId, JobsError> {
@@ -80,44 +108,4 @@ fn own_id(workflow: &Workflow) -> Result<JobId, JobsError> {
         return Err(JobsError::new(JobsErrorKind::InvalidName, context));
     }
     Ok(id)
-}
-
-/// Refuses jobs outside of which nothing is known: nobody would ever say that they have ended.
-pub(super) async fn check_existing(link: &Link, graph: &Graph) -> Result<(), JobsError> {
-    let outside = graph.nodes().iter().filter_map(|node| match &node.work {
-        Work::Existing { id } => Some(id),
-        _ => None,
-    });
-    for id in outside {
-        let id =
-            JobId::new(id.as_str()).map_err(|e| invalid("wait for a job".to_owned()).because(e))?;
-        if !is_known(link, &id).await? {
-            return Err(JobsError::new(
-                JobsErrorKind::NotFound,
-                format!("wait for the job {id}: there is none, or its outcome has expired"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-async fn is_known(link: &Link, id: &JobId) -> Result<bool, JobsError> {
-    let conn = link.lease("look for a job").await?;
-    let (names, results) = (link.names(), link.names().results_stream());
-    let subject = names.result(id);
-    let has_ended = || last_at_leader(&conn, &results, &subject);
-    if has_ended().await?.is_some() {
-        return Ok(true);
-    }
-    for filter in names.places_of(id) {
-        if !page(&conn, &names.jobs_stream(), &filter, 0, 1)
-            .await?
-            .messages
-            .is_empty()
-        {
-            return Ok(true);
-        }
-    }
-    // It may have ended in between.
-    Ok(has_ended().await?.is_some())
 }

@@ -5,4 +5,5 @@ mod init;
 mod show;
 mod verbs;
 
+pub(crate) use show::{Args as ShowArgs, run as show};
 pub(crate) use verbs::{Args, run};

@@ -9,7 +9,7 @@ use crate::output::Table;
 
 /// Show every key with its value after files, profile, environment and flags; secrets are hidden
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// Show where each value comes from: file with line and column, variable, profile, flag, or default
     #[arg(long)]
     origin: bool,
@@ -23,7 +23,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     let loaded = context.loaded()?;
     let mut shown = loaded.show();
     if args.changed {

@@ -8,4 +8,5 @@ mod verbs;
 mod wait;
 mod watch;
 
+pub(crate) use test::{Args as TestArgs, run as test};
 pub(crate) use verbs::{Args, run};

@@ -15,7 +15,7 @@ use crate::signals::Signals;
 
 /// Connect and ask once; the exit code is 0 if the server has answered and 4 if not
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// Time for all of it
     #[arg(long, value_name = "TIME", value_parser = parse_positive, default_value = "5s")]
     timeout: Duration,
@@ -25,7 +25,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> {
+pub(crate) async fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     let signals = Signals::listen()?;
     let target = Target::new(context, Some(args.timeout)).await?;
     let started = Instant::now();

@@ -1,5 +1,7 @@
-//! `naq queue`: how deep the queues are, and removing what waits.
+//! `naq queue`: how deep the queues are, removing what waits, and what is changed while workers run.
 
+mod change;
+mod limit;
 mod list;
 mod purge;
 
@@ -9,14 +11,16 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};
 
+pub(crate) use list::state;
 pub(crate) use purge::{PurgeArgs, purge};
 
-/// List, show or purge queues
+/// List, show or purge queues; pause, resume, limit or scale one for all its workers
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   naq queue list
   naq queue show mail --json | jq .waiting     a signal for an autoscaler
+  naq queue pause mail --reason 'the relay is down'
   naq queue purge mail --dry-run")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -27,6 +31,10 @@ pub(crate) struct Args {
 enum Action {
     List(list::ListArgs),
     Show(list::ShowArgs),
+    Pause(change::PauseArgs),
+    Resume(change::ResumeArgs),
+    Limit(limit::Args),
+    Scale(change::ScaleArgs),
     /// Remove the jobs of queues that wait
     Purge(PurgeArgs),
 }
@@ -41,6 +49,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     let done = match action {
         Action::List(args) => list::list(context, &jobs, args).await,
         Action::Show(args) => list::show(context, &jobs, args).await,
+        Action::Pause(args) => change::pause(context, &jobs, args).await,
+        Action::Resume(args) => change::resume(context, &jobs, args).await,
+        Action::Limit(args) => limit::run(context, &jobs, args).await,
+        Action::Scale(args) => change::scale(context, &jobs, args).await,
         Action::Purge(_) => Ok(()),
     };
     jobs.shutdown().await;

@@ -22,9 +22,7 @@ Examples:
 
 /// Which job, and whether to wait.
 #[derive(Debug, clap::Args)]
-// Flattened into arguments of the same name, of which clap would make two groups.
-#[group(skip)]
-pub(super) struct Args {
+pub(super) struct GetFlags {
     /// The job's id
     #[arg(required = true)]
     id: Option<JobId>,
@@ -76,7 +74,7 @@ pub(super) struct Asked {
     json: bool,
 }
 
-impl Args {
+impl GetFlags {
     pub(super) fn asked(self) -> Asked {
         Asked {
             id: self.id,

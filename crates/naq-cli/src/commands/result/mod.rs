@@ -20,7 +20,7 @@ pub(crate) struct Args {
     action: Option<Action>,
 
     #[command(flatten)]
-    get: get::Args,
+    get: get::GetFlags,
 }
 
 #[derive(Debug, Subcommand)]

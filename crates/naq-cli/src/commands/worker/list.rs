@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use naq::WorkerInfo;
+use naq::{WorkerInfo, WorkerRecord};
 use serde_json::{Value, json};
 
 use crate::context::{Context, connect};
@@ -67,12 +67,20 @@ fn row(worker: &WorkerInfo, stale_after: Duration) -> [String; 6] {
     };
     [
         record.worker_id.clone(),
-        record.status.to_string(),
+        status(record),
         record.queues.join(","),
         current,
         format!("{}/{}", record.running.len(), record.concurrency),
         heartbeat,
     ]
+}
+
+/// What it does; a quiet one takes no more jobs.
+fn status(record: &WorkerRecord) -> String {
+    match record.quiet {
+        true => format!("{} (quiet)", record.status),
+        false => record.status.to_string(),
+    }
 }
 
 fn described(worker: &WorkerInfo, stale_after: Duration) -> Value {

@@ -1,16 +1,18 @@
-//! `naq worker`: runs the command handlers of the configuration, or lists the live workers.
+//! `naq worker`: runs the command handlers of the configuration, lists the live workers, or changes one of them.
 
+mod control;
 mod list;
 mod start;
 
 use clap::Subcommand;
 
+use self::control::Change;
 use crate::context::Context;
 use crate::error::CliError;
 
 pub(crate) use list::{ListArgs, list};
 
-/// Run jobs with the commands of the configuration, or list the live workers
+/// Run jobs with the commands of the configuration; list the live workers, or change one: quiet, resume, scale, stop
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = start::HELP)]
 pub(crate) struct Args {
@@ -24,12 +26,21 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the live workers
+    #[command(visible_alias = "status")]
     List(ListArgs),
+    Quiet(control::QuietArgs),
+    Resume(control::ResumeArgs),
+    Scale(control::ScaleArgs),
+    Stop(control::StopArgs),
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     match args.action {
         Some(Action::List(args)) => list(context, args).await,
+        Some(Action::Quiet(args)) => control::change(context, Change::Quiet(args)).await,
+        Some(Action::Resume(args)) => control::change(context, Change::Resume(args)).await,
+        Some(Action::Scale(args)) => control::change(context, Change::Scale(args)).await,
+        Some(Action::Stop(args)) => control::change(context, Change::Stop(args)).await,
         None => start::start(context, args.start).await,
     }
 }

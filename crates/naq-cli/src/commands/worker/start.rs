@@ -26,7 +26,7 @@ Exit code of a command: 0 completed, 65 failed for good, any other: failed, retr
 The command finds NAQ_JOB_ID, NAQ_JOB_KIND, NAQ_JOB_QUEUE and NAQ_JOB_ATTEMPT in its environment.
 
 Ctrl-C or SIGTERM: takes no more jobs, gives those that run `workers.shutdown_timeout`, hands the rest back, and
-ends with 0. A second one does not wait for running jobs and ends with 130, a third one ends at once. A queue that is called `list` is written after `--`.";
+ends with 0. A second one does not wait for running jobs and ends with 130, a third one ends at once. A queue that is called like a subcommand is written after `--`.";
 
 /// The flags of a worker that runs.
 #[derive(Debug, clap::Args)]

@@ -66,7 +66,7 @@ pub(super) fn draw(status: &WorkflowStatus) -> Result<String, CliError> {
     Ok(text)
 }
 
-const ARROWS: &str = "<defs><marker id=\"end\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" \
+const ARROWS: &str = "<defs><marker id=\"end\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerUnits=\"userSpaceOnUse\" markerWidth=\"8\" \
                       markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"context-stroke\"/></marker></defs>\n\
                       <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
 

@@ -133,7 +133,7 @@ impl<'a> Tree<'a> {
             for (number, child) in below.iter().enumerate().rev() {
                 let is_last = number + 1 == below.len();
                 open.push(match (below.len(), is_last) {
-                    (1, _) => (child, rest.clone(), rest.clone()),
+                    (1, _) => (child, format!("{rest}└ "), rest.clone()),
                     (_, true) => (child, format!("{rest}└─"), format!("{rest}  ")),
                     (_, false) => (child, format!("{rest}├─"), format!("{rest}│ ")),
                 });

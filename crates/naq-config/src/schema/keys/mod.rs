@@ -2,6 +2,7 @@
 
 mod events;
 mod nats;
+mod payloads;
 mod queues;
 mod results;
 mod table;

@@ -2,6 +2,7 @@
 
 use super::events::EVENTS;
 use super::nats::NATS;
+use super::payloads::PAYLOADS;
 use super::queues::QUEUES;
 use super::results::RESULTS;
 use super::workers::WORKERS;
@@ -23,6 +24,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static KeySpec> {
         .chain(QUEUES)
         .chain(WORKERS)
         .chain(RESULTS)
+        .chain(PAYLOADS)
         .chain(EVENTS)
 }
 

@@ -6,7 +6,7 @@ use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::together::{is_there, twins, writes};
-use crate::enqueue::one::{Landed, Prepared, check_size, prepare};
+use crate::enqueue::one::{Landed, Prepared, check_size, prepare_large, withdraw};
 use crate::model::Job;
 use crate::server::{BatchEnd, Link, MAX_BATCH, persist, store_batch};
 use crate::{JobsError, JobsErrorKind};
@@ -19,12 +19,38 @@ pub(crate) async fn enqueue_all<R>(
     link: &Link,
     jobs: impl IntoIterator<Item = Job<R>>,
 ) -> Result<Vec<Landed>, JobsError> {
-    let jobs: Vec<Prepared> = jobs
+    let mut prepared = Vec::new();
+    let mut failed = None;
+    for job in jobs {
+        match Box::pin(prepare_large(link, job)).await {
+            Ok(job) => prepared.push(job),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    let stored = match failed {
+        None => store(link, &prepared).await,
+        Some(error) => Err(error),
+    };
+    if let Err(error) = &stored
+        && !error.is_transient()
+    {
+        for reference in prepared.iter().filter_map(|job| job.payload_ref.as_ref()) {
+            withdraw(link, reference).await;
+        }
+    }
+    stored?;
+    Ok(prepared
         .into_iter()
-        .map(|job| prepare(link, job))
-        .collect::<Result<_, _>>()?;
+        .map(|job| Landed::new(job.id))
+        .collect())
+}
+
+async fn store(link: &Link, jobs: &[Prepared]) -> Result<(), JobsError> {
     let context = format!("enqueue {} jobs together", jobs.len());
-    let messages = writes(link, &jobs).len();
+    let messages = writes(link, jobs).len();
     if messages > MAX_BATCH {
         let text = format!(
             "{context}: they are {messages} messages, the server takes {MAX_BATCH} in one batch. For more, \
@@ -32,23 +58,23 @@ pub(crate) async fn enqueue_all<R>(
         );
         return Err(JobsError::new(JobsErrorKind::TooLarge, text));
     }
-    if let Some((first, second)) = twins(link, &jobs) {
+    if let Some((first, second)) = twins(link, jobs) {
         let (first, second) = (&jobs[first].id, &jobs[second].id);
         let text = format!("{context}: {first} and {second} have the same id or key");
         return Err(JobsError::new(JobsErrorKind::AlreadyExists, text));
     }
-    for job in &jobs {
+    for job in jobs {
         job.use_level(link).await?;
     }
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
-    let (jobs, context) = (&jobs, &context);
+    let context = &context;
     let is_in_doubt = &AtomicBool::new(false);
     persist(link, context, deadline, move |conn| async move {
         once(link, &conn, context, jobs, is_in_doubt).await
     })
     .await?;
     jobs.iter().for_each(|job| job.tell(link));
-    Ok(jobs.iter().map(|job| Landed::new(job.id.clone())).collect())
+    Ok(())
 }
 
 async fn once(

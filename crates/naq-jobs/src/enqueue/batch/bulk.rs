@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::cursor::{Cursor, Seen};
 use super::together::{twins, writes};
 use crate::enqueue::JobHandle;
-use crate::enqueue::one::{Landed, Prepared, check_size, deliver, prepare};
+use crate::enqueue::one::{Landed, Prepared, check_size, deliver, prepare_large};
 use crate::model::{Job, JobId, Landing};
 use crate::results::Results;
 use crate::server::{BatchEnd, Link, MAX_BATCH, persist, store_batch};
@@ -94,7 +94,7 @@ impl Bulk {
             while size + 2 <= MAX_BATCH
                 && let Some(job) = jobs.next()
             {
-                let entry = self.entry(job, chunk.len());
+                let entry = self.entry(job, chunk.len()).await;
                 if let Some(job) = &entry.job {
                     job.use_level(&self.link).await?;
                 }
@@ -114,12 +114,12 @@ impl Bulk {
         Ok(handles)
     }
 
-    fn entry<R>(&self, mut job: Job<R>, offset: usize) -> Entry {
+    async fn entry<R>(&self, mut job: Job<R>, offset: usize) -> Entry {
         if job.id.is_none() {
             let place = self.position() + offset;
             job.id = JobId::new(format!("{}-{place}", self.cursor.name())).ok();
         }
-        match prepare(&self.link, job) {
+        match Box::pin(prepare_large(&self.link, job)).await {
             Ok(job) => Entry {
                 job: Some(job),
                 answer: None,

@@ -1,6 +1,6 @@
 //! What is done about a key that is taken: one pure decision.
 
-use crate::model::{JobId, Policy};
+use crate::model::{JobId, ObjectRef, Policy};
 use crate::wire::Place;
 
 /// The newest message of a key. For [`Policy::Throttle`]: the marker of its window, if there is one.
@@ -11,6 +11,8 @@ pub(super) struct Found {
     pub(super) sequence: u64,
     /// Whether a worker has got it. Known only where it matters.
     pub(super) is_started: bool,
+    /// Where its payload is, if that is too large for a message.
+    pub(super) payload_ref: Option<ObjectRef>,
 }
 
 /// What is to be done.
@@ -37,8 +39,8 @@ pub(super) fn decide(policy: Policy, found: &Found) -> Step {
 }
 
 /// Whether the decision depends on whether a worker has got it.
-pub(super) fn asks_for_start(policy: Policy, place: Place) -> bool {
-    matches!(policy, Policy::Replace | Policy::Debounce(_)) && place.is_due()
+pub(super) fn asks_for_start(policy: Policy) -> bool {
+    matches!(policy, Policy::Replace | Policy::Debounce(_))
 }
 
 #[cfg(test)]
@@ -54,6 +56,7 @@ mod tests {
             place,
             sequence: 7,
             is_started,
+            payload_ref: None,
         };
         decide(policy, &found)
     }

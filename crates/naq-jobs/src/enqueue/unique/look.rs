@@ -6,6 +6,7 @@ use super::decide::{Found, asks_for_start};
 use super::messages::UniquePlan;
 use crate::JobsError;
 use crate::model::Policy;
+use crate::payload::payload_of;
 use crate::server::{Link, delivered_up_to, last_at_leader};
 use crate::wire::{Place, UniqueSubject};
 
@@ -28,8 +29,11 @@ pub(super) async fn look(
             return Ok(Some(marker));
         }
     }
-    if asks_for_start(plan.policy, newest.place) {
-        newest.is_started = delivered_up_to(conn, link, &subject.queue).await? >= newest.sequence;
+    if asks_for_start(plan.policy)
+        && let Some(priority) = newest.place.priority()
+    {
+        let delivered = delivered_up_to(conn, link, &subject.queue, priority).await?;
+        newest.is_started = delivered >= newest.sequence;
     }
     Ok(Some(newest))
 }
@@ -43,6 +47,7 @@ async fn last(conn: &Connection, link: &Link, filter: &str) -> Result<Option<Fou
             place: subject.place,
             sequence: stored.sequence,
             is_started: false,
+            payload_ref: payload_of(&stored.payload),
         })
     }))
 }

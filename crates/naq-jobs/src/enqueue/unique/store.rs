@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::decide::{Found, Step, decide};
 use super::look::look;
 use super::messages::UniquePlan;
-use crate::enqueue::one::{Landed, Prepared, check_size};
+use crate::enqueue::one::{Landed, Prepared, check_size, withdraw};
 use crate::model::Landing;
 use crate::server::{BatchEnd, Link, Write, persist, store_batch, wrong_sequence};
 use crate::{JobsError, JobsErrorKind};
@@ -66,6 +66,9 @@ impl Call<'_> {
                 Step::Beside => expected = found.sequence,
                 Step::Replace => {
                     if self.replace(conn, &found).await? {
+                        if let Some(replaced) = &found.payload_ref {
+                            Box::pin(withdraw(self.link, replaced)).await;
+                        }
                         return Ok(self.landed(Landing::Replaced, &found));
                     }
                     expected = 0;

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 use super::function::{read, written};
 use super::registry::{Handle, Work};
 use super::{JobError, Threads};
-use crate::notes::CURRENT;
 use crate::wire::JobFailure;
 use crate::worker::JobContext;
+use crate::worker::job_log::CURRENT;
 
 /// A blocking function with its types.
 pub(in crate::worker) struct Blocking<F, A, R> {

@@ -2,7 +2,7 @@
 //!
 //! Each start costs a lane its stride; the lane that has spent least is the next one. A lane that was empty does not save up.
 
-use super::slots::LEVELS;
+use super::queue::LEVELS;
 
 /// Starts of the high, normal and low priority, while all have jobs.
 pub(super) const WEIGHTS: [u32; LEVELS] = [6, 2, 1];

@@ -1,41 +1,13 @@
-//! Who may ask the server for how many jobs: pure bookkeeping.
-//!
-//! A worker has `capacity` slots for all its queues. A slot is free, *asked for* (a pull request for it is out) or
-//! *running*. The sum never exceeds the capacity, so nothing is fetched that cannot start at once, and each queue
-//! keeps one slot (asked for or running), so a busy queue cannot shut out a quiet one. Nor can a quiet one keep slots
-//! from a busy one: only a queue whose last request brought a job asks for more than one.
-//!
-//! ```text
-//!            grant                 arrived
-//!   FREE ───────────► ASKED FOR ───────────► RUNNING
-//!    ▲                    │                     │
-//!    └────── returned ────┴────── finished ─────┘
-//! ```
-//!
-//! A queue has a *lane* for each of its priorities. Most have the normal one only; what follows is for the others.
-//!
-//! * A lane is *warm* while it has or may have jobs. A warm one asks for what there is at once (no waiting), so the answer is
-//!   jobs, or that there are none: then it is *cold*.
-//! * Strict: a lane asks only while the higher ones are cold; and those look again after it has.
-//!   Weighted: of the warm lanes that one asks that is most behind its share.
-//! * When all are cold, each has one request open and waits. These share one slot, so when the first job comes and no slot is
-//!   left, the other requests are withdrawn.
+//! The slots of all queues, and their sums.
 
-use super::share::{self, Share};
-use crate::control::QueueOrder;
+use super::queue::{Ask, LEVELS, Lane, NORMAL, Queue, QueueTerms};
 use crate::model::Priority;
-
-/// Lanes of a queue.
-pub(super) const LEVELS: usize = Priority::ALL.len();
-
-/// The lane of the normal priority.
-const NORMAL: usize = 1;
 
 /// The slots of a worker.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(in crate::worker) struct Slots {
     capacity: u32,
-    queues: Vec<Queue>,
+    pub(super) queues: Vec<Queue>,
     /// Slots that are asked for or running, of all queues.
     used: u32,
     /// Queues that have none of them. Counted, since a worker may have a thousand queues.
@@ -44,137 +16,9 @@ pub(super) struct Slots {
     hungry: u32,
 }
 
-/// What a lane asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Ask {
-    pub(super) count: u32,
-    /// Only what is there: the request does not stay open.
-    pub(super) no_wait: bool,
-}
-
-/// What is set for a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct QueueTerms {
-    /// The most slots that it may have.
-    pub(super) cap: Option<u32>,
-    pub(super) order: QueueOrder,
-}
-
-/// The slots of one queue.
-#[derive(Debug, Clone, Copy, Default)]
-struct Queue {
-    lanes: [Lane; LEVELS],
-    terms: QueueTerms,
-    share: Share,
-}
-
-/// The slots of one priority of a queue.
-#[derive(Debug, Clone, Copy, Default)]
-struct Lane {
-    asked: u32,
-    running: u32,
-    /// The last that was heard is a job, not the end of a request without one.
-    is_warm: bool,
-    is_hungry: bool,
-    /// The priority was ever used; the normal one always was.
-    is_open: bool,
-}
-
-impl Queue {
-    fn new() -> Self {
-        let mut queue = Self::default();
-        queue.lanes[NORMAL].is_open = true;
-        queue
-    }
-
-    /// Whether it has more priorities than the normal one.
-    fn has_levels(&self) -> bool {
-        self.lanes.iter().filter(|lane| lane.is_open).count() > 1
-    }
-
-    /// Slots that run or are about to.
-    fn firm(&self) -> u32 {
-        let has_levels = self.has_levels();
-        let firm = |lane: &Lane| match has_levels && !lane.is_warm {
-            true => lane.running,
-            false => lane.running + lane.asked,
-        };
-        self.lanes.iter().map(firm).sum()
-    }
-
-    /// Slots that it has. Requests that wait share one, if there is no other.
-    fn used(&self) -> u32 {
-        let waits = self.lanes.iter().any(|lane| lane.asked > 0);
-        self.firm().max(u32::from(waits))
-    }
-
-    fn hungry(&self) -> u32 {
-        self.lanes
-            .iter()
-            .map(|lane| u32::from(lane.is_hungry))
-            .sum()
-    }
-
-    /// `rank` got a job. Before it asks again, those that come before it look whether they have jobs by now. (Were it when it
-    /// asks, two lanes without jobs would send each other to look for ever.)
-    fn look_again(&mut self, rank: usize) {
-        let others = match self.terms.order {
-            QueueOrder::Strict => rank,
-            QueueOrder::Weighted => LEVELS,
-        };
-        for other in (0..others).filter(|other| *other != rank) {
-            let lane = &mut self.lanes[other];
-            if lane.is_open && lane.asked == 0 && !lane.is_warm {
-                lane.is_warm = true;
-                self.share.wake(other);
-            }
-        }
-    }
-
-    /// What `rank` may ask for, with `free` slots for the queue.
-    fn ask(&self, rank: usize, free: u32) -> Ask {
-        let lane = &self.lanes[rank];
-        let nothing = Ask::default();
-        if lane.asked > 0 || !lane.is_open {
-            return nothing;
-        }
-        if !lane.is_warm {
-            let is_quiet = !self
-                .lanes
-                .iter()
-                .any(|other| other.is_open && other.is_warm);
-            let count = u32::from(is_quiet && free > 0);
-            return Ask {
-                count,
-                no_wait: false,
-            };
-        }
-        let count = match self.terms.order {
-            QueueOrder::Strict => {
-                let is_first = !self.lanes[..rank]
-                    .iter()
-                    .any(|other| other.is_open && other.is_warm);
-                if is_first { free } else { 0 }
-            }
-            QueueOrder::Weighted => {
-                let warm = |other: usize| self.lanes[other].is_open && self.lanes[other].is_warm;
-                if self.share.is_behind(rank, warm) {
-                    free.min(share::WEIGHTS[rank])
-                } else {
-                    0
-                }
-            }
-        };
-        Ask {
-            count,
-            no_wait: true,
-        }
-    }
-}
-
 impl Slots {
     /// `capacity` slots for so many `queues`.
-    pub(super) fn new(capacity: u32, queues: usize) -> Self {
+    pub(in crate::worker) fn new(capacity: u32, queues: usize) -> Self {
         Self {
             capacity,
             queues: vec![Queue::new(); queues],
@@ -185,7 +29,7 @@ impl Slots {
     }
 
     /// The lane of a priority of a queue.
-    pub(super) fn lane(queue: usize, priority: Priority) -> usize {
+    pub(in crate::worker) fn lane(queue: usize, priority: Priority) -> usize {
         let rank = match priority {
             Priority::High => 0,
             Priority::Normal => NORMAL,
@@ -195,7 +39,7 @@ impl Slots {
     }
 
     /// The priority of `lane` is used from now on.
-    pub(super) fn open(&mut self, lane: usize) {
+    pub(in crate::worker) fn open(&mut self, lane: usize) {
         self.change(lane, |queue, rank| {
             queue.lanes[rank].is_open = true;
             // Nobody knows yet what is there: all look, the first one first.
@@ -206,7 +50,7 @@ impl Slots {
     }
 
     /// What `lane` may ask for now. Takes it.
-    pub(super) fn grant(&mut self, lane: usize) -> Ask {
+    pub(in crate::worker) fn grant(&mut self, lane: usize) -> Ask {
         let ask = self.worth_asking(lane);
         self.change(lane, |queue, rank| {
             queue.lanes[rank].asked += ask.count;
@@ -245,7 +89,7 @@ impl Slots {
     }
 
     /// The lanes that should look again, after slots of `lane` became free.
-    pub(super) fn callers(&self, lane: usize) -> impl Iterator<Item = usize> {
+    pub(in crate::worker) fn callers(&self, lane: usize) -> impl Iterator<Item = usize> {
         let own = (self.worth_asking(lane).count > 0).then_some(lane);
         let others = if self.hungry > 0 {
             self.queues.len() * LEVELS
@@ -257,13 +101,13 @@ impl Slots {
     }
 
     /// Lanes of the queue of `lane` whose open requests have no slot any more.
-    pub(super) fn without_slot(&self, lane: usize) -> impl Iterator<Item = usize> {
+    pub(in crate::worker) fn without_slot(&self, lane: usize) -> impl Iterator<Item = usize> {
         let first = lane - lane % LEVELS;
         (first..first + LEVELS).filter(|lane| self.has_excess(*lane))
     }
 
     /// Whether there is more than one queue.
-    pub(super) fn is_shared(&self) -> bool {
+    pub(in crate::worker) fn is_shared(&self) -> bool {
         self.queues.len() > 1
     }
 
@@ -279,7 +123,11 @@ impl Slots {
     }
 
     /// The slots of the worker, and what is set for each queue, are other ones from now on. Jobs that run keep theirs.
-    pub(super) fn resize(&mut self, capacity: u32, terms: impl Iterator<Item = QueueTerms>) {
+    pub(in crate::worker) fn resize(
+        &mut self,
+        capacity: u32,
+        terms: impl Iterator<Item = QueueTerms>,
+    ) {
         self.capacity = capacity;
         for (queue, terms) in self.queues.iter_mut().zip(terms) {
             queue.terms = terms;
@@ -287,7 +135,7 @@ impl Slots {
     }
 
     /// Whether `lane` has asked for jobs that now have no slot.
-    pub(super) fn has_excess(&self, lane: usize) -> bool {
+    pub(in crate::worker) fn has_excess(&self, lane: usize) -> bool {
         let Some(queue) = self.queues.get(lane / LEVELS) else {
             return false;
         };
@@ -303,7 +151,7 @@ impl Slots {
     }
 
     /// A job arrived on `lane`. One that was not asked for (asked before a reconnect) still counts as running.
-    pub(super) fn arrived(&mut self, lane: usize) {
+    pub(in crate::worker) fn arrived(&mut self, lane: usize) {
         self.change(lane, |queue, rank| {
             let state = &mut queue.lanes[rank];
             state.asked = state.asked.saturating_sub(1);
@@ -317,7 +165,7 @@ impl Slots {
     }
 
     /// `count` jobs that `lane` asked for will not come.
-    pub(super) fn returned(&mut self, lane: usize, count: u32) {
+    pub(in crate::worker) fn returned(&mut self, lane: usize, count: u32) {
         self.change(lane, |queue, rank| {
             let state = &mut queue.lanes[rank];
             if state.is_warm {
@@ -329,7 +177,7 @@ impl Slots {
     }
 
     /// The requests of `lane` were withdrawn, so nobody knows what is there.
-    pub(super) fn withdrawn(&mut self, lane: usize, count: u32) {
+    pub(in crate::worker) fn withdrawn(&mut self, lane: usize, count: u32) {
         self.returned(lane, count);
         self.change(lane, |queue, rank| {
             queue.lanes[rank].is_warm = queue.has_levels();
@@ -337,7 +185,7 @@ impl Slots {
     }
 
     /// A job of `lane` has been settled.
-    pub(super) fn finished(&mut self, lane: usize) {
+    pub(in crate::worker) fn finished(&mut self, lane: usize) {
         self.change(lane, |queue, rank| {
             let state = &mut queue.lanes[rank];
             state.running = state.running.saturating_sub(1);
@@ -357,12 +205,12 @@ impl Slots {
         self.hungry = self.hungry - before.1 + after.1;
     }
 
-    fn state(&self, lane: usize) -> &Lane {
+    pub(super) fn state(&self, lane: usize) -> &Lane {
         &self.queues[lane / LEVELS].lanes[lane % LEVELS]
     }
 
     /// Whether fewer jobs run than may.
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::worker) fn has_room(&self) -> bool {
         self.running() < self.capacity
     }
 
@@ -522,68 +370,6 @@ mod tests {
         slots.0.resize(6, std::iter::once(QueueTerms::default()));
         slots.returned(0, 2);
         assert_eq!(slots.grant(0), 5);
-    }
-
-    /// Lets a server with `backlog` jobs of each priority and a worker go on until all have run; says in which order they
-    /// started. `dice` says which lane looks next.
-    fn drain(
-        capacity: u32,
-        order: QueueOrder,
-        mut backlog: [u32; LEVELS],
-        dice: &mut fastrand::Rng,
-    ) -> Vec<usize> {
-        let mut slots = Slots::new(capacity, 1);
-        slots.resize(capacity, std::iter::once(QueueTerms { cap: None, order }));
-        for rank in 0..LEVELS {
-            slots.open(rank);
-        }
-        let (mut starts, mut rests) = (Vec::new(), 0);
-        while backlog.iter().sum::<u32>() > 0 {
-            let rank = dice.usize(..LEVELS);
-            let ask = slots.grant(rank);
-            // A request that is open, also one from before, gets a job as soon as there is one.
-            let open = slots.state(rank).asked.min(backlog[rank]);
-            for _ in 0..open {
-                slots.arrived(rank);
-                starts.push(rank);
-            }
-            backlog[rank] -= open;
-            if ask.no_wait && ask.count > open {
-                slots.returned(rank, ask.count - open);
-            }
-            for lane in slots.without_slot(rank).collect::<Vec<_>>() {
-                slots.withdrawn(lane, slots.state(lane).asked);
-            }
-            assert!(slots.queues[0].firm() <= capacity, "{slots:?}");
-            rests = if open > 0 { 0 } else { rests + 1 };
-            assert!(rests < 1000, "stuck: {slots:?}");
-            if rests > 50 || !slots.has_room() {
-                let busy = (0..LEVELS).find(|rank| slots.state(*rank).running > 0);
-                busy.into_iter().for_each(|rank| slots.finished(rank));
-            }
-        }
-        starts
-    }
-
-    proptest! {
-        #[test]
-        fn strict_is_strict_and_nothing_gets_stuck(
-            capacity in 1_u32..12, high in 0_u32..20, normal in 0_u32..20, low in 0_u32..20, seed: u64
-        ) {
-            let mut dice = fastrand::Rng::with_seed(seed);
-            let starts = drain(capacity, QueueOrder::Strict, [high, normal, low], &mut dice);
-            prop_assert!(starts.is_sorted(), "{starts:?}");
-        }
-
-        #[test]
-        fn weighted_lanes_have_their_shares_and_nobody_starves(capacity in 1_u32..12, seed: u64) {
-            let mut dice = fastrand::Rng::with_seed(seed);
-            let starts = drain(capacity, QueueOrder::Weighted, [200, 200, 200], &mut dice);
-            let of = |rank| starts[..180].iter().filter(|start| **start == rank).count();
-            prop_assert!((100..=140).contains(&of(0)), "{} high", of(0));
-            prop_assert!((25..=55).contains(&of(1)), "{} normal", of(1));
-            prop_assert!((8..=32).contains(&of(2)), "{} low", of(2));
-        }
     }
 
     #[derive(Debug, Clone)]

@@ -8,17 +8,17 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::worker::JobContext;
+use super::JobContext;
 
 /// Whether there is a layer; without one, no job is made known to it.
 static CAPTURED: AtomicBool = AtomicBool::new(false);
 
 tokio::task_local! {
     /// The job that this task runs.
-    pub(crate) static CURRENT: JobContext;
+    pub(super) static CURRENT: JobContext;
 }
 
-pub(crate) fn is_captured() -> bool {
+pub(super) fn is_captured() -> bool {
     CAPTURED.load(Ordering::Relaxed)
 }
 

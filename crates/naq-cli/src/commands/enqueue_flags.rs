@@ -1,0 +1,84 @@
+//! The flags of `naq enqueue` that say which job of a key counts, until when, and with which headers.
+
+use std::time::Duration;
+
+use naq::{Job, Unique};
+
+use crate::duration::parse_positive;
+use crate::error::CliError;
+
+/// Which job of a key counts, until when, and with which headers.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct EnqueueFlags {
+    /// Enqueue it only if no other job of this key waits or runs in its queue; else print the id of that one
+    #[arg(long, value_name = "KEY")]
+    unique: Option<String>,
+
+    /// The key stays taken for so long after the enqueue, also if the job ends before
+    #[arg(long, value_name = "TIME", value_parser = parse_positive, requires = "unique")]
+    #[arg(group = "policy")]
+    unique_for: Option<Duration>,
+
+    /// A job of the key that waits gets this payload, under its old id
+    #[arg(long, requires = "unique", group = "policy")]
+    replace: bool,
+
+    /// Run it when the key has been quiet for so long; each enqueue begins anew
+    #[arg(long, value_name = "TIME", value_parser = parse_positive, requires = "unique")]
+    #[arg(group = "policy", conflicts_with_all = ["delay", "at"])]
+    debounce: Option<Duration>,
+
+    /// At most one of the key in so much time, whatever still waits
+    #[arg(long, value_name = "TIME", value_parser = parse_positive, requires = "unique")]
+    #[arg(group = "policy")]
+    throttle: Option<Duration>,
+
+    /// Cancel it if it has not started after so much time
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    expires_in: Option<Duration>,
+
+    /// Time over all attempts and retries, from when it is due
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    deadline: Option<Duration>,
+
+    /// A header that travels with the job; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
+    header: Vec<(String, String)>,
+}
+
+impl EnqueueFlags {
+    /// Whether there is a key.
+    pub(super) fn is_unique(&self) -> bool {
+        self.unique.is_some()
+    }
+
+    /// Sets what was asked for.
+    pub(super) fn apply(self, mut job: Job) -> Result<Job, CliError> {
+        if let Some(key) = self.unique {
+            let unique = Unique::key(key);
+            job = job.unique(match (self.unique_for, self.debounce, self.throttle) {
+                (Some(window), ..) => unique.within(window),
+                (_, Some(wait), _) => unique.debounce(wait),
+                (.., Some(window)) => unique.throttle(window),
+                _ if self.replace => unique.replace(),
+                _ => unique,
+            });
+        }
+        if let Some(after) = self.expires_in {
+            job = job.expires_in(after);
+        }
+        if let Some(within) = self.deadline {
+            job = job.deadline(within);
+        }
+        for (name, value) in self.header {
+            job = job.header(name, value)?;
+        }
+        Ok(job)
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write it as NAME=VALUE".to_owned())
+}

@@ -1,0 +1,51 @@
+//! The reference to what is kept in the object store.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use ring::digest::{SHA256, digest as hash};
+use serde::{Deserialize, Serialize};
+
+/// Where a large payload or result is, and what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// Its name in the bucket.
+    pub object: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// `SHA-256=` and the hash in base64url, as the object store writes it.
+    pub digest: String,
+}
+
+impl ObjectRef {
+    /// The reference to `bytes` under the name `object`.
+    pub(crate) fn to(object: String, bytes: &[u8]) -> Self {
+        Self {
+            object,
+            size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            digest: digest(bytes),
+        }
+    }
+
+    /// Whether these are the bytes.
+    pub(crate) fn fits(&self, bytes: &[u8]) -> bool {
+        u64::try_from(bytes.len()) == Ok(self.size) && digest(bytes) == self.digest
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    format!("SHA-256={}", URL_SAFE.encode(hash(&SHA256, bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_byte_does_not_fit() {
+        let reference = ObjectRef::to("a".to_owned(), b"abc");
+        let expected = "SHA-256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0=";
+        assert_eq!(reference.digest, expected);
+        assert!(reference.fits(b"abc"));
+        assert!(!reference.fits(b"abd") && !reference.fits(b"ab"));
+    }
+}

@@ -1,0 +1,213 @@
+//! Payloads and results that do not fit into a message.
+
+use std::time::Duration;
+
+use naq_jobs::{
+    FailureReason, Job, JobContext, JobError, JobHandle, JobsErrorKind, Kind, Landing, RetryPolicy,
+    RunningWorker, Unique,
+};
+use naq_testing::eventually_eq;
+use serde_json::{Value, json};
+
+use crate::dead::{broken_worker, healthy_worker, letter};
+use crate::setup::{Bed, ECHO, LONG, job_id};
+
+const BUCKET: &str = "OBJ_naq_payloads";
+
+fn text(size: usize) -> Value {
+    // No two chunks of it are alike.
+    let words = (0..).map(|n: u32| format!("{n:08}"));
+    let mut text = String::new();
+    for word in words {
+        if text.len() >= size {
+            break;
+        }
+        text.push_str(&word);
+    }
+    json!(text)
+}
+
+fn large(size: usize) -> Job<Value> {
+    ECHO.job(&text(size)).unwrap().queue("mail").unwrap()
+}
+
+async fn put(bed: &Bed, job: Job<Value>) -> JobHandle<Value> {
+    bed.jobs.enqueue(job).await.unwrap()
+}
+
+/// Messages in the bucket.
+async fn stored(bed: &Bed) -> u64 {
+    bed.server.jsz().await.messages(BUCKET)
+}
+
+#[tokio::test]
+async fn a_payload_of_any_size_comes_and_goes_and_so_does_its_result() {
+    let bed = Bed::new().await;
+    let limit = bed.conn().await.max_payload();
+    let sizes = [
+        100,
+        500_000,
+        600_000,
+        limit - 5000,
+        limit,
+        limit + 1,
+        5_000_000,
+    ];
+    for size in sizes {
+        let handle = put(&bed, large(size)).await;
+        let has_object = size > 512 * 1024;
+        assert_eq!(stored(&bed).await > 0, has_object, "{size}");
+        let worker = healthy_worker(&bed, "mail").await;
+        assert_eq!(handle.result(LONG).await.unwrap(), text(size), "{size}");
+        eventually_eq(LONG, 0, async || bed.waiting().await).await;
+        worker.stop(LONG).await;
+        let subjects = bed.subjects(BUCKET, "$O.naq_payloads.C.*").await;
+        // That of the payload has gone; that of the result stays with its outcome.
+        assert_eq!(subjects.len(), usize::from(has_object), "{size}");
+        let results = bed.jobs.results();
+        let outcome = results.find(handle.id()).await.unwrap().unwrap();
+        assert_eq!(outcome.into_result::<Value>().unwrap(), text(size));
+        if has_object {
+            bed.ask(&format!("STREAM.PURGE.{BUCKET}"), json!({})).await;
+            let error = results.find(handle.id()).await.unwrap_err();
+            assert_eq!(error.kind(), JobsErrorKind::NotFound);
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_large_and_small_ones_in_every_way_of_enqueuing() {
+    let bed = Bed::new().await;
+    let jobs = || (0..6).map(|n| large(if n % 2 == 0 { 10 } else { 700_000 }));
+    let mut handles: Vec<_> = bed.jobs.enqueue_many(jobs()).await;
+    let together = bed.jobs.enqueue_all(jobs()).await.unwrap();
+    handles.extend(together.into_iter().map(Ok));
+    let mut bulk = bed.jobs.bulk("large").await.unwrap();
+    handles.extend(bulk.push(jobs()).await.unwrap());
+    let delayed = large(700_000).delay(Duration::from_millis(300));
+    handles.push(bed.jobs.enqueue(delayed).await);
+    assert_eq!(bed.subjects(BUCKET, "$O.naq_payloads.M.*").await.len(), 10);
+    let worker = healthy_worker(&bed, "mail").await;
+    for (n, handle) in handles.into_iter().enumerate() {
+        let size = handle
+            .unwrap()
+            .result(LONG)
+            .await
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .len();
+        assert_eq!(size, if n % 2 == 0 && n < 18 { 16 } else { 700_000 }, "{n}");
+    }
+    worker.stop(LONG).await;
+    // What is refused leaves nothing behind.
+    let before = stored(&bed).await;
+    put(&bed, large(10).id(job_id("known"))).await;
+    let refused = [large(10).id(job_id("known")), large(700_000)];
+    let error = bed.jobs.enqueue_all(refused).await.unwrap_err();
+    assert_eq!(error.kind(), JobsErrorKind::AlreadyExists);
+    assert_eq!(stored(&bed).await, before);
+}
+
+#[tokio::test]
+async fn a_dead_letter_keeps_its_large_payload_until_it_is_removed_or_has_run() {
+    let bed = Bed::new().await;
+    let worker = broken_worker(&bed, &["mail"]).await;
+    let policy = RetryPolicy::fixed(1, Duration::from_secs(1));
+    let mut dead = Vec::new();
+    for _ in 0..3 {
+        let handle = put(&bed, large(700_000).retry(policy.clone())).await;
+        dead.push(handle);
+    }
+    for handle in &dead {
+        assert_eq!(letter(&bed, handle.id()).await.attempt, 2);
+    }
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    worker.stop(LONG).await;
+    let objects = async || bed.subjects(BUCKET, "$O.naq_payloads.M.*").await.len();
+    assert_eq!(objects().await, 3);
+    let letters = bed.jobs.dead_letters();
+    letters.requeue(dead[0].id()).await.unwrap();
+    assert_eq!(objects().await, 3);
+    assert!(letters.delete(dead[1].id()).await.unwrap());
+    assert_eq!(objects().await, 2);
+    assert_eq!(letters.purge(None).await.unwrap(), 1);
+    assert_eq!(objects().await, 1);
+    let worker = healthy_worker(&bed, "mail").await;
+    eventually_eq(LONG, Some(true), async || {
+        let outcome = bed.jobs.results().find(dead[0].id()).await.unwrap();
+        outcome.map(|outcome| outcome.is_success())
+    })
+    .await;
+    eventually_eq(LONG, 0, async || bed.waiting().await).await;
+    worker.stop(LONG).await;
+    // Only that of the result is left.
+    assert_eq!(objects().await, 1);
+}
+
+/// A worker that counts.
+async fn sized_worker(bed: &Bed) -> RunningWorker {
+    let handler = async |_: JobContext, value: Value| Ok::<_, JobError>(value.to_string().len());
+    let worker = bed.jobs.worker().handle(Kind::new("echo"), handler);
+    worker.queue("mail").start().await.unwrap()
+}
+
+#[tokio::test]
+async fn an_object_that_is_missing_or_changed_fails_the_job_by_name_and_never_runs_it() {
+    let bed = Bed::new().await;
+    let missing = put(&bed, large(700_000)).await;
+    bed.ask(&format!("STREAM.PURGE.{BUCKET}"), json!({})).await;
+    let changed = put(&bed, large(700_000)).await;
+    let chunks = bed.subjects(BUCKET, "$O.naq_payloads.C.*").await.remove(0);
+    let conn = bed.conn().await;
+    let only = json!({ "filter": chunks });
+    bed.ask(&format!("STREAM.PURGE.{BUCKET}"), only).await;
+    conn.publish_acked(chunks, Default::default(), "more")
+        .await
+        .unwrap();
+    let worker = sized_worker(&bed).await;
+    for job in [&missing, &changed] {
+        let outcome = job.outcome(LONG).await.unwrap();
+        let failure = outcome.error.unwrap();
+        assert_eq!(failure.reason, FailureReason::PayloadMissing);
+        assert!(failure.message.contains("naq_payloads"), "{failure}");
+        assert_eq!(letter(&bed, job.id()).await.reason, "payload_missing");
+    }
+    let report = worker.stop(LONG).await;
+    assert_eq!((report.completed, report.failed), (0, 2));
+}
+
+#[tokio::test]
+async fn of_unique_jobs_only_the_payload_that_counts_is_kept() {
+    let bed = Bed::new().await;
+    let unique = |size| large(size).unique(Unique::key("k").replace());
+    let objects = async || bed.subjects(BUCKET, "$O.naq_payloads.M.*").await.len();
+    put(&bed, unique(600_000)).await;
+    for size in [700_000, 800_000] {
+        let handle = put(&bed, unique(size)).await;
+        assert_eq!(handle.landing(), Landing::Replaced);
+        assert_eq!(objects().await, 1);
+    }
+    let other = put(&bed, large(900_000).unique(Unique::key("k"))).await;
+    assert!(other.is_existing());
+    assert_eq!(objects().await, 1);
+    let worker = sized_worker(&bed).await;
+    let size = bed.jobs.results().wait(other.id(), LONG).await.unwrap();
+    assert_eq!(size.into_result::<usize>().unwrap(), 800_002);
+    eventually_eq(LONG, 0, objects).await;
+    worker.stop(LONG).await;
+}
+
+#[tokio::test]
+async fn sizes_are_limited_by_settings() {
+    let bed = Bed::with(|settings| {
+        settings.payloads.inline_max = 1000;
+        settings.payloads.max_size = 200_000;
+    })
+    .await;
+    put(&bed, large(50_000)).await;
+    assert!(stored(&bed).await > 0);
+    let error = bed.jobs.enqueue(large(1_100_000)).await.unwrap_err();
+    assert_eq!(error.kind(), JobsErrorKind::TooLarge);
+    assert!(error.to_string().contains("payloads.max_size"), "{error}");
+}
