@@ -1,6 +1,9 @@
 //! The examples, run with sizes that suit a test.
 #![expect(clippy::unwrap_used, reason = "in a test a failure is a panic")]
 
+#[path = "../examples/campaign.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod campaign;
 #[path = "../examples/web/main.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod web;
@@ -13,6 +16,8 @@ mod workflow_fan_out;
 #[path = "../examples/workflow_saga.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod workflow_saga;
+
+use std::time::Duration;
 
 use naq::Status;
 use serde_json::Value;
@@ -132,4 +137,37 @@ async fn a_report_is_cancelled_over_http_and_a_webhook_that_comes_twice_is_one_j
     );
     assert_eq!(field(&first, "id"), field(&again, "id"));
     service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_campaign_sends_each_mail_once_at_its_time_and_rate() {
+    let report = campaign::run(20).await.unwrap();
+    // 120 addresses; of each 20 one is busy three times, one bounces, one has unsubscribed, all of them with odd numbers.
+    let (a, b) = (&report.variants[&'A'], &report.variants[&'B']);
+    assert_eq!(
+        (a.sent, a.retries, a.bounced, a.unsubscribed),
+        (60, 0, 0, 0)
+    );
+    assert_eq!(
+        (b.sent, b.retries, b.bounced, b.unsubscribed),
+        (48, 18, 6, 6)
+    );
+    assert_eq!((report.twice, report.dead_letters), (15, 6));
+    assert!(
+        report.launched_after >= Duration::from_secs(1),
+        "{report:?}"
+    );
+    // 100 mails, 100 a second, 5 of which may come together.
+    assert!(
+        report.all_tried_after >= Duration::from_millis(1900),
+        "{report:?}"
+    );
+    let waits = report.waits.iter().zip([100, 200, 400]);
+    assert!(
+        report.waits.len() == 3
+            && waits
+                .clone()
+                .all(|(wait, ms)| *wait >= Duration::from_millis(ms)),
+        "{report:?}"
+    );
 }
