@@ -195,12 +195,7 @@ async fn deliver_one(link: &Link, job: &Prepared) -> Result<Landed, JobsError> {
 pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
     let now = SystemTime::now();
     let id = job.id.take().unwrap_or_else(JobId::generate);
-    let queue = match job.queue.take() {
-        Some(queue) => queue,
-        None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {
-            JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
-        })?,
-    };
+    let queue = job.queue.take().map_or_else(|| usual_queue(link), Ok)?;
     if let Some(Policy::Debounce(wait)) = job.unique.as_ref().map(|unique| unique.policy) {
         job.due = Some(Due::In(wait));
     }
@@ -253,6 +248,12 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         kind: job.kind,
         made_at: now,
     })
+}
+
+/// The queue of a job that names none.
+fn usual_queue(link: &Link) -> Result<QueueName, JobsError> {
+    QueueName::new(link.settings().queues.default.clone())
+        .map_err(|e| JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e))
 }
 
 async fn publish(conn: &Connection, job: &Prepared) -> Result<(), JobsError> {
