@@ -1,5 +1,4 @@
 //! The examples of workflows, run with sizes that suit a test.
-#![expect(clippy::unwrap_used, reason = "in a test a failure is a panic")]
 
 #[path = "../examples/workflow_etl.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
