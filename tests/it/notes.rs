@@ -41,7 +41,7 @@ async fn heard(watch: &mut Watch) -> (Vec<String>, Outcome) {
     let mut said = Vec::new();
     loop {
         match next(watch).await {
-            JobNews::End(outcome) => return (said, outcome),
+            JobNews::End(outcome) => return (said, *outcome),
             news => said.push(short(&news)),
         }
     }

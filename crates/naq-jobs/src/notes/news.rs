@@ -16,7 +16,7 @@ pub enum JobNews {
     /// A line of its log.
     Log(LogLine),
     /// It has ended. Nothing comes after this.
-    End(Outcome),
+    End(Box<Outcome>),
 }
 
 /// How far a job is.

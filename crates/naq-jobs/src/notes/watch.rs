@@ -120,7 +120,7 @@ impl Watcher {
         if let Some(outcome) = &self.ended {
             let outcome = outcome.clone();
             self.read_rest().await?;
-            self.rest.push_back(JobNews::End(outcome));
+            self.rest.push_back(JobNews::End(Box::new(outcome)));
             self.is_over = true;
             return Ok(None);
         }

@@ -102,7 +102,7 @@ pub(super) async fn logs(context: &Context, jobs: &Jobs, args: LogsArgs) -> Resu
         match news.transpose()? {
             None | Some(JobNews::End(_)) => return Ok(()),
             Some(JobNews::Log(line)) if args.json => {
-                context.output.line(json!(line).to_string())?
+                context.output.line(json!(line).to_string())?;
             }
             Some(JobNews::Log(line)) => context.output.line(text(&line))?,
             Some(_) => {}
