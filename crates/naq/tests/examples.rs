@@ -4,6 +4,9 @@
 #[path = "../examples/campaign.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod campaign;
+#[path = "../examples/images.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod images;
 #[path = "../examples/web/main.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod web;
@@ -170,4 +173,16 @@ async fn the_campaign_sends_each_mail_once_at_its_time_and_rate() {
                 .all(|(wait, ms)| *wait >= Duration::from_millis(ms)),
         "{report:?}"
     );
+}
+
+#[tokio::test]
+async fn pictures_larger_than_a_message_come_through_the_pipeline_unharmed() {
+    let (done, error) = images::run(3).await.unwrap();
+    assert_eq!(done.len(), 3);
+    for picture in done {
+        let is_large = picture.sent > 1024 * 1024 && picture.stored > 1024 * 1024;
+        assert!(is_large && picture.is_right, "{picture:?}");
+        assert_eq!(picture.thumbnail, 100 * 75 * 4, "{picture:?}");
+    }
+    assert_eq!(error, "fatal: 9 bytes are no 800 x 600");
 }
