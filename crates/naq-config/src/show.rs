@@ -223,7 +223,9 @@ mod tests {
 
     const ALL: &str = "
 nats: {auth: {username: u, password: hidden-1}, servers: ['nats://u:hidden-2@h']}
-queues: {configs: {q: {ack_wait: 60, max_deliver: 2, max_ack_pending: 3}}}
+queues:
+  configs:
+    q: {ack_wait: 60, max_deliver: 2, max_ack_pending: 3, concurrency: 4, max_running_per_key: 5, rate: 6/s, rate_per_key: 7/s}
 workers:
   pools: {p: {queues: [q]}}
   handlers: {k: {command: [run], environment: {KEY: hidden-3}}}

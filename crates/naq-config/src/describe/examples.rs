@@ -11,6 +11,11 @@ configs:
     ack_wait: 2m
     max_deliver: 5
     max_ack_pending: 100
+    # Jobs at the same time in one worker, and of one limit key in all of them; starts per time.
+    concurrency: 10
+    max_running_per_key: 2
+    rate: 100/s burst 20
+    rate_per_key: 30/1m
 ",
     ),
     (

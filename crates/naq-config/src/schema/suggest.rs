@@ -101,8 +101,10 @@ mod tests {
     fn a_strange_key_gets_the_list() {
         assert_eq!(
             suggest(&["results", "colour"]),
-            "unknown key; known here: max_bytes, replicas, storage, ttl"
+            "unknown key; known here: max_bytes, notes_max_bytes, notes_ttl, replicas, storage, ttl"
         );
-        assert!(suggest(&["x".repeat(500)]).contains("environments, events, nats, queues"));
+        assert!(
+            suggest(&["x".repeat(500)]).contains("environments, events, nats, payloads, queues")
+        );
     }
 }
