@@ -32,6 +32,7 @@ mod presence;
 mod priority;
 mod process;
 mod python;
+mod python_examples;
 mod queues;
 mod results;
 mod retry;

@@ -1,5 +1,15 @@
-//! The examples of workflows, run with sizes that suit a test.
+//! The examples, run with sizes that suit a test.
+#![expect(clippy::unwrap_used, reason = "in a test a failure is a panic")]
 
+#[path = "../examples/campaign.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod campaign;
+#[path = "../examples/images.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod images;
+#[path = "../examples/web/main.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod web;
 #[path = "../examples/workflow_etl.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod workflow_etl;
@@ -10,7 +20,10 @@ mod workflow_fan_out;
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod workflow_saga;
 
+use std::time::Duration;
+
 use naq::Status;
+use serde_json::Value;
 
 #[tokio::test]
 async fn the_etl_reports_what_it_has_loaded() {
@@ -35,4 +48,141 @@ async fn the_saga_undoes_what_was_done() {
 #[tokio::test]
 async fn the_fan_out_joins_all_its_pieces() {
     assert_eq!(workflow_fan_out::run(300).await.unwrap(), 300 * 299);
+}
+
+fn field(json: &str, name: &str) -> Value {
+    serde_json::from_str::<Value>(json).unwrap()[name].clone()
+}
+
+/// Uploads a table; the path of its report.
+async fn upload(service: &web::Service, table: &str) -> String {
+    let made = web::ask(service.address, "POST", "/reports", table).await;
+    let (code, made) = made.unwrap();
+    assert_eq!(code, 202, "{made}");
+    format!("/reports/{}", field(&made, "id").as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_report_is_made_over_http_watched_until_its_end_and_downloaded() {
+    let service = web::Service::start().await.unwrap();
+    let address = service.address;
+    let table: Vec<String> = (1..=10).map(|n| format!("row {n},{n}")).collect();
+    let path = upload(&service, &table.join("\n")).await;
+    let (code, _) = web::ask(address, "GET", &format!("{path}/file"), "")
+        .await
+        .unwrap();
+    assert_eq!(code, 404);
+    let events = web::listen(address, &format!("{path}/events"))
+        .await
+        .unwrap();
+    let (end, progress) = events.split_last().unwrap();
+    assert_eq!(end.0, "completed");
+    let done: Vec<_> = progress
+        .iter()
+        .map(|(_, data)| field(data, "done").as_u64())
+        .collect();
+    assert!(
+        progress.iter().all(|(name, _)| name == "progress") && done.len() >= 3,
+        "{events:?}"
+    );
+    assert!(done.is_sorted(), "{done:?}");
+    let (_, status) = web::ask(address, "GET", &path, "").await.unwrap();
+    assert_eq!(field(&status, "status"), "completed");
+    let (code, file) = web::ask(address, "GET", &format!("{path}/file"), "")
+        .await
+        .unwrap();
+    assert_eq!((code, file.as_str()), (200, "lines,sum\n10,55\n"));
+
+    let path = upload(&service, "Ada,three").await;
+    let events = web::listen(address, &format!("{path}/events"))
+        .await
+        .unwrap();
+    let (end, data) = events.last().unwrap();
+    assert_eq!(end, "failed");
+    assert!(data.contains("invalid digit"), "{data}");
+    let (_, status) = web::ask(address, "GET", &path, "").await.unwrap();
+    assert_eq!(field(&status, "status"), "failed");
+    let (code, _) = web::ask(address, "GET", "/reports/nosuch/events", "")
+        .await
+        .unwrap();
+    assert_eq!(code, 404);
+    let (_, page) = web::ask(address, "GET", "/", "").await.unwrap();
+    assert!(page.contains("new EventSource"));
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_report_is_cancelled_over_http_and_a_webhook_that_comes_twice_is_one_job() {
+    let service = web::Service::start().await.unwrap();
+    let address = service.address;
+    // Would take a minute.
+    let path = upload(&service, &"row,1\n".repeat(300)).await;
+    let events = format!("{path}/events");
+    let (events, cancelled) = tokio::join!(
+        web::listen(address, &events),
+        web::ask(address, "DELETE", &path, "")
+    );
+    assert_eq!(field(&cancelled.unwrap().1, "cancelled"), true);
+    assert_eq!(events.unwrap().last().unwrap().0, "cancelled");
+    let (_, status) = web::ask(address, "GET", &path, "").await.unwrap();
+    assert_eq!(field(&status, "status"), "cancelled");
+
+    let told = r#"{"id":"pay-1","cents":1999}"#;
+    let (_, first) = web::ask(address, "POST", "/hooks/payment", told)
+        .await
+        .unwrap();
+    let (_, again) = web::ask(address, "POST", "/hooks/payment", told)
+        .await
+        .unwrap();
+    assert_eq!(
+        (field(&first, "is_new"), field(&again, "is_new")),
+        (true.into(), false.into())
+    );
+    assert_eq!(field(&first, "id"), field(&again, "id"));
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_campaign_sends_each_mail_once_at_its_time_and_rate() {
+    let report = campaign::run(20).await.unwrap();
+    // 120 addresses; of each 20 one is busy three times, one bounces, one has unsubscribed, all of them with odd numbers.
+    let (a, b) = (&report.variants[&'A'], &report.variants[&'B']);
+    assert_eq!(
+        (a.sent, a.retries, a.bounced, a.unsubscribed),
+        (60, 0, 0, 0)
+    );
+    assert_eq!(
+        (b.sent, b.retries, b.bounced, b.unsubscribed),
+        (48, 18, 6, 6)
+    );
+    assert_eq!((report.twice, report.dead_letters), (15, 6));
+    assert!(
+        report.launched_after >= Duration::from_secs(1),
+        "{report:?}"
+    );
+    // 100 mails, 100 a second, 5 of which may come together.
+    assert!(
+        report.all_tried_after >= Duration::from_millis(1900),
+        "{report:?}"
+    );
+    let waits = report.waits.iter().zip([100, 200, 400]);
+    assert!(
+        report.waits.len() == 3
+            && waits
+                .clone()
+                .all(|(wait, ms)| *wait >= Duration::from_millis(ms)),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
+async fn pictures_larger_than_a_message_come_through_the_pipeline_unharmed() {
+    let (done, error) = images::run(3).await.unwrap();
+    assert_eq!(done.len(), 3);
+    for picture in done {
+        let is_large = picture.sent > 1024 * 1024 && picture.stored > 1024 * 1024;
+        assert!(is_large && picture.is_right, "{picture:?}");
+        assert_eq!(picture.thumbnail, 100 * 75 * 4, "{picture:?}");
+    }
+    assert_eq!(error, "fatal: 9 bytes are no 800 x 600");
 }
