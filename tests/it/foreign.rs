@@ -144,7 +144,7 @@ async fn garbage_that_fills_the_servers_limit_is_still_parked_whole() {
     let error = bed.jobs.dead_letters().requeue(&full).await.unwrap_err();
     assert_eq!(error.kind(), JobsErrorKind::TooLarge);
     assert_eq!(letter(&bed, &full).await.body.len(), limit);
-    assert_eq!(bed.waiting().await, 0);
+    bed.emptied().await;
 }
 
 fn header(message: &Message, name: &str) -> Vec<String> {

@@ -84,7 +84,7 @@ async fn each_policy_waits_as_it_says() {
     }
     let report = worker.stop(LONG).await;
     assert_eq!((report.completed, report.retried), (4, 11));
-    assert_eq!(bed.waiting().await, 0);
+    bed.emptied().await;
 }
 
 /// AC-06, W-01: the last error is final after exactly `retries` retries.

@@ -45,7 +45,7 @@ async fn ten_greetings_and_a_sum_run_once_and_return_their_results() {
     assert_eq!(sum.result(LONG).await.unwrap(), 6);
     let report = worker.stop(LONG).await;
     assert_eq!(report.completed, 11);
-    assert_eq!(bed.waiting().await, 0);
+    bed.emptied().await;
     assert_eq!(bed.subjects("naq_results", "naq.result.*").await.len(), 11);
 }
 

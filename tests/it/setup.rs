@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use naq_config::Settings;
 use naq_connection::Connection;
 use naq_jobs::{JobContext, JobError, JobId, Jobs, Kind};
-use naq_testing::TestServer;
+use naq_testing::{TestServer, eventually_eq};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
@@ -60,6 +60,12 @@ impl Bed {
     /// Messages that the server has in the stream of waiting jobs.
     pub(crate) async fn waiting(&self) -> u64 {
         self.server.jsz().await.messages("naq_jobs")
+    }
+
+    /// Waits until no job is left. A worker that has stopped knows that the server has read its acknowledgements; the
+    /// consumer handles them a moment later.
+    pub(crate) async fn emptied(&self) {
+        eventually_eq(LONG, 0, async || self.waiting().await).await;
     }
 
     /// A plain connection, as a program has that knows only the bytes on the wire.

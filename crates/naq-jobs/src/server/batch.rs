@@ -5,13 +5,17 @@ use bytes::Bytes;
 use naq_connection::{Connection, ConnectionErrorKind};
 
 use super::fence::wrong_sequence;
-use crate::JobsError;
+use crate::{JobsError, JobsErrorKind};
 
 /// Messages in one batch at the most.
 pub(crate) const MAX_BATCH: usize = 1000;
 
 /// The server's code for a message id that it knows already.
 const DUPLICATE: u64 = 10201;
+
+/// The server's codes for a batch of which it lacks the beginning, as when the connection was lost in the middle, and for
+/// too many that are open. Nothing is stored; the same batch may be sent again.
+const AGAIN: [u64; 2] = [10176, 10210];
 
 /// One message of a batch.
 #[derive(Debug, Clone)]
@@ -33,6 +37,9 @@ pub(crate) enum BatchEnd {
 }
 
 /// Stores `writes` together. The last one is answered, the others are not.
+///
+/// # Errors
+/// Transient if the connection was lost on the way, also between two messages of the batch.
 pub(crate) async fn store_batch(
     conn: &Connection,
     context: &str,
@@ -62,6 +69,9 @@ pub(crate) async fn store_batch(
             _ if wrong_sequence(&error).is_some() => Ok(BatchEnd::Conflict),
             ConnectionErrorKind::Api { err_code, .. } if *err_code == DUPLICATE => {
                 Ok(BatchEnd::Duplicate)
+            }
+            ConnectionErrorKind::Api { err_code, .. } if AGAIN.contains(err_code) => {
+                Err(JobsError::new(JobsErrorKind::Connection, context).because(error))
             }
             _ => Err(JobsError::connection(context, error)),
         },

@@ -1,6 +1,6 @@
 //! Where it happens: a server, and on it one set of streams for each side.
 
-use naq::connection::Connection;
+use naq::connection::{Connection, ConnectionError, ConnectionService, DEFAULT_PROFILE, StartMode};
 use naq::embedded::{EmbeddedCluster, EmbeddedServer};
 use naq::{JobId, Jobs, Settings};
 
@@ -133,20 +133,15 @@ impl Stage {
 
     /// Removes what was made; a server of ours is gone when this returns.
     pub(super) async fn strike(self) -> Result<(), CliError> {
-        let mut removed = Ok(());
-        if matches!(self.host, Host::Theirs { .. }) {
-            for prefix in [self.prefix.clone(), self.raw_prefix()] {
-                removed = removed.and(remove_streams(&self.naq, &prefix).await);
-            }
-        }
+        // First, since the last events make streams, too.
         self.naq.shutdown().await;
         self.raw.shutdown().await;
         match self.host {
             Host::Own(server) => server.stop().await?,
             Host::Cluster(cluster) => cluster.stop().await?,
-            Host::Theirs { .. } => {}
+            Host::Theirs { .. } => remove_streams(&self.settings, &self.prefix).await?,
         }
-        removed
+        Ok(())
     }
 }
 
@@ -181,21 +176,23 @@ async fn host(context: &Context, args: &Args) -> Result<(Host, Settings), CliErr
     Ok((Host::Own(server), settings))
 }
 
-async fn remove_streams(jobs: &Jobs, prefix: &str) -> Result<(), CliError> {
-    let client = lease(jobs).await?.client().clone();
-    let context = async_nats::jetstream::new(client);
-    // Those of events are there only if something was told.
-    let lazy = ["events", "counters"];
-    for stream in ["jobs", "results", "failed_jobs", "workers"]
-        .into_iter()
-        .chain(lazy)
-    {
-        let name = format!("{prefix}_{stream}");
-        let done = context.delete_stream(&name).await;
-        if lazy.contains(&stream) {
-            continue;
+/// Removes all streams of the random prefix, with which those of the raw client begin, too.
+async fn remove_streams(settings: &Settings, prefix: &str) -> Result<(), CliError> {
+    let service = ConnectionService::builder().profile(DEFAULT_PROFILE, settings.nats.clone());
+    let service = Box::pin(service.start(StartMode::FailFast))
+        .await
+        .map_err(|error| CliError::unreachable(&settings.nats.servers, &error))?;
+    let streams = service.streams();
+    let removing = async {
+        for name in streams.names(usize::MAX).await? {
+            // An object store is a stream with another beginning.
+            if name.trim_start_matches("OBJ_").starts_with(prefix) {
+                streams.delete(&name).await?;
+            }
         }
-        done.map_err(|error| broken(&format!("remove the stream {name}"), &error))?;
-    }
-    Ok(())
+        Ok::<_, ConnectionError>(())
+    };
+    let removed = Box::pin(removing).await;
+    service.shutdown(settings.nats.drain_timeout).await;
+    removed.map_err(|error| broken(&format!("remove the streams of {prefix}"), &error))
 }
