@@ -79,7 +79,7 @@ pub fn retry_on_connection_failure(arguments: TokenStream, item: TokenStream) ->
 /// Makes a function the handler of a kind of job: the name of the function is then that of the kind, of its jobs, and of
 /// what a worker registers.
 ///
-/// ```ignore
+/// ```text
 /// #[naq::job(queue = "mail", retries = 5, timeout = "30s")]
 /// async fn send(ctx: &JobContext, to: String, subject: String) -> Result<Receipt, MailError> { .. }
 ///
