@@ -29,6 +29,10 @@ pub(super) struct Timing {
 /// Waits after a failure: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// Wait before a consumer is made again that was deleted. The server says that it is deleted before it removes the
+/// files; a new one of this name that comes too early loses its own with them, and can't be paused any more.
+const GONE: Duration = Duration::from_millis(500);
+
 impl Timing {
     /// For a queue with this lease time.
     ///
@@ -163,6 +167,7 @@ impl Puller {
             Event::Missing => {
                 self.missing = true;
                 self.fail(now);
+                self.resume_at = self.resume_at.max(now + GONE);
                 self.drop_all()
             }
             Event::NoResponders => {
@@ -278,6 +283,15 @@ mod tests {
         puller.asked(3, now);
         assert_eq!(puller.on(Event::Reconnected, now), Lost::Credits(3));
         assert!(puller.may_ask(now));
+    }
+
+    #[test]
+    fn a_consumer_that_was_deleted_is_not_made_again_at_once() {
+        let (mut puller, now) = start();
+        puller.asked(3, now);
+        assert_eq!(puller.on(Event::Missing, now), Lost::Credits(3));
+        assert!(!puller.is_missing(now + GONE - Duration::from_millis(1)));
+        assert!(puller.is_missing(now + GONE));
     }
 
     #[test]
