@@ -278,24 +278,9 @@ impl Names {
     }
 }
 
-/// A token for a text that may have any characters: its FNV-1a hash (64 bits) as 16 hexadecimal digits, the same in each
-/// version and language.
-pub(crate) fn token(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_the_known_hash() {
-        assert_eq!(token(""), "cbf29ce484222325");
-        assert_eq!(token("foobar"), "85944171f73967e8");
-    }
 
     #[test]
     fn a_job_subject_is_read_back() {
