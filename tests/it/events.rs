@@ -48,6 +48,23 @@ pub(crate) async fn echoed(bed: &Bed, count: usize) -> Vec<JobHandle<Value>> {
     sent.into_iter().map(Result::unwrap).collect()
 }
 
+#[tokio::test]
+async fn who_cancels_a_job_that_no_worker_has_tells_of_it() {
+    let bed = Bed::with(quick).await;
+    let mut live = bed.jobs.events().live(EventFilter::new()).await.unwrap();
+    let [job] = &echoed(&bed, 1).await[..] else {
+        panic!("one job")
+    };
+    let cancel = bed.jobs.cancel(job.id()).reason("not needed");
+    assert!(cancel.await.unwrap().is_cancelled());
+    let told = until(&mut live, EventType::Cancelled).await;
+    assert_eq!(types(&told), [EventType::Enqueued, EventType::Cancelled]);
+    let cancelled = &told[1];
+    assert_eq!(cancelled.job_id(), Some(job.id().as_str()));
+    assert_eq!(cancelled.kind.as_deref(), Some("echo"));
+    assert_eq!(cancelled.worker, None);
+}
+
 /// AC-32.
 #[tokio::test]
 async fn a_job_tells_its_life_and_its_history_is_whole() {

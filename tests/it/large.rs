@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use naq_jobs::{
-    FailureReason, Job, JobContext, JobError, JobHandle, JobsErrorKind, Kind, Landing, RetryPolicy,
-    RunningWorker, Unique,
+    FailureReason, Job, JobContext, JobError, JobHandle, JobsErrorKind, Kind, Landing, Priority,
+    PurgePlan, QueueName, RetryPolicy, RunningWorker, Unique,
 };
 use naq_testing::eventually_eq;
 use serde_json::{Value, json};
 
 use crate::dead::{broken_worker, healthy_worker, letter};
-use crate::setup::{Bed, ECHO, LONG, job_id};
+use crate::setup::{Bed, ECHO, Gate, LONG, job_id};
 
 const BUCKET: &str = "OBJ_naq_payloads";
 
@@ -143,6 +143,115 @@ async fn a_dead_letter_keeps_its_large_payload_until_it_is_removed_or_has_run() 
     worker.stop(LONG).await;
     // Only that of the result is left.
     assert_eq!(objects().await, 1);
+}
+
+#[tokio::test]
+async fn jobs_that_are_cancelled_purged_or_deleted_take_their_large_payload_along() {
+    let bed = Bed::new().await;
+    let objects = async || bed.subjects(BUCKET, "$O.naq_payloads.M.*").await.len();
+    let later = || large(700_000).delay(Duration::from_secs(3600));
+    let unique = |key| large(700_000).unique(Unique::key(key));
+    let mut put_all = Vec::new();
+    for job in [
+        large(700_000),
+        later(),
+        unique("a").priority(Priority::High),
+        large(10),
+    ] {
+        put_all.push(put(&bed, job).await);
+    }
+    assert_eq!(objects().await, 3);
+    for (job, left) in put_all.iter().zip([2, 1, 0, 0]) {
+        assert!(bed.jobs.cancel(job.id()).await.unwrap().is_cancelled());
+        assert_eq!(objects().await, left, "cancelled");
+    }
+    for job in [large(700_000), later(), unique("b"), large(10)] {
+        let job = put(&bed, job).await;
+        assert!(bed.jobs.delete_job(job.id()).await.unwrap());
+        assert_eq!(objects().await, 0, "deleted");
+    }
+    for job in [large(700_000), later(), unique("c"), large(10)] {
+        put(&bed, job).await;
+    }
+    let queue = QueueName::new("mail").unwrap();
+    let mut plan = PurgePlan {
+        is_dry_run: true,
+        ..PurgePlan::default()
+    };
+    assert_eq!(bed.jobs.purge(&queue, plan).await.unwrap(), 3);
+    assert_eq!(objects().await, 3, "a dry run removes nothing");
+    plan.is_dry_run = false;
+    assert_eq!(bed.jobs.purge(&queue, plan).await.unwrap(), 3);
+    assert_eq!(objects().await, 1, "the one that is due later");
+    plan.scheduled = true;
+    assert_eq!(bed.jobs.purge(&queue, plan).await.unwrap(), 1);
+    assert_eq!(objects().await, 0, "purged");
+}
+
+#[tokio::test]
+async fn a_purge_leaves_the_large_payload_of_a_job_that_a_worker_has() {
+    let bed = Bed::new().await;
+    let gate = Gate::new();
+    let passing = gate.clone();
+    let fails = move |_: JobContext, _: Value| {
+        let gate = passing.clone();
+        async move {
+            gate.pass().await;
+            Err::<Value, _>(JobError::message("no"))
+        }
+    };
+    let worker = bed.jobs.worker().queue("mail").concurrency(1);
+    let worker = worker.handle(ECHO, fails).start().await.unwrap();
+    let runs = put(
+        &bed,
+        large(700_000).retry(RetryPolicy::fixed(0, Duration::ZERO)),
+    )
+    .await;
+    gate.started(1).await;
+    put(&bed, large(700_000)).await;
+    let plan = PurgePlan {
+        running: true,
+        ..PurgePlan::default()
+    };
+    let queue = QueueName::new("mail").unwrap();
+    assert_eq!(bed.jobs.purge(&queue, plan).await.unwrap(), 2);
+    gate.open(1);
+    let letter = letter(&bed, runs.id()).await;
+    worker.stop(LONG).await;
+    assert_eq!(gate.ever(), 1);
+    let payload = bed.jobs.dead_letters().payload(&letter).await.unwrap();
+    assert_eq!(payload.get(), text(700_000).to_string());
+}
+
+#[tokio::test]
+async fn another_payload_for_a_dead_letter_removes_the_large_one() {
+    let bed = Bed::new().await;
+    let worker = broken_worker(&bed, &["mail"]).await;
+    let job = put(
+        &bed,
+        large(700_000).retry(RetryPolicy::fixed(0, Duration::ZERO)),
+    )
+    .await;
+    let before = letter(&bed, job.id()).await;
+    worker.stop(LONG).await;
+    let letters = bed.jobs.dead_letters();
+    let payload = letters.payload(&before).await.unwrap();
+    assert_eq!(payload.get(), text(700_000).to_string());
+    let short = serde_json::value::to_raw_value("short").unwrap();
+    letters.edit(job.id(), &short).await.unwrap();
+    assert_eq!(stored(&bed).await, 0);
+    let error = letters.payload(&before).await.unwrap_err();
+    assert_eq!(error.kind(), JobsErrorKind::NotFound);
+    let after = letter(&bed, job.id()).await;
+    assert_eq!(letters.payload(&after).await.unwrap().get(), "\"short\"");
+    letters.requeue(job.id()).await.unwrap();
+    let worker = healthy_worker(&bed, "mail").await;
+    eventually_eq(LONG, Some(json!("short")), async || {
+        let outcome = bed.jobs.results().find(job.id()).await.unwrap().unwrap();
+        outcome.into_result::<Value>().ok()
+    })
+    .await;
+    worker.stop(LONG).await;
 }
 
 /// A worker that counts.

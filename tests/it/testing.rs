@@ -4,7 +4,9 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
-use naq_jobs::{JobContext, JobError, Kind, RetryPolicy, Status};
+use naq_jobs::{
+    JobContext, JobError, Kind, Priority, QueueName, QueueSetting, RetryPolicy, Status, Unique,
+};
 use naq_testing::{Expected, TestJobs, assert_enqueued};
 use serde_json::{Value, json};
 
@@ -37,6 +39,35 @@ async fn a_drain_runs_what_waits_and_what_that_enqueues_and_leaves_what_is_due_l
     assert_eq!(noted.ids().len(), 4);
     assert_enqueued!(jobs, ECHO, args = "late", count = 1);
     assert_enqueued!(jobs, NEXT, count = 0);
+    jobs.stop().await;
+}
+
+#[tokio::test]
+async fn jobs_of_each_priority_unique_and_parked_ones_count_and_are_run() {
+    let jobs = TestJobs::start_with(|settings| settings.queues.default = "q".to_owned()).await;
+    let queue = QueueName::new("q").unwrap();
+    let limits = |set: &mut QueueSetting| set.max_running_per_key = Some(1);
+    jobs.controls().limit_queue(&queue, limits).await.unwrap();
+    let job = || ECHO.job(&json!(1)).unwrap();
+    let unique = |key| job().unique(Unique::key(key));
+    for one in [
+        job().priority(Priority::High),
+        job().priority(Priority::Low),
+        unique("now"),
+        unique("later").delay(HOUR),
+        job().limit_key("acme").unwrap(),
+        job().limit_key("acme").unwrap(),
+        job().limit_key("acme").unwrap(),
+    ] {
+        jobs.enqueue(one).await.unwrap();
+    }
+    assert_enqueued!(jobs, ECHO, count = 7);
+    let worker = || jobs.worker().queue("q").handle(ECHO, echo);
+    assert_eq!(jobs.drain(worker()).await.completed, 6);
+    assert_enqueued!(jobs, ECHO, count = 1);
+    jobs.advance(HOUR).await;
+    assert_eq!(jobs.drain(worker()).await.completed, 1);
+    assert_enqueued!(jobs, ECHO, count = 0);
     jobs.stop().await;
 }
 

@@ -6,18 +6,17 @@ use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
-use crate::backlog::Backlog;
 use crate::cancel::CancelRequest;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, Landed, enqueue, enqueue_all, enqueue_many};
 use crate::event_log::{Events, LAST_FLUSH, start_outbox};
-use crate::model::{Job, JobId, Priority};
+use crate::model::{Job, JobId};
 use crate::notes::Watch;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
 use crate::server::{Link, count, ensure_streams};
-use crate::wire::{Place, WorkerRecord};
+use crate::wire::{WorkerRecord, later_patterns, queue_patterns};
 use crate::worker::Worker;
 use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit, submit_after};
 
@@ -243,11 +242,6 @@ impl Jobs {
         Schedules::new(self.link.clone())
     }
 
-    /// The jobs that have not ended.
-    pub fn backlog(&self) -> Backlog {
-        Backlog::new(self.link.clone())
-    }
-
     /// Pause, resume, quiet, scale and limit.
     pub fn controls(&self) -> Controls {
         Controls::new(self.link.clone())
@@ -310,15 +304,16 @@ impl Jobs {
         let conn = self.link.lease("count the jobs").await?;
         let names = self.link.names();
         let jobs = names.jobs_stream();
-        let mut waiting = 0;
-        for priority in Priority::ALL {
-            waiting += count(&conn, &jobs, &names.all_of(priority)).await?
-                + count(&conn, &jobs, &names.all_unique(Place::of(priority))).await?;
-        }
+        let of_jobs = async |patterns: &[String]| {
+            let mut sum = 0;
+            for pattern in patterns {
+                sum += count(&conn, &jobs, &names.filter(pattern)).await?;
+            }
+            Ok::<_, JobsError>(sum)
+        };
         Ok(Stock {
-            waiting,
-            scheduled: count(&conn, &jobs, &names.all_schedules()).await?
-                + count(&conn, &jobs, &names.all_unique(Place::Later)).await?,
+            waiting: of_jobs(&queue_patterns("*")).await?,
+            scheduled: of_jobs(&later_patterns("*")).await?,
             outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
             dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
         })

@@ -6,7 +6,6 @@
 //! Start at [`Jobs`]; the bytes on the wire are specified in `docs/reference/wire.md`.
 
 mod attribute;
-mod backlog;
 mod cancel;
 mod control;
 mod dead;
@@ -31,7 +30,6 @@ mod workflow;
 
 #[doc(hidden)]
 pub use attribute::{Returned, serde};
-pub use backlog::{Backlog, BacklogPage, PendingJob};
 pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
 pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};

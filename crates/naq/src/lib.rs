@@ -57,16 +57,16 @@
 
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
-    AttemptError, AttemptReply, AttemptRequest, AttemptService, Backlog, BacklogPage, Backoff,
-    Bulk, CancelReport, CancelRequest, CancelledFrom, CatchUp, Controls, Cron, CronError, DeadBulk,
-    DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
-    Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
+    AttemptError, AttemptReply, AttemptRequest, AttemptService, Backoff, Bulk, CancelReport,
+    CancelRequest, CancelledFrom, CatchUp, Controls, Cron, CronError, DeadBulk, DeadFilter,
+    DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, Event,
+    EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
     Explanation, Facts, FailureReason, Firing, Firings, FromJob, Handler, Hold, InvalidRate,
     InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction,
     JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews, JobPage, JobStatus, Jobs,
     JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, Level, ListedJob, LogLine,
     MINIMUM_SERVER, Membership, NewSchedule, NodeKind, NodeState, NodeStatus, ObjectRef, On,
-    Outcome, Overlap, Part, Paused, PendingJob, PendingState, Priority, ProcessorReport, Progress,
+    Outcome, Overlap, Part, Paused, PendingState, Priority, ProcessorReport, Progress,
     ProgressNote, PurgePlan, QueueInfo, QueueName, QueueOrder, QueuePage, QueueSetting, Rate,
     Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob, RunningProcessor,
     RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,

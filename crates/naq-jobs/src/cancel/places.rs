@@ -5,39 +5,38 @@ use naq_connection::Connection;
 
 use super::report::CancelledFrom;
 use crate::JobsError;
-use crate::model::{JobId, QueueName};
+use crate::model::JobId;
 use crate::server::{Link, Stored, next_at_leader};
-use crate::wire::{Delivery, FlowNode, Stage, decode};
+use crate::wire::{Delivery, FlowNode, Spot, Stage, decode};
 
 /// A message of a job.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) message: Stored,
-    pub(super) stage: Stage,
-    pub(super) queue: QueueName,
+    pub(super) spot: Spot,
 }
 
-/// The messages of a job, as the leader of their stream knows them; the first one of each kind of place.
+/// The messages of a job, as the leader of their stream knows them.
 pub(super) async fn find(
     conn: &Connection,
     link: &Link,
     id: &JobId,
 ) -> Result<Vec<Found>, JobsError> {
-    let stream = &link.names().jobs_stream();
-    let filters = link.names().whereabouts(id);
-    let looks = filters
-        .iter()
-        .map(|filter| next_at_leader(conn, stream, filter, 0));
-    let found = try_join_all(looks).await?.into_iter().flatten();
-    let known = found.filter_map(|message| {
-        let (stage, queue) = link.names().stage(&message.subject)?;
-        Some(Found {
-            message,
-            stage,
-            queue,
-        })
-    });
-    Ok(known.collect())
+    let filters = link.names().anywhere(id);
+    let looks = filters.iter().map(|filter| under(conn, link, filter));
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+async fn under(conn: &Connection, link: &Link, filter: &str) -> Result<Vec<Found>, JobsError> {
+    let (names, mut from, mut all) = (link.names(), 0, Vec::new());
+    while let Some(message) = next_at_leader(conn, &names.jobs_stream(), filter, from).await? {
+        from = message.sequence + 1;
+        // Other things than jobs have an id as well.
+        if let Some(spot) = Spot::read(names, &message.subject) {
+            all.push(Found { message, spot });
+        }
+    }
+    Ok(all)
 }
 
 impl Found {
@@ -65,10 +64,10 @@ impl Found {
     }
 
     pub(super) fn from(&self) -> CancelledFrom {
-        match self.stage {
-            Stage::Queue => CancelledFrom::Waiting,
+        match self.spot.stage {
+            Stage::Queue(_) => CancelledFrom::Waiting,
             Stage::Later => CancelledFrom::Scheduled,
-            Stage::Parked => CancelledFrom::Parked,
+            Stage::Parked(_) => CancelledFrom::Parked,
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
 use super::telling::tell_cancelled;
-use crate::model::{JobId, Priority};
+use crate::model::JobId;
 use crate::payload::release;
 use crate::results::{outcome_headers, parse};
 use crate::server::{
@@ -116,13 +116,11 @@ async fn place_of(
     found: &[Found],
 ) -> Result<CancelledFrom, JobsError> {
     for found in found {
-        if found.stage != Stage::Queue {
+        let Stage::Queue(priority) = found.spot.stage else {
             continue;
-        }
-        let delivered = delivered_up_to(conn, link, &found.queue, Priority::Normal).await?;
-        let is_normal = link.names().is_normal(&found.message.subject);
-        // Of other consumers it is not known here: then the worker's answer decides.
-        if !is_normal || delivered >= found.message.sequence {
+        };
+        let delivered = delivered_up_to(conn, link, &found.spot.queue, priority).await?;
+        if delivered >= found.message.sequence {
             return Ok(CancelledFrom::Leased);
         }
     }
@@ -147,7 +145,7 @@ async fn write(
         v: 1,
         id: id.to_string(),
         kind,
-        queue: first.queue.to_string(),
+        queue: first.spot.queue.to_string(),
         status: Status::Cancelled,
         attempt: first.attempts(),
         worker: holder("cancel"),

@@ -1,14 +1,16 @@
 //! Reading and writing the settings. Reads go to the leader: a push is sent once, and a copy may lag behind it.
 
 use async_nats::HeaderMap;
-use naq_connection::{Connection, ConnectionErrorKind};
+use naq_connection::Connection;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{KindSetting, QueueSetting, WorkerSetting};
 use crate::model::QueueName;
-use crate::server::{Link, Stored, last_at_leader, persist, purge, subjects_at_leader};
+use crate::server::{
+    Link, Stored, last_at_leader, persist, purge, subjects_at_leader, wrong_sequence,
+};
 use crate::{JobsError, JobsErrorKind};
 
 /// The version of the records that this program writes.
@@ -16,9 +18,6 @@ const VERSION: u32 = 1;
 
 /// Changes of others that may come in between before a change is given up.
 const MAX_CONFLICTS: usize = 50;
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
 
 /// Life of a worker's setting, longer than that of most workers; a worker that lives longer keeps what it has heard.
 const WORKER_TTL: &str = "2592000s";
@@ -166,12 +165,8 @@ async fn write<T: Serialize>(
         let sent = conn.publish_acked(subject.to_owned(), fields, body.clone());
         match sent.await {
             Ok(ack) => Ok(Some(ack.sequence)),
-            Err(error) => match error.kind() {
-                ConnectionErrorKind::Api { err_code, .. } if WRONG_SEQUENCE.contains(err_code) => {
-                    Ok(None)
-                }
-                _ => Err(JobsError::connection(context, error)),
-            },
+            Err(error) if wrong_sequence(&error).is_some() => Ok(None),
+            Err(error) => Err(JobsError::connection(context, error)),
         }
     };
     persist(link, context, deadline, step).await

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use async_nats::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::DeadLetter;
+use crate::payload::{Unfetched, fetch, payload_of, release};
 use crate::server::{Link, wrong_sequence};
-use crate::wire::decode;
+use crate::wire::{decode, moved};
 use crate::{JobsError, JobsErrorKind};
 
 /// Fields of an envelope that say where else its payload is.
@@ -27,7 +27,7 @@ pub(super) async fn edit(
         );
         JobsError::new(JobsErrorKind::InvalidPayload, context)
     })?;
-    let mut fields = kept(letter.headers.as_ref());
+    let mut fields = moved(letter.headers.as_ref());
     fields.insert(
         "Nats-Expected-Last-Subject-Sequence",
         letter.sequence.to_string(),
@@ -35,7 +35,13 @@ pub(super) async fn edit(
     let conn = link.lease(&context()).await?;
     let subject = link.names().dead(&letter.queue, &letter.id);
     match conn.publish_acked(subject, fields, body).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            // Nothing else refers to what was kept apart: a letter that was retried meanwhile is a conflict.
+            if let Err(error) = release(link, &letter.body).await {
+                tracing::warn!(id = %letter.id, %error, "the large payload of an edited dead letter is left behind");
+            }
+            Ok(())
+        }
         Err(error) if wrong_sequence(&error).is_some() => Err(JobsError::new(
             JobsErrorKind::Conflict,
             format!(
@@ -44,6 +50,21 @@ pub(super) async fn edit(
             ),
         )),
         Err(error) => Err(JobsError::connection(context(), error)),
+    }
+}
+
+/// The payload as its handler got it, also if it is kept in the object store.
+pub(super) async fn payload(link: &Link, letter: &DeadLetter) -> Result<Box<RawValue>, JobsError> {
+    let context = || format!("read the payload of the dead letter of {}", letter.id);
+    if let Some(reference) = payload_of(&letter.body) {
+        return fetch(link, &reference).await.map_err(|error| match error {
+            Unfetched::Failed(error) => error,
+            gone => JobsError::new(JobsErrorKind::NotFound, context()).because(gone),
+        });
+    }
+    match decode(&letter.body) {
+        Ok(envelope) => Ok(envelope.payload.to_owned()),
+        Err(error) => Err(JobsError::new(JobsErrorKind::InvalidPayload, context()).because(error)),
     }
 }
 
@@ -56,20 +77,6 @@ fn with_payload(body: &[u8], payload: &RawValue) -> Option<Vec<u8>> {
     }
     let body = serde_json::to_vec(&fields).ok()?;
     decode(&body).is_ok().then_some(body)
-}
-
-/// The headers without those of the server, which belong to one message.
-fn kept(headers: Option<&HeaderMap>) -> HeaderMap {
-    let mut kept = HeaderMap::new();
-    for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
-        let text: &str = name.as_ref();
-        if !text.starts_with("Nats-") {
-            for value in values {
-                kept.append(name.clone(), value.clone());
-            }
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! | each other run of digits, with its sign, point and exponent | `<n>` |
 //! | white space | one space |
 
+use crate::wire::fnv;
+
 /// Longest normalised text, in characters.
 const LONGEST: usize = 300;
 
@@ -36,10 +38,7 @@ pub(super) fn normalised(error: &str) -> String {
 /// The fingerprint of a failure: 12 hexadecimal digits of the FNV-1a hash (64 bits) of reason, kind and normalised text.
 pub(super) fn fingerprint(reason: &str, kind: Option<&str>, normalised: &str) -> String {
     let text = [reason, kind.unwrap_or(""), normalised].join("\u{0}");
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{:012x}", hash >> 16)
+    format!("{:012x}", fnv(text.bytes()) >> 16)
 }
 
 fn is_word(c: char) -> bool {

@@ -156,7 +156,8 @@ impl DeadLetters {
         bulk(&self.link, filter, Deed::Delete, most, told).await
     }
 
-    /// Gives the job of a dead letter another payload; all else of it stays. It is not run again by that.
+    /// Gives the job of a dead letter another payload; all else of it stays. It is not run again by that. One that was
+    /// kept in the object store is removed there; the new one goes into the letter.
     ///
     /// # Errors
     /// [`JobsErrorKind::NotFound`]; [`JobsErrorKind::InvalidPayload`] if its body is no envelope;
@@ -177,6 +178,15 @@ impl DeadLetters {
         payload: &RawValue,
     ) -> Result<(), JobsError> {
         super::edit::edit(&self.link, letter, payload).await
+    }
+
+    /// The payload of a letter, also if it is too large for the letter and kept in the object store.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::NotFound`] if it is not in the object store any more; [`JobsErrorKind::InvalidPayload`] if the
+    /// body is no envelope; [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn payload(&self, letter: &DeadLetter) -> Result<Box<RawValue>, JobsError> {
+        super::edit::payload(&self.link, letter).await
     }
 
     /// The newest letters, at most `most` (at most 100), the newest first. Cheap, so that somebody may look each second.

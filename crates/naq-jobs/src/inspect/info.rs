@@ -5,15 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use naq_connection::Connection;
 
-use super::place::Place;
 use super::{Found, JobStatus, Sight, Whereabouts, look, whereabouts};
 use crate::JobsError;
 use crate::jobs::WorkerInfo;
 use crate::model::{JobId, Priority};
 use crate::server::{
-    ConsumerState, Link, consumer_state, consumer_states, count_from, read_rfc3339,
+    ConsumerState, Link, Stored, consumer_state, consumer_states, count_from, read_rfc3339,
 };
-use crate::wire::{Delivery, Names, RunningJob, decode, text};
+use crate::wire::{Delivery, Names, RunningJob, Stage, decode, text};
 
 /// Longest backlog in which the place of one job is counted.
 const MAX_COUNTED: u64 = 100_000;
@@ -99,10 +98,10 @@ fn described(id: &JobId, status: JobStatus, sight: &Sight) -> JobInfo {
 }
 
 async fn status_of(conn: &Connection, link: &Link, found: &Found) -> Result<JobStatus, JobsError> {
-    Ok(match &found.spot.place {
-        Place::Later => scheduled(found),
-        Place::Parked(why) => JobStatus::Parked { why: why.clone() },
-        Place::Queue(_) => {
+    Ok(match &found.spot.stage {
+        Stage::Later => scheduled(found),
+        Stage::Parked(why) => JobStatus::Parked { why: why.clone() },
+        Stage::Queue(_) => {
             let consumer = consumer_of(conn, link, found).await?;
             match consumer {
                 Some(consumer) if found.stored.sequence <= consumer.delivered.stream_seq => {
@@ -118,15 +117,15 @@ async fn status_of(conn: &Connection, link: &Link, found: &Found) -> Result<JobS
 fn scheduled(found: &Found) -> JobStatus {
     let retries = decode(&found.stored.payload).map_or(0, |envelope| envelope.retry.retries);
     JobStatus::Scheduled {
-        due: due(found),
+        due: due(&found.stored),
         retry: delivery(found).retries_done,
         retries,
     }
 }
 
 /// When the message leaves its place by itself.
-pub(crate) fn due(found: &Found) -> Option<SystemTime> {
-    let schedule = text(found.stored.headers.as_ref(), "Nats-Schedule")?;
+pub(super) fn due(stored: &Stored) -> Option<SystemTime> {
+    let schedule = text(stored.headers.as_ref(), "Nats-Schedule")?;
     read_rfc3339(schedule.strip_prefix("@at ")?)
 }
 
@@ -141,13 +140,13 @@ pub(crate) async fn consumer_of(
     found: &Found,
 ) -> Result<Option<ConsumerState>, JobsError> {
     let subject = &found.stored.subject;
-    let priority = match found.spot.place {
-        Place::Queue(priority) => priority,
-        Place::Later | Place::Parked(_) => Priority::Normal,
+    let priority = match found.spot.stage {
+        Stage::Queue(priority) => priority,
+        Stage::Later | Stage::Parked(_) => Priority::Normal,
     };
     let name = Names::consumer(&found.spot.queue, priority);
     let usual = consumer_state(conn, link, &name).await?;
-    let is_in_queue = matches!(found.spot.place, Place::Queue(_));
+    let is_in_queue = matches!(found.spot.stage, Stage::Queue(_));
     if !is_in_queue || usual.as_ref().is_some_and(|usual| usual.delivers(subject)) {
         return Ok(usual);
     }

@@ -1,11 +1,15 @@
 //! What [`Jobs`] offers of this folder.
 
+use std::time::Duration;
+
 use naq_connection::Connection;
 
+use super::forward::bring_forward;
+use super::large::{Large, release_gone};
 use super::list::{JobPage, PendingState, list};
 use super::purge::{PurgePlan, purge};
 use super::queues::{QueuePage, queue, queues};
-use super::{JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
+use super::{Found, JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
 use crate::jobs::{Jobs, WorkerInfo};
 use crate::model::{JobId, QueueName};
 use crate::server::{Link, delete_sequence, page};
@@ -98,6 +102,17 @@ impl Jobs {
         list(self.link(), state, queue, from, limit.clamp(1, 1000)).await
     }
 
+    /// Makes every job that is due later, retries included, due earlier by `by`; says how many there were. Those that
+    /// are due by then are enqueued by the server within 261 ms. Recurring schedules stay as they are.
+    ///
+    /// A job that fires or changes at the same moment keeps its time.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`]; a retry would move those again that were moved before.
+    pub async fn bring_forward(&self, by: Duration) -> Result<u64, JobsError> {
+        bring_forward(self.link(), by).await
+    }
+
     /// Removes jobs of a queue that have not started; says how many. What runs is left alone, unless the plan says so.
     ///
     /// # Errors
@@ -130,6 +145,9 @@ impl Jobs {
             let stream = link.names().jobs_stream();
             removed |= delete_sequence(&conn, &stream, found.stored.sequence).await?;
         }
+        let large = |found: &Found| Large::read(link.names(), &found.stored);
+        let large: Vec<Large> = sight.messages.iter().filter_map(large).collect();
+        release_gone(&conn, link, &large).await?;
         Ok(removed)
     }
 }

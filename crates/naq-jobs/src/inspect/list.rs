@@ -2,12 +2,16 @@
 
 use std::time::SystemTime;
 
-use super::place::{Place, Spot, later_patterns, parked_pattern, queue_patterns};
+use async_nats::HeaderMap;
+use serde_json::value::RawValue;
+
 use super::sight::Found;
 use crate::JobsError;
 use crate::model::{JobId, QueueName};
 use crate::server::{Link, page, read_rfc3339};
-use crate::wire::{Delivery, decode};
+use crate::wire::{
+    Delivery, Spot, Stage, decode, later_patterns, parked_pattern, passed_on, queue_patterns,
+};
 
 /// Which jobs are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +43,10 @@ pub struct ListedJob {
     pub why: Option<String>,
     /// Bytes of its body.
     pub size: usize,
+    /// Its payload, as JSON text; `None` if its body is unreadable or the payload is kept in the object store.
+    pub payload: Option<Box<RawValue>>,
+    /// The sender's headers.
+    pub headers: HeaderMap,
 }
 
 /// Some jobs, and where to go on.
@@ -91,21 +99,25 @@ pub(super) async fn list(
 
 fn listed(found: &Found) -> ListedJob {
     let stored = &found.stored;
-    let kind = decode(&stored.payload).map(|envelope| envelope.kind.to_string());
+    let envelope = decode(&stored.payload).ok();
     ListedJob {
         id: found.spot.id.clone(),
         queue: found.spot.queue.clone(),
-        kind: kind.ok(),
+        kind: envelope.as_ref().map(|envelope| envelope.kind.to_string()),
         stored_at: read_rfc3339(&stored.time),
-        due: match found.spot.place {
-            Place::Later => super::info::due(found),
-            Place::Queue(_) | Place::Parked(_) => None,
+        due: match found.spot.stage {
+            Stage::Later => super::info::due(stored),
+            Stage::Queue(_) | Stage::Parked(_) => None,
         },
         retries_done: Delivery::read(stored.headers.as_ref()).retries_done,
-        why: match &found.spot.place {
-            Place::Parked(why) => Some(why.clone()),
-            Place::Queue(_) | Place::Later => None,
+        why: match &found.spot.stage {
+            Stage::Parked(why) => Some(why.clone()),
+            Stage::Queue(_) | Stage::Later => None,
         },
         size: stored.payload.len(),
+        payload: envelope
+            .filter(|envelope| envelope.payload_ref.is_none())
+            .map(|envelope| envelope.payload.to_owned()),
+        headers: passed_on(stored.headers.as_ref()),
     }
 }

@@ -1,14 +1,15 @@
 //! Where a job is and how deep a queue is, read from where the messages are. See `docs/design/0008-inspection.md`.
 //!
 //! ```text
-//!   jobs ──► info ──► sight ──► place
-//!     └────► queues, list, purge ──► place     (pure: place, whereabouts)
+//!   jobs ──► info ──► sight
+//!     └────► queues, list, purge, forward     (pure: whereabouts)
 //! ```
 
+mod forward;
 mod info;
 mod jobs;
+mod large;
 mod list;
-mod place;
 mod purge;
 mod queues;
 mod sight;

@@ -3,12 +3,13 @@
 use futures::{StreamExt, TryStreamExt};
 use naq_connection::Connection;
 
-use super::place::{later_patterns, parked_pattern, queue_patterns};
+use super::large::{large_jobs, release_gone};
 use crate::JobsError;
 use crate::model::QueueName;
 use crate::server::{
     ConsumerState, Link, consumer_states, count, delete_sequence, page, purge as remove,
 };
+use crate::wire::{later_patterns, parked_pattern, queue_patterns};
 
 /// Messages that are removed at the same time, one request each.
 const AT_ONCE: usize = 64;
@@ -43,18 +44,51 @@ impl Default for PurgePlan {
     }
 }
 
+impl PurgePlan {
+    /// Where the jobs that it may remove lie.
+    fn patterns(self, queue: &QueueName) -> Vec<String> {
+        let (queue, mut all) = (queue.as_str(), Vec::new());
+        if self.waiting || self.running {
+            all.extend(queue_patterns(queue));
+        }
+        if self.scheduled {
+            all.extend(later_patterns(queue));
+        }
+        if self.parked {
+            all.push(parked_pattern(queue));
+        }
+        all
+    }
+}
+
 pub(super) async fn purge(
     link: &Link,
     queue: &QueueName,
     plan: PurgePlan,
 ) -> Result<u64, JobsError> {
     let conn = link.lease("purge a queue").await?;
+    if plan.is_dry_run {
+        return removed(&conn, link, queue, plan).await;
+    }
+    let large = large_jobs(&conn, link, &plan.patterns(queue)).await?;
+    let removed = removed(&conn, link, queue, plan).await?;
+    release_gone(&conn, link, &large).await?;
+    Ok(removed)
+}
+
+/// Removes the messages, or counts them.
+async fn removed(
+    conn: &Connection,
+    link: &Link,
+    queue: &QueueName,
+    plan: PurgePlan,
+) -> Result<u64, JobsError> {
     let names = link.names();
     let (mut whole, mut removed) = (Vec::new(), 0);
     if plan.running {
         whole.extend(queue_patterns(queue.as_str()));
     } else if plan.waiting {
-        removed += waiting(&conn, link, queue, plan).await?;
+        removed += waiting(conn, link, queue, plan).await?;
     }
     if plan.scheduled {
         whole.extend(later_patterns(queue.as_str()));
@@ -66,9 +100,9 @@ pub(super) async fn purge(
     for pattern in whole {
         let filter = names.filter(&pattern);
         removed += if plan.is_dry_run {
-            count(&conn, &stream, &filter).await?
+            count(conn, &stream, &filter).await?
         } else {
-            remove(&conn, &stream, &filter).await?
+            remove(conn, &stream, &filter).await?
         };
     }
     Ok(removed)

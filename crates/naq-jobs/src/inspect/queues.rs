@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use futures::{StreamExt, TryStreamExt};
 use naq_connection::Connection;
 
-use super::place::{later_patterns, parked_pattern, queue_patterns};
 use super::workers;
 use crate::JobsError;
 use crate::jobs::WorkerInfo;
@@ -14,7 +13,7 @@ use crate::model::QueueName;
 use crate::server::{
     ConsumerState, Link, consumer_states, count, first_from, oldest, read_rfc3339,
 };
-use crate::wire::Names;
+use crate::wire::{Names, later_patterns, parked_pattern, queue_patterns};
 
 /// Queues that are counted at the same time.
 const AT_ONCE: usize = 16;

@@ -2,13 +2,12 @@
 
 use naq_connection::Connection;
 
-use super::place::Spot;
 use crate::JobsError;
 use crate::dead::DeadLetter;
 use crate::model::JobId;
 use crate::results::parse;
 use crate::server::{Link, Stored, last_at_leader, last_of, last_of_each, page};
-use crate::wire::Outcome;
+use crate::wire::{Outcome, Spot};
 
 /// Messages of one job that are read; there are two at the most, for a moment.
 const MOST: usize = 16;

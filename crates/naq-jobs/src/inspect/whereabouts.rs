@@ -9,9 +9,8 @@
 //! | none | on the queue | waiting or in hand |
 //! | none | none | dead, if there is a letter; else unknown |
 
-use super::place::Place;
 use super::sight::{Found, Sight};
-use crate::wire::Delivery;
+use crate::wire::{Delivery, Stage};
 
 /// Where a job is.
 #[derive(Debug)]
@@ -33,10 +32,10 @@ pub(crate) fn whereabouts(sight: &Sight) -> Whereabouts<'_> {
         .messages
         .iter()
         .filter(runs_again)
-        .min_by_key(|found| match found.spot.place {
-            Place::Later => 0,
-            Place::Parked(_) => 1,
-            Place::Queue(_) => 2,
+        .min_by_key(|found| match found.spot.stage {
+            Stage::Later => 0,
+            Stage::Parked(_) => 1,
+            Stage::Queue(_) => 2,
         });
     match message {
         Some(found) => Whereabouts::Message(found),
@@ -50,9 +49,8 @@ mod tests {
     use async_nats::HeaderMap;
 
     use super::*;
-    use crate::inspect::place::Spot;
     use crate::server::Stored;
-    use crate::wire::{Names, headers};
+    use crate::wire::{Names, Spot, headers};
 
     fn found(subject: &str, fence: Option<u64>) -> Found {
         let mut fields = HeaderMap::new();

@@ -4,16 +4,13 @@
 //! job, one is refused.
 
 use async_nats::HeaderMap;
-use naq_connection::{Connection, ConnectionErrorKind};
+use naq_connection::Connection;
 
 use super::Why;
 use crate::JobsError;
 use crate::model::QueueName;
-use crate::server::{Link, Stored, next_at_leader};
+use crate::server::{Link, Stored, next_at_leader, wrong_sequence};
 use crate::wire::{moved, text};
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
 
 /// Releases up to `most` jobs that are parked for this reason, in one queue or in all; says how many.
 pub(crate) async fn release(
@@ -69,11 +66,7 @@ async fn release_one(conn: &Connection, parked: &Stored) -> Result<bool, JobsErr
     let sent = conn.publish_acked(target.to_owned(), fields, parked.payload.clone());
     match sent.await {
         Ok(_) => Ok(true),
-        Err(error) => match error.kind() {
-            ConnectionErrorKind::Api { err_code, .. } if WRONG_SEQUENCE.contains(err_code) => {
-                Ok(false)
-            }
-            _ => Err(JobsError::connection("release a parked job", error)),
-        },
+        Err(error) if wrong_sequence(&error).is_some() => Ok(false),
+        Err(error) => Err(JobsError::connection("release a parked job", error)),
     }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::calendar::{Dst, Rule, Timetable, TimetableError};
 use super::policy::{CatchUp, Overlap};
 use crate::model::{JobId, ScheduleName};
+use crate::wire::fnv;
 
 /// The version that this build writes, and the newest that it reads.
 pub(super) const VERSION: u32 = 1;
@@ -142,6 +143,8 @@ impl Record {
             return at;
         }
         let hash = fnv(name.as_str().bytes().chain(at.as_second().to_be_bytes()));
+        // The low digits alone would depend on the last bytes only.
+        let hash = hash ^ (hash >> 32);
         let spread = i64::try_from(hash % (u64::from(self.jitter_s) + 1)).unwrap_or(0);
         at.checked_add(jiff::SignedDuration::from_secs(spread))
             .unwrap_or(at)
@@ -191,14 +194,6 @@ impl Run {
 
 fn instant(seconds: i64, what: &'static str) -> Result<Timestamp, TimetableError> {
     Timestamp::from_second(seconds).map_err(|_| TimetableError::Time(what))
-}
-
-/// FNV-1a, with a last mix: small, and the same in each version and language.
-fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    hash ^ (hash >> 32)
 }
 
 #[cfg(test)]

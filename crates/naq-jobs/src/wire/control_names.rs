@@ -1,6 +1,7 @@
 //! The names of what is set at run time, of parked jobs and of limits.
 
-use super::names::{Names, token};
+use super::hash::token;
+use super::names::Names;
 use crate::model::{JobId, QueueName};
 
 impl Names {

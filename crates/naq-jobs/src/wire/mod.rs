@@ -9,21 +9,25 @@ mod dead;
 mod envelope;
 mod event_names;
 mod flow_names;
+mod hash;
 mod header;
 mod names;
 mod outcome;
 mod payload_names;
 mod presence;
 mod retry;
+mod spot;
 mod unique;
 
 pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, FlowNode, Undecodable, decode, encode};
+pub(crate) use hash::{fnv, token};
 pub(crate) use header::{Delivery, MAX_HEADER_TEXT, carried, moved, origin, passed_on, text};
-pub(crate) use names::{Names, Stage, token};
+pub(crate) use names::Names;
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
 pub use presence::{RunningJob, WorkerConnection, WorkerRecord, WorkerStatus};
+pub(crate) use spot::{Spot, Stage, later_patterns, parked_pattern, queue_patterns};
 pub(crate) use unique::{KeyHash, Place, UniqueSubject};
 
 /// Headers of this project and of the server that are used.

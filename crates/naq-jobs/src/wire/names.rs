@@ -11,17 +11,6 @@ pub(crate) struct Names {
     pub(super) prefix: String,
 }
 
-/// What it means that a job's message is where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// It waits or runs.
-    Queue,
-    /// It is due later.
-    Later,
-    /// It was set aside.
-    Parked,
-}
-
 impl Names {
     pub(crate) fn new(prefix: impl Into<String>) -> Self {
         Self {
@@ -82,11 +71,6 @@ impl Names {
     /// All jobs that wait or run, of all queues.
     pub(crate) fn all_queues(&self) -> String {
         format!("{}.queue.*.*", self.prefix)
-    }
-
-    /// All jobs of this priority that wait or run, of all queues.
-    pub(crate) fn all_of(&self, priority: Priority) -> String {
-        format!("{}.*.*", self.level(priority))
     }
 
     /// All jobs that are due later.
@@ -229,46 +213,6 @@ impl Names {
         JobId::new(subject.rsplit('.').next()?).ok()
     }
 
-    /// Whether a job that waits there is of normal priority.
-    pub(crate) fn is_normal(&self, subject: &str) -> bool {
-        let rest = subject.strip_prefix(&self.prefix);
-        rest.is_some_and(|rest| !rest.starts_with(".high.") && !rest.starts_with(".low."))
-    }
-
-    /// Filters for every place where a message of a job can be.
-    pub(crate) fn whereabouts(&self, id: &JobId) -> Vec<String> {
-        let trees = [
-            "queue.*",
-            "high.*",
-            "low.*",
-            "schedule.*",
-            "unique.*.high.*",
-            "unique.*.normal.*",
-            "unique.*.low.*",
-            "unique.*.later.*",
-            "parked.*.*",
-        ];
-        let filter = |tree: &str| format!("{}.{tree}.{id}", self.prefix);
-        trees.into_iter().map(filter).collect()
-    }
-
-    /// What the place of a job's message means, and its queue; `None` if the subject is none of [`Self::whereabouts`].
-    pub(crate) fn stage(&self, subject: &str) -> Option<(Stage, QueueName)> {
-        let rest = subject.strip_prefix(&self.prefix)?.strip_prefix('.')?;
-        let mut parts = rest.split('.');
-        let (tree, queue, third) = (parts.next()?, parts.next()?, parts.next()?);
-        let place = match (tree, third) {
-            ("queue" | "high" | "low", _) => Stage::Queue,
-            ("schedule", _) | ("unique", "later") => Stage::Later,
-            // The marker of a window is no job.
-            ("unique", "window") => return None,
-            ("unique", _) => Stage::Queue,
-            ("parked", _) => Stage::Parked,
-            _ => return None,
-        };
-        Some((place, QueueName::new(queue).ok()?))
-    }
-
     /// What running jobs say.
     pub(crate) fn notes_stream(&self) -> String {
         format!("{}_notes", self.prefix)
@@ -334,24 +278,9 @@ impl Names {
     }
 }
 
-/// A token for a text that may have any characters: its FNV-1a hash (64 bits) as 16 hexadecimal digits, the same in each
-/// version and language.
-pub(crate) fn token(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_the_known_hash() {
-        assert_eq!(token(""), "cbf29ce484222325");
-        assert_eq!(token("foobar"), "85944171f73967e8");
-    }
 
     #[test]
     fn a_job_subject_is_read_back() {
@@ -360,29 +289,5 @@ mod tests {
         assert_eq!(subject, "t1.queue.mail.a-1");
         assert_eq!(Names::parse(&subject), Some((queue, id)));
         assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
-    }
-
-    #[test]
-    fn the_place_of_a_message_says_what_the_job_does() {
-        let names = Names::new("t1");
-        let place = |subject: &str| {
-            names
-                .stage(subject)
-                .map(|(place, queue)| (place, queue.to_string()))
-        };
-        for (subject, expected) in [
-            ("t1.queue.mail.a", Some(Stage::Queue)),
-            ("t1.low.mail.a", Some(Stage::Queue)),
-            ("t1.schedule.mail.a", Some(Stage::Later)),
-            ("t1.unique.mail.later.k.a", Some(Stage::Later)),
-            ("t1.unique.mail.normal.k.a", Some(Stage::Queue)),
-            ("t1.unique.mail.window.k.a", None),
-            ("t1.parked.mail.kind-1.a", Some(Stage::Parked)),
-            ("t1.recurring.mail", None),
-            ("other.queue.mail.a", None),
-        ] {
-            let expected = expected.map(|place| (place, "mail".to_owned()));
-            assert_eq!(place(subject), expected, "{subject}");
-        }
     }
 }

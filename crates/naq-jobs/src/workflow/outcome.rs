@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use naq_connection::ConnectionErrorKind;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -12,9 +10,9 @@ use super::state::{NodeState, State, WorkflowState};
 use super::telling::{end_of, tell_workflow};
 use crate::JobsError;
 use crate::model::JobId;
-use crate::results::parse;
-use crate::server::{Link, last_at_leader, now_ms, persist};
-use crate::wire::{FailureReason, JobFailure, Outcome, Status, headers};
+use crate::results::{outcome_headers, parse};
+use crate::server::{Link, last_at_leader, now_ms, persist, wrong_sequence};
+use crate::wire::{FailureReason, JobFailure, Outcome, Status};
 
 /// Kind of the outcome of a workflow, and of one that a signal has made.
 const KINDS: (&str, &str) = ("workflow", "signal");
@@ -141,24 +139,14 @@ async fn record(
     persist(link, context, deadline, move |conn| async move {
         let mut fence = fence;
         loop {
-            let mut fields = HeaderMap::new();
-            fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
-            fields.insert("Nats-TTL", format!("{}s", ttl.as_secs().max(1)));
-            fields.insert(headers::STATUS, outcome.status.as_str());
+            let fields = outcome_headers(outcome, ttl, fence);
             let sent = conn
                 .publish_acked(subject.clone(), fields, body.clone())
                 .await;
             let Err(error) = sent else {
                 return Ok((outcome.status, true));
             };
-            let is_refused = matches!(
-                error.kind(),
-                ConnectionErrorKind::Api {
-                    err_code: 10071 | 10164,
-                    ..
-                }
-            );
-            if !is_refused {
+            if wrong_sequence(&error).is_none() {
                 return Err(JobsError::connection(context, error));
             }
             match last_at_leader(&conn, stream, subject).await? {

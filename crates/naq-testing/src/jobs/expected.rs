@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use naq_jobs::{Kind, PendingJob};
+use naq_jobs::{Kind, ListedJob};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -51,18 +51,18 @@ impl Expected {
         self
     }
 
-    fn fits(&self, job: &PendingJob) -> bool {
+    fn fits(&self, job: &ListedJob) -> bool {
         let payload = || {
             let text = job.payload.as_ref()?.get();
             serde_json::from_str::<Value>(text).ok()
         };
-        job.kind.as_ref().is_some_and(|k| k.as_str() == self.kind)
+        job.kind.as_ref().is_some_and(|k| k == self.kind)
             && self.queue.as_ref().is_none_or(|q| job.queue.as_str() == q)
             && self.args.is_none() | (self.args == payload())
     }
 
     /// The complaint, unless `jobs` are as described.
-    pub(super) fn complaint(&self, jobs: &[PendingJob]) -> Option<String> {
+    pub(super) fn complaint(&self, jobs: &[ListedJob]) -> Option<String> {
         let found = jobs.iter().filter(|job| self.fits(job)).count();
         let is_met = self.count.map_or(found > 0, |count| found == count);
         let list = || -> String { jobs.iter().map(line).collect() };
@@ -92,8 +92,8 @@ impl fmt::Display for Expected {
     }
 }
 
-fn line(job: &PendingJob) -> String {
-    let kind = job.kind.as_ref().map_or("?", |kind| kind.as_str());
+fn line(job: &ListedJob) -> String {
+    let kind = job.kind.as_deref().unwrap_or("?");
     let payload = job.payload.as_ref().map_or("unreadable", |p| p.get());
     format!("  {kind} on {}: {payload}\n", job.queue)
 }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::time::{Duration, SystemTime};
 
 use naq_config::Settings;
-use naq_jobs::{BacklogPage, Jobs, JobsError, PendingJob, RunningWorker, StopReport, Worker};
+use naq_jobs::{Jobs, JobsError, ListedJob, PendingState, RunningWorker, StopReport, Worker};
 
 use super::Expected;
 use crate::{TestServer, eventually};
@@ -79,13 +79,13 @@ impl TestJobs {
         &self.server
     }
 
-    /// All jobs that have not ended: those that wait or run, then those that are due later.
+    /// All jobs that have not ended: those that wait or run, then those that are parked, then those that are due later.
     ///
     /// # Panics
     /// If the server does not answer.
-    pub async fn enqueued(&self) -> Vec<PendingJob> {
-        let backlog = self.jobs.backlog();
-        let mut all = pages(async |from| backlog.waiting(from, 1000).await).await;
+    pub async fn enqueued(&self) -> Vec<ListedJob> {
+        let mut all = self.pending(PendingState::Queued).await;
+        all.extend(self.pending(PendingState::Parked).await);
         all.extend(self.scheduled().await);
         all
     }
@@ -144,7 +144,7 @@ impl TestJobs {
     /// # Panics
     /// If the server does not answer.
     pub async fn advance(&self, by: Duration) {
-        must(self.jobs.backlog().bring_forward(by).await);
+        must(self.jobs.bring_forward(by).await);
         eventually(DRAIN, async || {
             let mut later = self.scheduled().await;
             let now = SystemTime::now();
@@ -169,17 +169,30 @@ impl TestJobs {
 
     async fn until_empty(&self) {
         eventually(DRAIN, async || {
-            match must(self.jobs.stock().await).waiting {
-                0 => Ok(()),
-                waiting => Err(format!("{waiting} jobs wait or run")),
+            // A job may be parked or released between two looks: one that is seen in neither has gone by the third.
+            let before = self.pending(PendingState::Parked).await.len();
+            let waiting = must(self.jobs.stock().await).waiting;
+            let parked = before.max(self.pending(PendingState::Parked).await.len());
+            match (waiting, parked) {
+                (0, 0) => Ok(()),
+                _ => Err(format!("{waiting} jobs wait or run, {parked} are parked")),
             }
         })
         .await;
     }
 
-    async fn scheduled(&self) -> Vec<PendingJob> {
-        let backlog = self.jobs.backlog();
-        pages(async |from| backlog.scheduled(from, 1000).await).await
+    async fn scheduled(&self) -> Vec<ListedJob> {
+        self.pending(PendingState::Scheduled).await
+    }
+
+    async fn pending(&self, state: PendingState) -> Vec<ListedJob> {
+        let (mut all, mut from) = (Vec::new(), Some(0));
+        while let Some(start) = from {
+            let page = must(self.jobs.pending_jobs(state, None, start, 1000).await);
+            all.extend(page.jobs);
+            from = page.next;
+        }
+        all
     }
 }
 
@@ -189,18 +202,6 @@ impl Deref for TestJobs {
     fn deref(&self) -> &Jobs {
         &self.jobs
     }
-}
-
-async fn pages(
-    mut next: impl AsyncFnMut(u64) -> Result<BacklogPage, JobsError>,
-) -> Vec<PendingJob> {
-    let (mut all, mut from) = (Vec::new(), Some(0));
-    while let Some(start) = from {
-        let page = must(next(start).await);
-        all.extend(page.jobs);
-        from = page.next;
-    }
-    all
 }
 
 fn must<T>(result: Result<T, JobsError>) -> T {

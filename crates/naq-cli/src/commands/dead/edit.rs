@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use naq::{DeadLetter, JobId, Jobs};
+use naq::{DeadLetter, DeadLetters, JobId, Jobs};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
     let letter = letter.ok_or_else(|| not_there(&args.id))?;
     let payload = match args.payload {
         Some(text) => Some(payload::read(text).await?),
-        None => edited(&letter).await?,
+        None => edited(&letters, &letter).await?,
     };
     let changed = payload.is_some();
     if let Some(payload) = payload {
@@ -69,8 +69,11 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
 }
 
 /// What the editor makes of the payload; `None` if it is left as it is.
-async fn edited(letter: &DeadLetter) -> Result<Option<Box<RawValue>>, CliError> {
-    let before = shown(letter)?;
+async fn edited(
+    letters: &DeadLetters,
+    letter: &DeadLetter,
+) -> Result<Option<Box<RawValue>>, CliError> {
+    let before = shown(&letters.payload(letter).await?);
     let editor = editor().ok_or_else(|| {
         CliError::usage("no editor is set")
             .hint("set $EDITOR, or give the payload: JSON, `-`, or `@FILE`")
@@ -108,14 +111,13 @@ async fn edited(letter: &DeadLetter) -> Result<Option<Box<RawValue>>, CliError> 
     }
 }
 
-/// The present payload, laid out for people.
-fn shown(letter: &DeadLetter) -> Result<String, CliError> {
-    let body: serde_json::Value = serde_json::from_slice(&letter.body).map_err(|error| {
-        CliError::usage("its body is no JSON, so it has no payload to edit").because(&error)
-    })?;
-    let mut text = serde_json::to_string_pretty(&body["payload"]).unwrap_or_default();
+/// A payload, laid out for people.
+fn shown(payload: &RawValue) -> String {
+    let value: Option<serde_json::Value> = serde_json::from_str(payload.get()).ok();
+    let text = value.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let mut text = text.unwrap_or_else(|| payload.get().to_owned());
     text.push('\n');
-    Ok(text)
+    text
 }
 
 fn editor() -> Option<OsString> {

@@ -5,16 +5,13 @@ use std::time::SystemTime;
 
 use async_nats::HeaderMap;
 use naq_config::settings::Rate;
-use naq_connection::{Connection, ConnectionErrorKind};
+use naq_connection::Connection;
 use tokio::sync::Mutex;
 
 use super::clock::{ServerClock, instant};
 use super::gcra::book;
-use crate::server::{Link, last_at_leader};
+use crate::server::{Link, last_at_leader, wrong_sequence};
 use crate::{JobsError, JobsErrorKind};
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
 
 /// Bookings of other workers that may come in between.
 const MAX_CONFLICTS: usize = 100;
@@ -89,12 +86,10 @@ async fn book_one(
                 *bucket = Bucket { sequence, arrival };
                 return Ok(start);
             }
-            Err(error) => match error.kind() {
-                ConnectionErrorKind::Api { err_code, .. } if WRONG_SEQUENCE.contains(err_code) => {
-                    *bucket = read(conn, link, subject).await?;
-                }
-                _ => return Err(JobsError::connection("book a start", error)),
-            },
+            Err(error) if wrong_sequence(&error).is_some() => {
+                *bucket = read(conn, link, subject).await?;
+            }
+            Err(error) => return Err(JobsError::connection("book a start", error)),
         }
     }
     Err(JobsError::new(JobsErrorKind::Conflict, "book a start"))

@@ -9,14 +9,13 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use naq_connection::{Connection, ConnectionErrorKind};
+use naq_connection::Connection;
 
 use crate::JobsError;
 use crate::model::{JobId, QueueName};
-use crate::server::{Link, Stored, delete_sequence, last_at_leader, subjects_at_leader};
-
-/// The server's codes for "wrong last sequence".
-const WRONG_SEQUENCE: [u64; 2] = [10071, 10164];
+use crate::server::{
+    Link, Stored, delete_sequence, last_at_leader, subjects_at_leader, wrong_sequence,
+};
 
 /// Times that others may take the place that was just seen free.
 const TRIES: usize = 4;
@@ -138,12 +137,8 @@ impl Pool {
                 subject,
                 sequence: ack.sequence,
             })),
-            Err(error) => match error.kind() {
-                ConnectionErrorKind::Api { err_code, .. } if WRONG_SEQUENCE.contains(err_code) => {
-                    Ok(None)
-                }
-                _ => Err(JobsError::connection("take a place", error)),
-            },
+            Err(error) if wrong_sequence(&error).is_some() => Ok(None),
+            Err(error) => Err(JobsError::connection("take a place", error)),
         }
     }
 }

@@ -5,32 +5,34 @@
 
 use std::time::{Duration, SystemTime};
 
-use async_nats::HeaderMap;
 use naq_connection::Connection;
 
-use super::list::due;
+use super::info::due;
 use crate::JobsError;
 use crate::server::{BatchEnd, Link, Stored, Write, page, rfc3339, store_batch};
+use crate::wire::{later_patterns, moved, text};
 
 /// Schedules that are read at a time.
 const PAGE: usize = 500;
 
 pub(super) async fn bring_forward(link: &Link, by: Duration) -> Result<u64, JobsError> {
     let conn = link.lease("make jobs due earlier").await?;
-    let (stream, filter) = (link.names().jobs_stream(), link.names().all_schedules());
+    let stream = link.names().jobs_stream();
     // What is moved is stored anew, behind the end of what there was at the start.
     let mut all = Vec::new();
-    let mut from = Some(0);
-    while let Some(start) = from {
-        let found = page(&conn, &stream, &filter, start, PAGE).await?;
-        all.extend(found.messages);
-        from = found.next;
+    for pattern in later_patterns("*") {
+        let (filter, mut from) = (link.names().filter(&pattern), Some(0));
+        while let Some(start) = from {
+            let found = page(&conn, &stream, &filter, start, PAGE).await?;
+            all.extend(found.messages);
+            from = found.next;
+        }
     }
-    let mut moved = 0;
+    let mut done = 0;
     for stored in &all {
-        moved += u64::from(replace(&conn, stored, by).await?);
+        done += u64::from(replace(&conn, stored, by).await?);
     }
-    Ok(moved)
+    Ok(done)
 }
 
 async fn replace(conn: &Connection, stored: &Stored, by: Duration) -> Result<bool, JobsError> {
@@ -40,14 +42,11 @@ async fn replace(conn: &Connection, stored: &Stored, by: Duration) -> Result<boo
     else {
         return Ok(false);
     };
-    let mut headers = HeaderMap::new();
-    for (name, values) in stored.headers.iter().flat_map(HeaderMap::iter) {
-        if belongs_to_the_copy(name.as_ref()) {
-            for value in values {
-                headers.append(name.clone(), value.clone());
-            }
-        }
-    }
+    let Some(target) = text(stored.headers.as_ref(), "Nats-Schedule-Target") else {
+        return Ok(false);
+    };
+    let mut headers = moved(stored.headers.as_ref());
+    headers.insert("Nats-Schedule-Target", target);
     headers.insert("Nats-Schedule", format!("@at {at}"));
     headers.insert(
         "Nats-Expected-Last-Subject-Sequence",
@@ -60,9 +59,4 @@ async fn replace(conn: &Connection, stored: &Stored, by: Duration) -> Result<boo
     };
     let end = store_batch(conn, "make a job due earlier", vec![write]).await?;
     Ok(end == BatchEnd::Stored)
-}
-
-/// All but what the server adds to an answer, and what would make it take the copy for the original.
-fn belongs_to_the_copy(name: &str) -> bool {
-    name == "Nats-Schedule-Target" || !name.starts_with("Nats-")
 }

@@ -1,11 +1,11 @@
 //! What a subject of the stream of jobs says: which job, of which queue, and what it waits for.
 
+use super::names::Names;
 use crate::model::{JobId, Priority, QueueName};
-use crate::wire::Names;
 
 /// What a job waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Stage {
     /// A worker, with this priority; or one has it.
     Queue(Priority),
     /// Its time.
@@ -19,37 +19,37 @@ pub(crate) enum Place {
 pub(crate) struct Spot {
     pub(crate) queue: QueueName,
     pub(crate) id: JobId,
-    pub(crate) place: Place,
+    pub(crate) stage: Stage,
 }
 
 impl Spot {
     /// Reads a subject; `None` if it holds no job.
     pub(crate) fn read(names: &Names, subject: &str) -> Option<Self> {
         let parts: Vec<&str> = names.below(subject)?.split('.').collect();
-        let (place, queue, id) = match parts[..] {
-            ["queue", queue, id] => (Place::Queue(Priority::Normal), queue, id),
-            ["high", queue, id] => (Place::Queue(Priority::High), queue, id),
-            ["low", queue, id] => (Place::Queue(Priority::Low), queue, id),
-            ["schedule", queue, id] => (Place::Later, queue, id),
-            ["parked", queue, why, id] => (Place::Parked(why.to_owned()), queue, id),
+        let (stage, queue, id) = match parts[..] {
+            ["queue", queue, id] => (Stage::Queue(Priority::Normal), queue, id),
+            ["high", queue, id] => (Stage::Queue(Priority::High), queue, id),
+            ["low", queue, id] => (Stage::Queue(Priority::Low), queue, id),
+            ["schedule", queue, id] => (Stage::Later, queue, id),
+            ["parked", queue, why, id] => (Stage::Parked(why.to_owned()), queue, id),
             ["unique", queue, place, _, id] => (unique(place)?, queue, id),
             _ => return None,
         };
         Some(Self {
             queue: QueueName::new(queue).ok()?,
             id: JobId::new(id).ok()?,
-            place,
+            stage,
         })
     }
 }
 
 /// The places of a unique job; the marker of a window is none.
-fn unique(place: &str) -> Option<Place> {
+fn unique(place: &str) -> Option<Stage> {
     Some(match place {
-        "high" => Place::Queue(Priority::High),
-        "normal" => Place::Queue(Priority::Normal),
-        "low" => Place::Queue(Priority::Low),
-        "later" => Place::Later,
+        "high" => Stage::Queue(Priority::High),
+        "normal" => Stage::Queue(Priority::Normal),
+        "low" => Stage::Queue(Priority::Low),
+        "later" => Stage::Later,
         _ => return None,
     })
 }
@@ -87,13 +87,13 @@ mod tests {
     fn each_subject_of_the_map_is_read() {
         let names = Names::new("n");
         for (subject, place) in [
-            ("n.queue.q.j", Some(Place::Queue(Priority::Normal))),
-            ("n.high.q.j", Some(Place::Queue(Priority::High))),
-            ("n.low.q.j", Some(Place::Queue(Priority::Low))),
-            ("n.schedule.q.j", Some(Place::Later)),
-            ("n.parked.q.key-1.j", Some(Place::Parked("key-1".into()))),
-            ("n.unique.q.later.k.j", Some(Place::Later)),
-            ("n.unique.q.low.k.j", Some(Place::Queue(Priority::Low))),
+            ("n.queue.q.j", Some(Stage::Queue(Priority::Normal))),
+            ("n.high.q.j", Some(Stage::Queue(Priority::High))),
+            ("n.low.q.j", Some(Stage::Queue(Priority::Low))),
+            ("n.schedule.q.j", Some(Stage::Later)),
+            ("n.parked.q.key-1.j", Some(Stage::Parked("key-1".into()))),
+            ("n.unique.q.later.k.j", Some(Stage::Later)),
+            ("n.unique.q.low.k.j", Some(Stage::Queue(Priority::Low))),
             ("n.unique.q.window.k.j", None),
             ("n.recurring.j", None),
             ("n.flow.q.j", None),
@@ -102,7 +102,7 @@ mod tests {
         ] {
             let found = Spot::read(&names, subject);
             assert_eq!(
-                found.as_ref().map(|spot| &spot.place),
+                found.as_ref().map(|spot| &spot.stage),
                 place.as_ref(),
                 "{subject}"
             );
