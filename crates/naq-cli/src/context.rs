@@ -28,7 +28,7 @@ pub(crate) struct Globals {
     #[arg(short = 'u', long, global = true, value_name = "URL")]
     pub(crate) nats_url: Option<String>,
 
-    /// How much is logged on standard error [default: info for `worker`, else warn]
+    /// How much is logged on standard error (also: NAQ_LOG_LEVEL) [default: info for `worker`, else warn]
     #[arg(
         short = 'l',
         long,
@@ -76,7 +76,12 @@ impl Context {
 
     /// Starts logging, with a level for those who name none.
     pub(crate) fn start_logging(&self, default: Level, more: &str) {
-        let chosen = self.globals.log_level;
+        // Logging has not begun, and no command fails for it.
+        let wanted = logging::from_environment().unwrap_or_else(|wrong| {
+            self.output.note(format!("warning: {wrong}"));
+            None
+        });
+        let chosen = self.globals.log_level.or(wanted);
         let more = if chosen.is_none() { more } else { "" };
         logging::start(
             chosen.unwrap_or(default),

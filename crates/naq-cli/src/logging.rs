@@ -30,6 +30,23 @@ impl Level {
     }
 }
 
+/// The variable that says how much is logged, if no flag does.
+pub(crate) const VARIABLE: &str = "NAQ_LOG_LEVEL";
+
+/// The level that [`VARIABLE`] asks for, if it does, also by the names that Python has for levels; or what is wrong with it.
+pub(crate) fn from_environment() -> Result<Option<Level>, String> {
+    let text = std::env::var(VARIABLE).unwrap_or_default();
+    let text = text.trim().to_lowercase();
+    match text.as_str() {
+        "" => Ok(None),
+        "warning" => Ok(Some(Level::Warn)),
+        "critical" => Ok(Some(Level::Error)),
+        text => Level::from_str(text, true).map(Some).map_err(|_unknown| {
+            format!("{VARIABLE}: {text:?} is no level; known: off, error, warn, info, debug, trace")
+        }),
+    }
+}
+
 /// For commands that end with the first error: what the connection logs about it is shown as their error.
 pub(crate) const ERRORS_ARE_SHOWN: &str = "naq_connection=off,async_nats=off";
 

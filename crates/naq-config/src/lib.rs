@@ -61,7 +61,7 @@ pub use describe::{default_file, json_schema, minimal_file};
 pub use error::{ConfigError, Problem};
 pub use loader::{Loaded, Loader};
 pub use origin::{Origin, Origins, Place};
-pub use schema::{KeyInfo, known_keys};
+pub use schema::{KeyInfo, advice_for_variable, known_keys};
 pub use secret::Secret;
 pub use server_url::redact_url;
 pub use settings::Settings;

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::tempdir;
 
-use super::command::{Dev, run, run_with_input};
+use super::command::{Dev, Said, naq, run, run_with_input};
 
 /// Nothing listens on port 1 of this host.
 const NOBODY: &str = "nats://127.0.0.1:1";
@@ -79,4 +79,23 @@ fn a_mistake_in_json_is_shown_with_its_place() {
     )
     .ended_with(2);
     assert!(said.err.contains("line 1 column 8"), "{said:?}");
+}
+
+#[test]
+fn the_level_of_the_log_can_be_a_variable() {
+    let dir = tempdir().unwrap();
+    let args = ["connection", "test", "--timeout", "1s", "-u", NOBODY];
+    let said = |level: &str| {
+        let mut command = naq(dir.path(), args);
+        Said::of(command.env("NAQ_LOG_LEVEL", level).output().unwrap())
+    };
+    // What is shown as the error of the command is logged only if a level is asked for.
+    let is_logged = |level| said(level).err.contains("ERROR ");
+    assert!(!is_logged("") && !is_logged("off"));
+    assert!(is_logged("DEBUG") && is_logged("CRITICAL"));
+    let wrong = said("loud");
+    assert!(
+        wrong.err.contains("NAQ_LOG_LEVEL: \"loud\" is no level"),
+        "{wrong:?}"
+    );
 }

@@ -27,15 +27,27 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-const NOT_YET: [&str; 3] = ["scheduler", "serialization", "logging"];
+/// Sections of earlier documents, and what to do instead.
+const SECTIONS: [(&str, &str); 3] = [
+    (
+        "scheduler",
+        "schedules live in the server: there is no scheduler process, leader or scan; remove this section",
+    ),
+    (
+        "serialization",
+        "payloads and results are JSON in each language; remove this section",
+    ),
+    (
+        "logging",
+        "the command `naq` logs to standard error at `--log-level`, a program as it likes; remove this section",
+    ),
+];
 
 /// Why a path that is not in the key table is refused, if there is a special reason.
 pub(crate) fn refusal<S: AsRef<str>>(path: &[S]) -> Option<String> {
     let first = path.first()?.as_ref();
-    if NOT_YET.contains(&first) {
-        return Some(format!(
-            "section `{first}` is not supported by this version of NAQ"
-        ));
+    if let Some((_, advice)) = SECTIONS.iter().find(|(section, _)| *section == first) {
+        return Some((*advice).to_owned());
     }
     let under = |refused: &str| {
         let mut segments = path.iter();
@@ -53,10 +65,8 @@ mod tests {
 
     #[test]
     fn a_refused_key_says_why() {
-        assert_eq!(
-            refusal(&["logging", "level"]).as_deref(),
-            Some("section `logging` is not supported by this version of NAQ")
-        );
+        let advice = refusal(&["logging", "level"]).unwrap();
+        assert!(advice.contains("--log-level"), "{advice}");
         assert_eq!(
             refusal(&["results", "cleanup_interval"]).as_deref(),
             Some(SERVER_EXPIRES)

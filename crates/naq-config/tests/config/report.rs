@@ -56,7 +56,7 @@ results: {cleanup_interval: 5, ttl: 0}
 (text):18:22: workers.pools.p.concurrency: a pool of 2 queues needs a concurrency of at least 2, not 1: each queue runs one job
 (text):19:8: workers.pools.q: a pool serves at least one queue
 (text):21:18: workers.handlers.k.command: must be a list, not `run it`
-(text):22:1: logging: section `logging` is not supported by this version of NAQ
+(text):22:1: logging: the command `naq` logs to standard error at `--log-level`, a program as it likes; remove this section
 (text):23:11: results.cleanup_interval: the server expires results itself; remove this key
 (text):23:37: results.ttl: must be at least 1s, not 0s
 NAQ_PING_INTERVAL: nats.ping_interval: must be a time such as 2.5 (seconds), 500ms or 1h30m, not `soon`
@@ -217,14 +217,23 @@ fn wrong_shapes_say_what_is_expected() {
 }
 
 #[test]
-fn sections_of_later_versions_are_named() {
-    for section in ["scheduler", "serialization", "logging"] {
-        one_problem(
-            &format!("{section}: {{enabled: true}}\n"),
-            &format!(
-                "(text):1:1: {section}: section `{section}` is not supported by this version of NAQ"
-            ),
-        );
+fn sections_without_a_meaning_say_what_to_do_instead() {
+    for (section, advice) in [
+        (
+            "scheduler",
+            "schedules live in the server: there is no scheduler process, leader or scan; remove this section",
+        ),
+        (
+            "serialization",
+            "payloads and results are JSON in each language; remove this section",
+        ),
+        (
+            "logging",
+            "the command `naq` logs to standard error at `--log-level`, a program as it likes; remove this section",
+        ),
+    ] {
+        let text = format!("{section}: {{enabled: true}}\n");
+        one_problem(&text, &format!("(text):1:1: {section}: {advice}"));
     }
 }
 

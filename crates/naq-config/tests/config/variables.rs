@@ -172,6 +172,29 @@ fn variables_without_a_meaning_are_listed_and_change_nothing() {
     );
 }
 
+/// The names of all earlier documents (the seeds and the original's configuration).
+const DOCUMENTED: &str = "NAQ_NATS_URL NAQ_CLIENT_NAME NAQ_NATS_CLIENT_NAME NAQ_MAX_RECONNECT_ATTEMPTS NAQ_MAX_RECONNECT \
+    NAQ_RECONNECT_TIME_WAIT NAQ_CONNECTION_TIMEOUT NAQ_DRAIN_TIMEOUT NAQ_NATS_AUTH_USERNAME NAQ_NATS_AUTH_PASSWORD \
+    NAQ_NATS_AUTH_TOKEN NAQ_NATS_TLS_ENABLED NAQ_NATS_TLS_CERT_FILE NAQ_NATS_TLS_KEY_FILE NAQ_NATS_TLS_CA_FILE \
+    NAQ_DEFAULT_QUEUE NAQ_QUEUE_PREFIX NAQ_DEFAULT_ACK_WAIT NAQ_ACK_WAIT_PER_QUEUE NAQ_WORKER_CONCURRENCY NAQ_CONCURRENCY \
+    NAQ_WORKER_HEARTBEAT_INTERVAL NAQ_WORKER_TTL NAQ_MAX_JOB_DURATION NAQ_WORKER_SHUTDOWN_TIMEOUT NAQ_SCHEDULER_ENABLED \
+    NAQ_SCHEDULER_LOCK_TTL NAQ_SCHEDULER_LOCK_RENEW_INTERVAL NAQ_MAX_SCHEDULE_FAILURES NAQ_SCHEDULER_SCAN_INTERVAL \
+    NAQ_EVENTS_ENABLED NAQ_EVENT_LOGGER_BATCH_SIZE NAQ_EVENT_LOGGER_FLUSH_INTERVAL NAQ_EVENT_LOGGER_MAX_BUFFER_SIZE \
+    NAQ_EVENT_STORAGE_URL NAQ_EVENT_SUBJECT_PREFIX NAQ_EVENT_STREAM_NAME NAQ_DEFAULT_RESULT_TTL NAQ_JOB_STATUS_TTL \
+    NAQ_RESULT_CLEANUP_INTERVAL NAQ_RESULT_KV_BUCKET NAQ_JOB_SERIALIZER NAQ_JSON_ENCODER NAQ_JSON_DECODER NAQ_LOG_LEVEL \
+    NAQ_LOG_FORMAT NAQ_LOG_FILE_PATH NAQ_LOG_TO_FILE_ENABLED NAQ_LOG_MAX_SIZE NAQ_ENVIRONMENT";
+
+/// EV6.
+#[test]
+fn every_documented_variable_sets_something_or_says_what_to_do_instead() {
+    for name in DOCUMENTED.split_whitespace() {
+        let loaded = Loader::new().env([(name, "")]).load().unwrap();
+        let sets = !loaded.unknown_variables.contains(&name.to_owned());
+        let advice = naq_config::advice_for_variable(name);
+        assert_ne!(sets, advice.is_some(), "{name}: {advice:?}");
+    }
+}
+
 #[test]
 fn a_variable_is_expanded_in_values_only() {
     let text = "

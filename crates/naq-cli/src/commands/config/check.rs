@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use naq::config::{Loaded, Origin, Place, Problem};
+use naq::config::{Loaded, Origin, Place, Problem, advice_for_variable};
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::exit_code;
+use crate::{exit_code, logging};
 
 /// Check the configuration; all problems are told at once, and the exit code is 3 if there is one
 #[derive(Debug, clap::Args)]
@@ -28,8 +28,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
         Ok(loaded) if args.json => Ok(out.json(&valid(&loaded))?),
         Ok(loaded) => {
             out.note(format!("the configuration is valid; {}", sources(&loaded)));
-            for variable in &loaded.unknown_variables {
-                out.note(format!("the variable {variable} has no meaning here"));
+            for variable in meaningless(&loaded) {
+                let advice = advice_for_variable(variable).map(|advice| format!(": {advice}"));
+                let advice = advice.unwrap_or_default();
+                out.note(format!(
+                    "the variable {variable} has no meaning here{advice}"
+                ));
             }
             Ok(())
         }
@@ -42,12 +46,18 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     }
 }
 
+/// The variables that set nothing; one is read by this command itself.
+fn meaningless(loaded: &Loaded) -> Vec<&str> {
+    let names = loaded.unknown_variables.iter().map(String::as_str);
+    names.filter(|name| *name != logging::VARIABLE).collect()
+}
+
 fn valid(loaded: &Loaded) -> Value {
     json!({
         "valid": true,
         "files": loaded.files,
         "profile": loaded.profile,
-        "unknown_variables": loaded.unknown_variables,
+        "unknown_variables": meaningless(loaded),
         "problems": [],
     })
 }
