@@ -24,6 +24,7 @@ mod payload;
 mod results;
 mod schedule;
 mod server;
+mod traces;
 mod wire;
 mod worker;
 mod workflow;
@@ -44,7 +45,8 @@ pub use inspect::{
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
-    Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
+    Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName,
+    TraceContext, Unique,
 };
 pub use naq_config::settings::{InvalidRate, Rate};
 pub use naq_macros::job;
@@ -52,6 +54,7 @@ pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::*;
 pub use server::MINIMUM_SERVER;
+pub use traces::{Operation, SpanEnd, SpanStart, TraceSpan, Tracer, set_tracer};
 /// The level of a line in the log of a job.
 pub use tracing::Level;
 pub use wire::{

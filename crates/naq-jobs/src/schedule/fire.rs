@@ -39,11 +39,16 @@ struct Plan {
 }
 
 impl Plan {
+    fn end_traces(&self, is_ours: bool) {
+        self.runs.iter().for_each(|run| run.end_trace(is_ours));
+    }
+
     /// It is written.
     fn tell(&self, link: &Link) {
         let record = &self.versioned.record;
         let event_type = EventType::ScheduleTriggered;
         tell_written(link, event_type, &self.fired.name, record, &self.runs);
+        self.end_traces(true);
     }
 }
 
@@ -113,6 +118,7 @@ async fn plan(
     let runs: Vec<Run> = advance(record, &table, &fired.name, now, is_busy)
         .into_iter()
         .filter_map(|at| Run::fired(&fired.name, at))
+        .map(|run| run.traced(&fired.name, record, false))
         .collect();
     record.note_last(&runs);
     record.turn = fastrand::u64(1..=i64::MAX.unsigned_abs());
@@ -165,6 +171,8 @@ async fn settle(link: &Link, conn: &Connection, plans: Vec<Plan>, now: Timestamp
                 if is_ours {
                     plan.tell(link);
                     made += plan.runs.len();
+                } else {
+                    plan.end_traces(false);
                 }
                 acknowledge(conn, &plan.fired).await;
             }

@@ -14,6 +14,7 @@ mod record;
 mod schedules;
 mod store;
 mod telling;
+mod traces;
 
 pub use builder::NewSchedule;
 pub use calendar::{

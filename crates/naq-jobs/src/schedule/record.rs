@@ -1,6 +1,7 @@
 //! What the server keeps of a schedule: the JSON on `naq.recurring.<name>`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde_json::value::RawValue;
 use super::calendar::{Dst, Rule, Timetable, TimetableError};
 use super::policy::{CatchUp, Overlap};
 use crate::model::{JobId, ScheduleName};
+use crate::traces::Sending;
 use crate::wire::fnv;
 
 /// The version that this build writes, and the newest that it reads.
@@ -78,10 +80,12 @@ pub(super) enum WireRule {
 }
 
 /// A job that is to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Run {
     pub(super) at: Timestamp,
     pub(super) id: JobId,
+    /// Its trace, if somebody makes spans.
+    pub(super) sending: Option<Arc<Sending>>,
 }
 
 /// The last job that was made.
@@ -182,13 +186,15 @@ impl Run {
     /// The run of a firing: its job's id names the schedule and the instant, in UTC.
     pub(super) fn fired(name: &ScheduleName, at: Timestamp) -> Option<Self> {
         let id = JobId::new(format!("{name}-{}", at.strftime("%Y%m%dT%H%M%SZ"))).ok()?;
-        Some(Self { at, id })
+        let sending = None;
+        Some(Self { at, id, sending })
     }
 
     /// A run that somebody asked for at `now`.
     pub(super) fn triggered(name: &ScheduleName, now: Timestamp) -> Option<Self> {
         let id = JobId::new(format!("{name}-t{}", now.as_millisecond())).ok()?;
-        Some(Self { at: now, id })
+        let (at, sending) = (now, None);
+        Some(Self { at, id, sending })
     }
 }
 

@@ -106,6 +106,9 @@ fn job(
     fields.insert("Nats-Msg-Id", run.id.as_str());
     fields.insert(headers::SCHEDULE, name.as_str());
     fields.insert(headers::INSTANT, run.at.as_second().to_string());
+    if let Some(sending) = &run.sending {
+        sending.write(&mut fields);
+    }
     Ok(Write {
         subject: link.names().job(&queue, &run.id),
         headers: fields,
@@ -202,6 +205,7 @@ pub(super) async fn change(
         };
         if commit(link, name, &mut versioned, &runs, now).await? {
             tell_written(link, told, name, &versioned.record, &runs);
+            runs.iter().for_each(|run| run.end_trace(true));
             return Ok(versioned);
         }
     }

@@ -51,7 +51,10 @@ pub const PARKED_AT: &str = "Naq-Parked-At";
 pub const PRIORITY: &str = "Naq-Priority";
 
 /// Headers of this project that belong to the job, not to one of its messages.
-const OF_THE_JOB: [&str; 5] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT];
+const OF_THE_JOB: [&str; 6] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT, AFTER];
+
+/// Job: the jobs that it has waited for in its workflow, with spaces between; for the links of its trace.
+pub const AFTER: &str = "Naq-After";
 
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;

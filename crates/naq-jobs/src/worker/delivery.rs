@@ -1,5 +1,6 @@
 //! A delivered job: what the message, its subject and its acknowledgement address say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
@@ -7,6 +8,7 @@ use async_nats::Message;
 use super::limits::Place;
 use super::telling::Begun;
 use crate::model::{JobId, QueueName};
+use crate::traces::AttemptTrace;
 use crate::wire::{Delivery, FlowNode, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
@@ -49,6 +51,8 @@ pub(super) struct Delivered {
     pub(super) is_requeued: bool,
     /// The node of a workflow that it is; known once the envelope is read.
     pub(super) flow: Option<FlowNode>,
+    /// The trace of the attempt that runs, or was the last one.
+    pub(super) trace: Option<Arc<AttemptTrace>>,
 }
 
 impl Delivered {
@@ -79,6 +83,7 @@ impl Delivered {
             place: None,
             is_requeued: headers.is_requeued,
             flow: None,
+            trace: None,
             message,
         })
     }

@@ -51,6 +51,7 @@ mod steering;
 mod tally;
 mod telling;
 mod time_limits;
+mod traces;
 mod verdict;
 
 pub use builder::Worker;

@@ -261,9 +261,11 @@ impl Runner {
                 return refusal;
             }
             limits.timeout = times.starts(usual, now);
+            self.begin_trace(job, envelope).await;
             let context = self.context(job, envelope);
             hold.runs(context.clone(), now_ms());
             if let Some(cancelled) = self.cancels.verdict(&job.id) {
+                job.end_trace(&cancelled);
                 return cancelled;
             }
             self.tell_started(job, &context);
@@ -281,21 +283,30 @@ impl Runner {
             let last = times.keep(&end);
             job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
-            let (delay, is_retry) = match times.check(verdict, last, now) {
+            let verdict = times.check(verdict, last, now);
+            job.end_trace(&verdict);
+            let (delay, is_retry) = match verdict {
                 Verdict::RetryHere(delay) => (delay, true),
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
             };
             self.tell_again(job, delay, is_retry);
-            tokio::select! {
-                () = hold.lost().cancelled() => return Verdict::Nothing,
-                () = self.abort.cancelled() => return Verdict::HandBack,
-                () = tokio::time::sleep(delay) => {}
+            if let Some(verdict) = self.wait_here(delay, hold).await {
+                return verdict;
             }
             if is_retry {
                 self.tally.retried.fetch_add(1, Ordering::Relaxed);
                 job.next_retry();
             }
+        }
+    }
+
+    /// Waits under the lease; what is to be done instead, if that ends first.
+    async fn wait_here(&self, delay: Duration, hold: &Hold) -> Option<Verdict> {
+        tokio::select! {
+            () = hold.lost().cancelled() => Some(Verdict::Nothing),
+            () = self.abort.cancelled() => Some(Verdict::HandBack),
+            () = tokio::time::sleep(delay) => None,
         }
     }
 
@@ -317,6 +328,7 @@ impl Runner {
                 .flow
                 .as_ref()
                 .and_then(|flow| Membership::new(&self.link, flow)),
+            trace: job.trace.clone(),
             notice: OnceLock::new(),
             notes: self.notes.clone(),
             last_note: AtomicU64::new(0),

@@ -26,6 +26,7 @@ mod status;
 mod store;
 mod submit;
 mod telling;
+mod traces;
 mod workflows;
 
 pub use draft::Workflow;

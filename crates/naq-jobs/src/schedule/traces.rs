@@ -1,0 +1,33 @@
+//! The trace of a job that a schedule makes: it begins with the firing.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::record::{Record, Run};
+use crate::model::ScheduleName;
+use crate::traces::{Operation, Sending, SpanEnd, SpanStart, tracer};
+
+impl Run {
+    /// Begins the trace. A job that somebody asked for is below what that one does.
+    pub(super) fn traced(self, name: &ScheduleName, record: &Record, is_asked_for: bool) -> Self {
+        if tracer().is_none() {
+            return self;
+        }
+        let mut start = SpanStart::new(Operation::Fire);
+        start.destination = Some(&record.queue);
+        start.is_root = !is_asked_for;
+        start.job_id = Some(self.id.as_str());
+        start.schedule = Some((name.as_str(), SystemTime::from(self.at)));
+        let sending = Some(Arc::new(Sending::begin(&start)));
+        Self { sending, ..self }
+    }
+
+    /// The job is stored, or somebody else has handled the firing.
+    pub(super) fn end_trace(&self, is_ours: bool) {
+        if let Some(sending) = &self.sending {
+            let mut end = SpanEnd::default();
+            end.outcome = (!is_ours).then_some("superseded");
+            sending.ended(&end);
+        }
+    }
+}
