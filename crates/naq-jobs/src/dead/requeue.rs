@@ -9,7 +9,7 @@ use crate::enqueue::returning;
 use crate::events::{EventType, Fact, NONE};
 use crate::model::{KindName, TraceContext};
 use crate::server::{Link, delete_sequence, last_at_leader, last_of, wrong_sequence};
-use crate::traces::{Operation, Sending, SpanStart, tracer};
+use crate::traces::{Sending, SpanStart, TraceOperation, tracer};
 use crate::wire::{UniqueSubject, carried, headers, text};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
@@ -28,7 +28,7 @@ pub(super) async fn requeue(link: &Link, letter: &DeadLetter) -> Result<(), Jobs
 /// A trace of its own, linked to that of the job so far. Without a tracer the job stays in the trace that it had.
 fn begin_trace(letter: &DeadLetter, old: Option<&TraceContext>) -> Option<Sending> {
     tracer()?;
-    let mut start = SpanStart::new(Operation::Requeue);
+    let mut start = SpanStart::new(TraceOperation::Requeue);
     start.destination = Some(letter.queue.as_str());
     start.job_id = Some(letter.id.as_str());
     start.kind = letter.kind.as_deref();

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::record::{Record, Run};
 use crate::model::ScheduleName;
-use crate::traces::{Operation, Sending, SpanEnd, SpanStart, tracer};
+use crate::traces::{Sending, SpanEnd, SpanStart, TraceOperation, tracer};
 
 impl Run {
     /// Begins the trace. A job that somebody asked for is below what that one does.
@@ -13,7 +13,7 @@ impl Run {
         if tracer().is_none() {
             return self;
         }
-        let mut start = SpanStart::new(Operation::Fire);
+        let mut start = SpanStart::new(TraceOperation::Fire);
         start.destination = Some(&record.queue);
         start.is_root = !is_asked_for;
         start.job_id = Some(self.id.as_str());

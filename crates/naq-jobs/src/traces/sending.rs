@@ -5,7 +5,7 @@ use std::fmt;
 use async_nats::HeaderMap;
 
 use super::here::here;
-use super::{Operation, SpanEnd, SpanStart, TraceSpan, tracer};
+use super::{SpanEnd, SpanStart, TraceOperation, TraceSpan, tracer};
 use crate::JobsError;
 use crate::model::{Landing, TraceContext};
 
@@ -37,7 +37,7 @@ impl Sending {
     /// One job: below what its headers name, else below the current span.
     pub(crate) fn one(headers: &mut HeaderMap, queue: &str, kind: &str) -> Self {
         let given = TraceContext::read(Some(headers));
-        let mut start = SpanStart::new(Operation::Enqueue);
+        let mut start = SpanStart::new(TraceOperation::Enqueue);
         start.destination = Some(queue);
         start.parent = given.as_ref();
         start.kind = Some(kind);
@@ -50,7 +50,7 @@ impl Sending {
 
     /// Many jobs at once. Those that name a trace themselves stay in it.
     pub(crate) fn many() -> Self {
-        Self::begin(&SpanStart::new(Operation::Enqueue))
+        Self::begin(&SpanStart::new(TraceOperation::Enqueue))
     }
 
     /// Puts the context into the headers of one of many, unless they name another.

@@ -11,6 +11,9 @@ static TRACER: OnceLock<Box<dyn Tracer>> = OnceLock::new();
 
 /// Makes spans. The crate `naq-otel` has the one for OpenTelemetry.
 pub trait Tracer: Send + Sync + 'static {
+    /// Makes the span that `context` names the current one of this thread, until what is returned is dropped.
+    fn enter(&self, context: &TraceContext) -> Box<dyn Any>;
+
     /// Starts a span.
     fn start(&self, start: &SpanStart<'_>) -> Box<dyn TraceSpan>;
 }
@@ -30,7 +33,7 @@ pub trait TraceSpan: Send + Sync {
 /// What a span is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Operation {
+pub enum TraceOperation {
     /// Jobs are enqueued: one, or many at once.
     Enqueue,
     /// A schedule makes a job.
@@ -43,7 +46,7 @@ pub enum Operation {
     Process,
 }
 
-impl Operation {
+impl TraceOperation {
     /// Its name: `enqueue`, `fire`, `submit`, `requeue` or `process`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +59,7 @@ impl Operation {
     }
 }
 
-impl fmt::Display for Operation {
+impl fmt::Display for TraceOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -67,7 +70,7 @@ impl fmt::Display for Operation {
 #[non_exhaustive]
 pub struct SpanStart<'a> {
     /// What it is about.
-    pub operation: Operation,
+    pub operation: TraceOperation,
     /// The queue, or the name of the workflow; `None` if jobs of several queues may be meant.
     pub destination: Option<&'a str>,
     /// The span above; `None`: the current one of the program, if there is one.
@@ -92,7 +95,7 @@ pub struct SpanStart<'a> {
 
 impl<'a> SpanStart<'a> {
     /// A span about this, with all else unknown.
-    pub fn new(operation: Operation) -> Self {
+    pub fn new(operation: TraceOperation) -> Self {
         Self {
             operation,
             destination: None,

@@ -77,7 +77,8 @@ impl Runner {
             job.kind.as_deref().unwrap_or("?"),
             started.elapsed(),
         );
-        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        let trace_id = job.trace.as_ref().map(|trace| trace.context().trace_id());
+        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, trace_id, "{left}");
         self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);

@@ -12,7 +12,7 @@ use super::runner::Runner;
 use super::verdict::Verdict;
 use crate::model::{JobId, TraceContext};
 use crate::server::last_of;
-use crate::traces::{AttemptTrace, Operation, SpanEnd, SpanStart, tracer};
+use crate::traces::{AttemptTrace, SpanEnd, SpanStart, TraceOperation, tracer};
 use crate::wire::{Envelope, JobFailure, headers, origin, text};
 
 /// Outcomes that are read at the same time to make links, and time for all of them.
@@ -41,7 +41,7 @@ impl Runner {
             _ => Vec::new(),
         };
         let origin = origin(job.message.headers.as_ref());
-        let mut start = SpanStart::new(Operation::Process);
+        let mut start = SpanStart::new(TraceOperation::Process);
         start.destination = Some(job.queue.as_str());
         start.parent = parent.as_ref();
         start.is_root = parent.is_none();

@@ -4,14 +4,14 @@ use super::graph::{Graph, Node, Task, Work, place};
 use super::state::State;
 use super::status::own_id;
 use crate::model::{JobId, TraceContext};
-use crate::traces::{Operation, Sending, SpanEnd, SpanStart};
+use crate::traces::{Sending, SpanEnd, SpanStart, TraceOperation};
 
 /// Jobs that one names at the most: they go into a header.
 const MAX_AFTER: usize = 16;
 
 /// Nodes are about to be stored; those that name no trace of their own are below the current span.
 pub(super) fn begin_trace(name: &str, nodes: &mut [Node]) -> Sending {
-    let mut start = SpanStart::new(Operation::Submit);
+    let mut start = SpanStart::new(TraceOperation::Submit);
     start.destination = Some(name);
     let sending = Sending::begin(&start);
     if let Some(context) = sending.context() {
