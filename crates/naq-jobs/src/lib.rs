@@ -54,9 +54,7 @@ pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::*;
 pub use server::MINIMUM_SERVER;
-pub use traces::{
-    EnteredTrace, SpanEnd, SpanStart, TraceOperation, TraceSpan, Tracer, enter_trace, set_tracer,
-};
+pub use traces::*;
 /// The level of a line in the log of a job.
 pub use tracing::Level;
 pub use wire::{
