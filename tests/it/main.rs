@@ -42,6 +42,7 @@ mod schedules;
 mod stop;
 mod streams;
 mod testing;
+mod traces;
 mod unique;
 mod workflow_changes;
 mod workflow_faults;

@@ -53,6 +53,13 @@ const SAMPLERS: [&str; 6] = [
     "parentbased_traceidratio",
 ];
 
+impl Default for Plan {
+    fn default() -> Self {
+        let timeout = Duration::from_secs(10);
+        Self { timeout }
+    }
+}
+
 /// Reads the variables; `None` if nothing is to be exported.
 pub(crate) fn plan(get: impl Fn(&str) -> Option<String>) -> Result<Option<Plan>, ExportError> {
     // An empty variable is as good as none, says the specification.
@@ -99,7 +106,7 @@ pub(crate) fn plan(get: impl Fn(&str) -> Option<String>) -> Result<Option<Plan>,
         _ => {}
     }
     let timeout = match first(TIMEOUTS) {
-        None => Duration::from_secs(10),
+        None => return Ok(Some(Plan::default())),
         Some((variable, value)) => match value.parse() {
             Ok(ms) => Duration::from_millis(ms),
             Err(_) => return unknown(variable, value, "it is a number of milliseconds"),

@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use opentelemetry::global;
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{
+    HttpExporterBuilderSet, Protocol, SpanExporter, SpanExporterBuilder, WithExportConfig,
+    WithHttpConfig,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use crate::client::Client;
-use crate::environment::{ExportError, plan};
+use crate::environment::{ExportError, Plan, plan};
 use crate::install;
 use crate::watched::Watched;
+
+type Builder = SpanExporterBuilder<HttpExporterBuilderSet>;
 
 /// Sends the spans of this process to a collector. Call [`Self::shutdown`] at the end: what is gathered then is sent
 /// only by it.
@@ -34,11 +39,31 @@ impl Export {
     /// [`ExportError`] if the variables ask for something that cannot be done; then nothing is exported. A retry does not
     /// help.
     pub fn from_environment(service: &str) -> Result<Option<Self>, ExportError> {
-        let Some(plan) = plan(|name| std::env::var(name).ok())? else {
-            return Ok(None);
+        match plan(|name| std::env::var(name).ok())? {
+            Some(plan) => Self::start(service, SpanExporter::builder().with_http(), plan).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Self::from_environment`], to the collector at `endpoint` (`http://127.0.0.1:4318`), whatever the variables say of
+    /// that.
+    ///
+    /// # Errors
+    /// As [`Self::from_environment`].
+    pub fn to(endpoint: &str, service: &str) -> Result<Self, ExportError> {
+        let get = |name: &str| match name {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.to_owned()),
+            "OTEL_SDK_DISABLED" | "OTEL_TRACES_EXPORTER" => None,
+            name => std::env::var(name).ok(),
         };
-        let exporter = SpanExporter::builder()
-            .with_http()
+        let plan = plan(get)?.unwrap_or_default();
+        let traces = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+        let builder = SpanExporter::builder().with_http().with_endpoint(traces);
+        Self::start(service, builder, plan)
+    }
+
+    fn start(service: &str, builder: Builder, plan: Plan) -> Result<Self, ExportError> {
+        let exporter = builder
             .with_http_client(Client::new(plan.timeout))
             .with_protocol(Protocol::HttpBinary)
             .build()
@@ -49,7 +74,7 @@ impl Export {
             .build();
         global::set_tracer_provider(provider.clone());
         install();
-        Ok(Some(Self { provider }))
+        Ok(Self { provider })
     }
 
     /// Sends what is gathered and ends, within this time; what is not taken by then is lost. Blocks the thread.

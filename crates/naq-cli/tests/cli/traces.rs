@@ -1,14 +1,14 @@
 //! Traces: real processes export to a real collector, and what it gets links up.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use naq_testing::{CollectedSpan, TraceCollector, tree};
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::tempdir;
 
-use super::command::{Dev, Said, Worker, eventually};
+use super::command::{DEADLINE, Dev, Said, Worker, eventually};
 
 /// A trace that somebody else has begun.
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -263,7 +263,7 @@ fn each_firing_of_a_schedule_and_each_requeue_is_a_trace_of_its_own() {
     eventually("the dead letter is there", || {
         stage.dev.naq(&["dead", "show", "b-1"]).code == Some(0)
     });
-    stage.naq(&["dead", "requeue", "b-1"]).ended_with(0);
+    stage.naq(&["dead", "retry", "b-1"]).ended_with(0);
     let spans = stage.spans(8);
     let sent = find(&spans, "enqueue naq_default_queue", "broken");
     let again = find(&spans, "requeue naq_default_queue", "broken");
@@ -308,16 +308,13 @@ fn a_collector_that_is_away_is_one_warning_and_touches_no_job() {
     assert_eq!(warnings, 1, "{said:?}");
     assert!(said.err.contains("3 completed"), "{said:?}");
 
-    // The last flush has a bound, also when the collector is silent.
+    // The last flush has a bound, also when the collector is silent and may be so for long.
     let began = Instant::now();
     let mut command = dev.command(&["enqueue", "mail"]);
     command.envs(exporting(&endpoint, "shop"));
+    command.env("OTEL_EXPORTER_OTLP_TIMEOUT", "120000");
     Said::of(command.output().unwrap()).ended_with(0);
-    assert!(
-        began.elapsed() < Duration::from_secs(9),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
 
     // What is not built in is said, and no command fails for it.
     let mut command = dev.command(&["enqueue", "mail"]);
