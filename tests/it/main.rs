@@ -39,6 +39,7 @@ mod retry;
 mod run;
 mod schedule_faults;
 mod schedules;
+mod soak;
 mod stop;
 mod streams;
 mod testing;

@@ -38,6 +38,8 @@ pub(super) struct Delivered {
     pub(super) was_parked: bool,
     /// The number of the last note that its handler has made here, 0 if there is none.
     pub(super) last_note: u64,
+    /// Somebody has cancelled it while it ran here.
+    pub(super) was_cancelled: bool,
     pub(super) fence: u64,
     /// The attempt that runs, or was the last one.
     pub(super) begun: Option<Begun>,
@@ -73,6 +75,7 @@ impl Delivered {
             snoozes: headers.snoozes,
             was_parked: headers.was_parked,
             last_note: 0,
+            was_cancelled: false,
             fence: headers.fence,
             begun: None,
             failure: None,

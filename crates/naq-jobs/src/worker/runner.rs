@@ -194,7 +194,7 @@ impl Runner {
                 }
             }
         };
-        if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
+        if !span.keeps_result && !job.was_cancelled && matches!(verdict, Verdict::Complete(_)) {
             return Ok((Left::Completed, false));
         }
         if job.last_note > 0 {
@@ -269,6 +269,7 @@ impl Runner {
             self.tell_started(job, &context);
             let end = attempt::run(prepared, context.clone(), &limits).await;
             job.last_note = job.last_note.max(context.last_note());
+            job.was_cancelled = context.cancel_reason().is_some();
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
