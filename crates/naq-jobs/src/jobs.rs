@@ -117,7 +117,7 @@ impl Jobs {
         let landed = enqueue(&self.link, job).await?;
         let handle = JobHandle::new(landed, self.results());
         if let Some(within) = within {
-            handle.outcome(within).await?;
+            Box::pin(handle.outcome(within)).await?;
         }
         Ok(handle)
     }

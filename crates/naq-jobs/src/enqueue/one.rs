@@ -23,12 +23,13 @@ const RESERVE: usize = 3 * MAX_HEADER_TEXT;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) id: JobId,
+    pub(super) queue: QueueName,
     pub(super) subject: String,
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<Later>,
     /// Whether its priority has to be seen to.
-    level: Option<Box<(QueueName, Priority)>>,
+    level: Option<Priority>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
     /// What was put into the object store for it.
@@ -64,8 +65,8 @@ impl Landed {
 impl Prepared {
     /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
     pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
-        match &self.level {
-            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+        match self.level {
+            Some(level) => Box::pin(use_level(link, &self.queue, level)).await,
             None => Ok(()),
         }
     }
@@ -235,9 +236,10 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
     if has_level {
         job.headers.insert(PRIORITY, job.priority.as_str());
     }
-    let level = has_level.then(|| Box::new((queue, job.priority)));
+    let level = has_level.then_some(job.priority);
     Ok(Prepared {
         id,
+        queue,
         subject,
         body: body.into(),
         due,

@@ -54,6 +54,7 @@ pub(crate) enum Undecodable {
 #[derive(Serialize, Deserialize)]
 struct Wire<'a> {
     v: u32,
+    #[serde(borrow)]
     kind: std::borrow::Cow<'a, str>,
     #[serde(
         default,
