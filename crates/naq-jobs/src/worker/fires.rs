@@ -4,16 +4,27 @@ use std::time::Duration;
 
 use async_nats::Message;
 use naq_connection::Connection;
+use tokio_util::sync::CancellationToken;
 
-use super::errands::Errand;
+use super::errands::{Errand, ErrandLoop};
 use crate::JobsError;
-use crate::schedule::{Fired, fire};
+use crate::schedule::{Beats, Fired, fire};
 use crate::server::{Link, ensure_fires_consumer};
 use crate::wire::{Names, headers, text};
 
 /// Takes firings, and makes their jobs.
 #[derive(Debug)]
-pub(super) struct Fires;
+pub(super) struct Fires(pub(super) Beats);
+
+/// Handles firings until the worker stops, and sees to it that nothing of it goes on then.
+pub(super) async fn run(link: Link, stopping: CancellationToken) -> Result<(), JobsError> {
+    let beats = Beats::new(link.clone(), stopping.clone());
+    let ran = ErrandLoop::new(Fires(beats.clone()), link, stopping)
+        .run()
+        .await;
+    beats.ended().await;
+    ran
+}
 
 impl Errand for Fires {
     type Item = Fired;
@@ -39,7 +50,7 @@ impl Errand for Fires {
     }
 
     async fn handle(&self, link: &Link, conn: &Connection, items: Vec<Fired>) {
-        match fire(link, conn, items).await {
+        match fire(link, conn, &self.0, items).await {
             Ok(jobs) => tracing::debug!(jobs, "schedules fired"),
             Err(error) => tracing::warn!(%error, "firings will be delivered again"),
         }
