@@ -4,6 +4,7 @@
 //! of the schedules meanwhile, none of the batch is stored, and each firing is handled by itself.
 
 use futures::StreamExt;
+use futures::future::try_join;
 use futures::stream;
 use jiff::Timestamp;
 use naq_connection::Connection;
@@ -14,14 +15,14 @@ use super::calendar::Timetable;
 use super::kept_back::{chain, last_job, release_if_over};
 use super::record::{Record, ScheduleState};
 use super::run::Run;
-use super::store::{self, Versioned, commit, read, timetable, writes};
+use super::store::{self, Versioned, commit, read, read_many, timetable, writes};
 use super::telling::{tell_schedule, tell_written};
 use crate::events::EventType;
 use crate::model::ScheduleName;
 use crate::server::{BatchEnd, Link, MAX_BATCH, store_batch};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
-/// Records that are read at the same time.
+/// Firings that are decided at the same time.
 const READS: usize = 16;
 
 /// A firing as it was delivered.
@@ -59,9 +60,15 @@ pub(crate) async fn fire(
     beats: &Beats,
     fired: Vec<Fired>,
 ) -> Result<usize, JobsError> {
-    let now = store::now(conn, link).await?;
+    let names = fired.iter().map(|fired| &fired.name);
+    let (now, seen) = try_join(store::now(conn, link), read_many(conn, link, names)).await?;
+    let seen = &seen;
     let planned: Vec<(Fired, Result<Option<Plan>, JobsError>)> = stream::iter(fired)
-        .map(|fired| async move { (fired.clone(), plan(link, conn, beats, fired, now).await) })
+        .map(|fired| async move {
+            let seen = seen.get(&fired.name).cloned();
+            let planned = plan(link, conn, beats, fired.clone(), seen, now).await;
+            (fired, planned)
+        })
         .buffered(READS)
         .collect()
         .await;
@@ -96,15 +103,22 @@ pub(crate) async fn fire(
     Ok(made + settle(link, conn, beats, part, now).await)
 }
 
-/// Decides what a firing leads to; `None` if it is stale.
+/// Decides what a firing leads to; `None` if it is stale. `seen` is its record as some server of the cluster has it.
 async fn plan(
     link: &Link,
     conn: &Connection,
     beats: &Beats,
     fired: Fired,
+    seen: Option<Versioned>,
     now: Timestamp,
 ) -> Result<Option<Plan>, JobsError> {
-    let Some(mut versioned) = read(conn, link, &fired.name).await? else {
+    // With this turn it is the one that armed the firing. Another one may be older than what the leader has.
+    let seen = seen.filter(|seen| seen.record.turn == fired.turn);
+    let found = match seen {
+        Some(seen) => Some(seen),
+        None => read(conn, link, &fired.name).await?,
+    };
+    let Some(mut versioned) = found else {
         return Ok(None);
     };
     let record = &mut versioned.record;

@@ -1,5 +1,6 @@
 //! Reading and writing the record of a schedule. Each write arms the next firing with it, all or none.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use async_nats::HeaderMap;
@@ -17,10 +18,10 @@ use super::telling::tell_written;
 use crate::events::EventType;
 use crate::model::ScheduleName;
 use crate::server::{
-    BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, persist, rfc3339, server_now,
+    BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, last_of_each, persist, rfc3339, server_now,
     store_batch, store_batch_at,
 };
-use crate::wire::{headers, text};
+use crate::wire::{Names, headers, text};
 use crate::{JobsError, JobsErrorKind};
 
 /// Changes that may come in between before a change is given up.
@@ -51,6 +52,27 @@ pub(super) async fn read(
         record,
         sequence: stored.sequence,
     }))
+}
+
+/// Readable records of some schedules, as the nearest server has them, in one request if there are several.
+pub(super) async fn read_many<'a>(
+    conn: &Connection,
+    link: &Link,
+    names: impl Iterator<Item = &'a ScheduleName>,
+) -> Result<HashMap<ScheduleName, Versioned>, JobsError> {
+    let subjects: Vec<String> = names.map(|name| link.names().recurring(name)).collect();
+    if subjects.len() < 2 {
+        return Ok(HashMap::new());
+    }
+    let stream = link.names().jobs_stream();
+    let found = last_of_each(conn, &stream, &subjects, subjects.len()).await?;
+    let read = found.into_iter().filter_map(|stored| {
+        let name = Names::parse_schedule(&stored.subject)?;
+        let record = decode(&name, &stored.payload).ok()?;
+        let sequence = stored.sequence;
+        Some((name, Versioned { record, sequence }))
+    });
+    Ok(read.collect())
 }
 
 /// The version alone, so that a newer record is told from a broken one.

@@ -31,7 +31,8 @@ impl Errand for Fires {
 
     const WHAT: &'static str = "schedules";
     const CONSUMER: &'static str = Names::FIRES_CONSUMER;
-    const BATCH: u32 = 100;
+    // With a job each they fit into one batch of the server's.
+    const BATCH: u32 = 300;
     // They cost the server little together.
     const GATHER: Duration = Duration::from_millis(5);
 
