@@ -11,6 +11,7 @@ use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
 use super::telling::tell_cancelled;
 use crate::model::JobId;
+use crate::parked::release_after;
 use crate::payload::release;
 use crate::results::{outcome_headers, parse};
 use crate::server::{
@@ -56,6 +57,7 @@ pub(super) async fn cancel(
             }
             if seen.is_written || write(&conn, link, id_ref, &seen, notice, nonce).await? {
                 tell_workflow(link, &seen, deadline).await?;
+                release_heirs(&conn, link, &seen).await?;
                 remove(&conn, link, id_ref).await?;
                 return push(&conn, link, id_ref, notice, seen).await;
             }
@@ -181,6 +183,14 @@ async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<()
     let flow = seen.found.iter().find_map(Found::flow);
     match &flow {
         Some(flow) => tell_end(link, flow, Status::Cancelled, deadline).await,
+        None => Ok(()),
+    }
+}
+
+/// What was kept back for this job may start, also if no worker ever sees it.
+async fn release_heirs(conn: &Connection, link: &Link, seen: &Seen) -> Result<(), JobsError> {
+    match seen.found.iter().find(|found| found.is_awaited()) {
+        Some(found) => release_after(conn, link, &found.spot.queue, &found.spot.id).await,
         None => Ok(()),
     }
 }

@@ -229,14 +229,8 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             (place(false), Some(Later { at, text, target }))
         }
     };
-    let has_level = job.priority != Priority::Normal;
-    if let Some(key) = job.limit_key {
-        job.headers.insert(LIMIT_KEY, key);
-    }
-    if has_level {
-        job.headers.insert(PRIORITY, job.priority.as_str());
-    }
-    let level = has_level.then_some(job.priority);
+    let headers = take_headers(&mut job);
+    let level = (job.priority != Priority::Normal).then_some(job.priority);
     Ok(Prepared {
         id,
         queue,
@@ -245,15 +239,27 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         due,
         level,
         unique,
-        headers: job.headers,
+        headers,
         payload_ref: job.payload_ref,
         kind: job.kind,
         made_at: now,
     })
 }
 
+/// The headers of the job, whatever message it travels in: the sender's own, and what they say of its options.
+pub(crate) fn take_headers<R>(job: &mut Job<R>) -> HeaderMap {
+    let mut headers = std::mem::take(&mut job.headers);
+    if let Some(key) = job.limit_key.take() {
+        headers.insert(LIMIT_KEY, key);
+    }
+    if job.priority != Priority::Normal {
+        headers.insert(PRIORITY, job.priority.as_str());
+    }
+    headers
+}
+
 /// The queue that was named, else the default one.
-fn queue_of(link: &Link, named: Option<QueueName>) -> Result<QueueName, JobsError> {
+pub(crate) fn queue_of(link: &Link, named: Option<QueueName>) -> Result<QueueName, JobsError> {
     match named {
         Some(queue) => Ok(queue),
         None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {

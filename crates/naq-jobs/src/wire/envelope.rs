@@ -28,6 +28,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) deadline: Option<SystemTime>,
     pub(crate) flow: Option<FlowNode>,
+    /// Other jobs may be kept back until it has ended.
+    pub(crate) is_awaited: bool,
 }
 
 /// The node of a workflow that a job is.
@@ -83,6 +85,8 @@ struct Wire<'a> {
     deadline_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flow: Option<FlowNode>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    awaited: bool,
 }
 
 /// A `null` is a payload, too.
@@ -114,6 +118,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         expires_at_ms: job.expires.and_then(|expires| moment(expires.instant(now))),
         deadline_ms: job.deadline_from(now).and_then(moment),
         flow: None,
+        awaited: false,
     })
 }
 
@@ -152,6 +157,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         expires_at: wire.expires_at_ms.and_then(moment),
         deadline: wire.deadline_ms.and_then(moment),
         flow: wire.flow,
+        is_awaited: wire.awaited,
     })
 }
 

@@ -47,6 +47,8 @@ pub const BOOKED: &str = "Naq-Booked";
 pub const PARKED: &str = "Naq-Parked";
 /// Job: when it was parked first for the present reason, milliseconds since 1970.
 pub const PARKED_AT: &str = "Naq-Parked-At";
+/// Parked job: the job before whose end it does not start.
+pub const AFTER: &str = "Naq-After";
 /// Job: its priority, if it is not the normal one, for when it comes back from the dead letters. Its subject decides.
 pub const PRIORITY: &str = "Naq-Priority";
 
@@ -163,8 +165,12 @@ fn keep(headers: Option<&HeaderMap>, is_kept: impl Fn(&str) -> bool) -> HeaderMa
 /// The schedule that made a job, and the instant that it was made for.
 pub(crate) fn origin(headers: Option<&HeaderMap>) -> Option<(ScheduleName, SystemTime)> {
     let name = ScheduleName::new(text(headers, SCHEDULE)?).ok()?;
-    let seconds = text(headers, INSTANT)?.parse().ok()?;
-    let instant = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    let (seconds, millis) = match text(headers, INSTANT)?.split_once('.') {
+        Some((seconds, millis)) => (seconds, millis.parse().ok()?),
+        None => (text(headers, INSTANT)?, 0),
+    };
+    let since = Duration::from_secs(seconds.parse().ok()?) + Duration::from_millis(millis);
+    let instant = UNIX_EPOCH.checked_add(since)?;
     Some((name, instant))
 }
 

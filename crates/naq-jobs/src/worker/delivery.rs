@@ -51,6 +51,8 @@ pub(super) struct Delivered {
     pub(super) is_requeued: bool,
     /// The node of a workflow that it is; known once the envelope is read.
     pub(super) flow: Option<FlowNode>,
+    /// Whether others may be kept back until it has ended; known once the envelope is read.
+    pub(super) is_awaited: bool,
 }
 
 impl Delivered {
@@ -82,6 +84,7 @@ impl Delivered {
             place: None,
             is_requeued: headers.is_requeued,
             flow: None,
+            is_awaited: false,
             message,
         })
     }

@@ -27,6 +27,7 @@ mod errands;
 mod fires;
 mod flows;
 mod handler;
+mod heirs;
 mod holds;
 mod job_log;
 mod large;

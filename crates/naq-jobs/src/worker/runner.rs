@@ -101,6 +101,9 @@ impl Runner {
         if job.flow.is_some() || ended.0 == Left::Elsewhere {
             Box::pin(self.tell_workflow(job, hold, ended.0)).await?;
         }
+        if job.is_awaited || ended.0 == Left::Elsewhere {
+            Box::pin(self.release_heirs(job, ended.0)).await?;
+        }
         Ok(ended)
     }
 
@@ -158,6 +161,7 @@ impl Runner {
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
         job.flow = decoded.as_ref().ok().and_then(|e| e.flow.clone());
+        job.is_awaited = decoded.as_ref().is_ok_and(|e| e.is_awaited);
         if let Ok(envelope) = &decoded
             && self.is_in_question(job, envelope)
             && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
@@ -174,8 +178,9 @@ impl Runner {
             Err(error) => Verdict::Dead(undecodable(&error)),
             Ok(envelope) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
-                // Without a record the payload could not be removed before the acknowledgement.
-                span.keeps_result = envelope.keeps_result || envelope.payload_ref.is_some();
+                // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
+                span.keeps_result =
+                    envelope.keeps_result || envelope.payload_ref.is_some() || envelope.is_awaited;
                 match envelope.payload_ref.clone() {
                     None => match self.prepare(job, &envelope) {
                         Ok(prepared) => {
