@@ -47,5 +47,6 @@ mod streams;
 mod testing;
 mod unique;
 mod workflow_changes;
+mod workflow_ends;
 mod workflow_faults;
 mod workflows;

@@ -11,6 +11,8 @@ use crate::exit_code;
 use crate::output::Table;
 
 /// Print one word: pending, running, scheduled, retry, paused, completed, failed, cancelled or unknown
+///
+/// A node of a workflow that has no job yet is waiting, one that never will have is skipped or cancelled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 7: unknown, nothing is stored of the job.")]
 pub(super) struct StatusArgs {
@@ -36,7 +38,9 @@ pub(super) struct ShowArgs {
 
 /// Remove a job that has not started: waiting, scheduled or paused
 #[derive(Debug, clap::Args)]
-#[command(after_help = "It leaves no outcome. A job that runs is refused.")]
+#[command(
+    after_help = "It leaves no outcome, unless it is a node of a workflow: that is cancelled. A job that runs is refused."
+)]
 pub(super) struct DeleteArgs {
     /// The job's id
     id: JobId,
