@@ -9,6 +9,7 @@ mod setup;
 mod bulk;
 mod calendar;
 mod cancel;
+mod compression;
 mod control;
 mod crash;
 mod dead;

@@ -46,10 +46,11 @@ pub use inspect::{
 };
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
-    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
-    Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
+    Backoff, Encoding, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter,
+    Job, JobId, Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName,
+    Unique,
 };
-pub use naq_config::settings::{InvalidRate, Rate};
+pub use naq_config::settings::{Compression, InvalidRate, Rate};
 pub use naq_macros::job;
 pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};

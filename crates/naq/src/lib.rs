@@ -58,10 +58,10 @@
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, Backoff, Bulk, CancelReport,
-    CancelRequest, CancelledFrom, CatchUp, Controls, Cron, CronError, DeadBulk, DeadFilter,
-    DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, Event,
-    EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
-    Explanation, Facts, FailureReason, Firing, Firings, FlowNodeRef, FlowPlace, FlowReason,
+    CancelRequest, CancelledFrom, CatchUp, Compression, Controls, Cron, CronError, DeadBulk,
+    DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
+    Encoding, Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType,
+    Events, Explanation, Facts, FailureReason, Firing, Firings, FlowNodeRef, FlowPlace, FlowReason,
     FromJob, Handler, Hold, InvalidRate, InvalidScheduleName, InvalidZone, Jitter, Job, JobContext,
     JobError, JobFailure, JobFunction, JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews,
     JobPage, JobStatus, Jobs, JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing,

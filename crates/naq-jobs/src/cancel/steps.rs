@@ -199,6 +199,7 @@ async fn write(
         finished_at_ms: now,
         result: None,
         result_ref: None,
+        result_zlib: None,
         error: Some(JobFailure::new(
             FailureReason::Cancelled,
             notice.reason.clone(),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::unique::{self, UniquePlan};
 use crate::control::use_level;
 use crate::model::{Due, Job, JobId, KindName, Landing, ObjectRef, Policy, Priority, QueueName};
-use crate::payload::{is_large, offload_payload, remove};
+use crate::payload::{is_plain, offload_payload, remove};
 use crate::server::{Link, Write, persist, rfc3339};
 use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
@@ -130,15 +130,15 @@ impl Prepared {
 
 /// Enqueues `job` and says what became of it.
 pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
-    let job = if is_large(&job.payload) {
-        Box::pin(prepare_large(link, job)).await?
-    } else {
+    let job = if is_plain(link, &job.payload, job.compression) {
         prepare(link, job)?
+    } else {
+        Box::pin(prepare_large(link, job)).await?
     };
     deliver(link, job).await
 }
 
-/// As [`prepare`], with the payload in the object store if it is too large for a message.
+/// As [`prepare`], with the payload compressed if it is to be, and in the object store if it is too large for a message.
 pub(super) async fn prepare_large<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
     offload_payload(link, &mut job).await?;
     let payload_ref = job.payload_ref.clone();

@@ -172,8 +172,9 @@ impl Runner {
             started_at_ms,
             ttl: self.link.settings().results.ttl,
             keeps_result: true,
+            packs_result: false,
         };
-        let mut is_large = false;
+        let mut has_object = false;
         let verdict = match decoded {
             Err(error) => Verdict::Dead(undecodable(&error)),
             Ok(envelope) => {
@@ -181,18 +182,18 @@ impl Runner {
                 // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
                 span.keeps_result =
                     envelope.keeps_result || envelope.payload_ref.is_some() || envelope.is_awaited;
-                match envelope.payload_ref.clone() {
-                    None => match self.prepare(job, &envelope) {
+                if envelope.is_plain() {
+                    match self.prepare(job, &envelope) {
                         Ok(prepared) => {
                             self.attempts_in_place(job, &envelope, &prepared, hold)
                                 .await
                         }
                         Err(verdict) => verdict,
-                    },
-                    Some(reference) => {
-                        is_large = true;
-                        Box::pin(self.attempts_of_large(job, envelope, &reference, hold)).await?
                     }
+                } else {
+                    has_object = envelope.payload_ref.is_some();
+                    span.packs_result = envelope.is_packed();
+                    Box::pin(self.attempts_of_large(job, envelope, hold)).await?
                 }
             }
         };
@@ -205,7 +206,7 @@ impl Runner {
         }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
-        if is_large {
+        if has_object {
             Box::pin(self.tidy(job, left)).await?;
         }
         Ok((left, true))
