@@ -41,9 +41,7 @@ pub use error::{JobsError, JobsErrorKind};
 pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use explain::{Explanation, Facts, FlowReason, Hold, Reason, WorkerFact, reasons};
-pub use inspect::{
-    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
-};
+pub use inspect::*;
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, Encoding, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter,
