@@ -5,11 +5,13 @@
 //! ```
 
 mod facts;
+mod flow;
 mod gather;
 mod reason;
 mod reasons;
 
 pub use facts::{Facts, Hold, WorkerFact};
+pub use flow::FlowReason;
 pub use reason::Reason;
 pub use reasons::reasons;
 

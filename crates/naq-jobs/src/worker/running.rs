@@ -21,7 +21,7 @@ use super::cancels::Cancels;
 use super::control_loop::ControlLoop;
 use super::ears;
 use super::errands::ErrandLoop;
-use super::fires::Fires;
+use super::fires;
 use super::flows::Flows;
 use super::holds::Holds;
 use super::limits::Buckets;
@@ -106,7 +106,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         loops.spawn(pull(normal, index));
     }
     let (link, stopping) = (plan.link, &runner.stopping);
-    loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
+    loops.spawn(fires::run(link.clone(), stopping.clone()));
     let flows = Flows(Advancer::new(link.clone()));
     loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
     loops.spawn(ears::listen(link, stopping.clone()));

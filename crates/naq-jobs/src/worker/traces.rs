@@ -57,7 +57,7 @@ impl Runner {
 
     /// The attempts that the job comes after in its workflow, as far as they can be found soon.
     async fn links(&self, job: &Delivered) -> Vec<TraceContext> {
-        let after = text(job.message.headers.as_ref(), headers::AFTER);
+        let after = text(job.message.headers.as_ref(), headers::FOLLOWS);
         let (Some(after), Some(_)) = (after, tracer()) else {
             return Vec::new();
         };

@@ -9,11 +9,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::graph::{Graph, Task, Work};
 use super::state::State;
-use super::traces::after;
+use super::traces::follows;
 use crate::model::{JobId, Priority, QueueName};
 use crate::server::{Link, Write, now_ms, rfc3339, unix_ms};
 use crate::wire::FlowNode;
-use crate::wire::headers::{AFTER, PRIORITY};
+use crate::wire::headers::{FOLLOWS, PRIORITY};
 use crate::{JobsError, JobsErrorKind};
 
 /// The word of the message that asks for ears on jobs outside, and for a further turn.
@@ -21,6 +21,9 @@ pub(super) const LISTEN: &str = "listen";
 
 /// The word of the message of the deadline.
 pub(super) const DEADLINE: &str = "deadline";
+
+/// The word of the message that lets a worker cancel what is left of a stopped workflow.
+pub(super) const STOP: &str = "stop";
 
 /// Jobs that one turn enqueues at the most; with the rest of the batch they stay below the server's limit.
 pub(super) const MOST: usize = 900;
@@ -51,8 +54,8 @@ pub(super) fn begin_writes(
             }
             Work::Job(task) => {
                 let mut write = job(link, id, state, *index, task)?;
-                if let Some(after) = after(id, graph, state, *index, task) {
-                    write.headers.insert(AFTER, after);
+                if let Some(before) = follows(id, graph, state, *index, task) {
+                    write.headers.insert(FOLLOWS, before);
                 }
                 writes.push(write);
             }

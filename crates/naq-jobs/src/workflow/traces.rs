@@ -7,7 +7,7 @@ use crate::model::{JobId, TraceContext};
 use crate::traces::{Sending, SpanEnd, SpanStart, TraceOperation};
 
 /// Jobs that one names at the most: they go into a header.
-const MAX_AFTER: usize = 16;
+const MAX_FOLLOWED: usize = 16;
 
 /// Nodes are about to be stored; those that name no trace of their own are below the current span.
 pub(super) fn begin_trace(name: &str, nodes: &mut [Node]) -> Sending {
@@ -44,7 +44,7 @@ fn is_traced(task: &Task) -> bool {
 }
 
 /// The jobs that the node comes after, through gates, as the header has them; `None` for one that is not traced.
-pub(super) fn after(
+pub(super) fn follows(
     id: &JobId,
     graph: &Graph,
     state: &State,
@@ -69,7 +69,7 @@ pub(super) fn after(
                 Some(own) => ids.push(own.to_string()),
                 None => open.push(*from),
             }
-            if ids.len() >= MAX_AFTER {
+            if ids.len() >= MAX_FOLLOWED {
                 return Some(ids.join(" "));
             }
         }

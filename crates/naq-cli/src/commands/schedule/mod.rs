@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    Create(create::Args),
+    Create(Box<create::Args>),
     List(list::Args),
     Show(show::Args),
     Pause(change::PauseArgs),
@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     }
     let jobs = context.jobs().await?;
     let done = match args.action {
-        Action::Create(args) => create::run(context, &jobs, args).await,
+        Action::Create(args) => create::run(context, &jobs, *args).await,
         Action::List(args) => list::run(context, &jobs, args).await,
         Action::Show(args) => show::run(context, &jobs, args).await,
         Action::Pause(args) => change::pause(context, &jobs, args).await,

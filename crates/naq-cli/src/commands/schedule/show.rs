@@ -96,7 +96,10 @@ pub(super) fn described(schedule: &Schedule) -> Value {
         "last": schedule.last_run().map(|(at, id)| json!({ "at": utc(Some(at)), "job_id": id })),
     });
     match schedule.rule() {
-        ScheduleRule::Every(interval) => value["every_s"] = interval.as_secs().into(),
+        ScheduleRule::Every(interval) if interval.subsec_nanos() == 0 => {
+            value["every_s"] = interval.as_secs().into();
+        }
+        ScheduleRule::Every(interval) => value["every_s"] = interval.as_secs_f64().into(),
         ScheduleRule::Cron { text, zone, dst } => {
             value["cron"] = text.into();
             value["zone"] = zone.into();
@@ -154,6 +157,7 @@ fn catch_up(policy: CatchUp) -> String {
 fn overlap(policy: Overlap) -> &'static str {
     match policy {
         Overlap::Skip => "skip",
+        Overlap::Queue => "queue",
         _ => "allow",
     }
 }
