@@ -46,6 +46,7 @@ mod soak;
 mod stop;
 mod streams;
 mod testing;
+mod traces;
 mod unique;
 mod workflow_changes;
 mod workflow_ends;

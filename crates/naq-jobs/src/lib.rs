@@ -26,6 +26,7 @@ mod payload;
 mod results;
 mod schedule;
 mod server;
+mod traces;
 mod wire;
 mod worker;
 mod workflow;
@@ -46,7 +47,7 @@ pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, Encoding, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter,
     Job, JobId, Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName,
-    Unique,
+    TraceContext, Unique,
 };
 pub use naq_config::settings::{Compression, InvalidRate, Rate};
 pub use naq_macros::job;
@@ -54,6 +55,7 @@ pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::*;
 pub use server::MINIMUM_SERVER;
+pub use traces::*;
 /// The level of a line in the log of a job.
 pub use tracing::Level;
 pub use wire::{

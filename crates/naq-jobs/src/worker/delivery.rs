@@ -1,5 +1,6 @@
 //! A delivered job: what the message, its subject and its acknowledgement address say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Message, Subject};
@@ -7,6 +8,7 @@ use async_nats::{Message, Subject};
 use super::limits::Place;
 use super::telling::Begun;
 use crate::model::{JobId, QueueName};
+use crate::traces::AttemptTrace;
 use crate::wire::{Delivery, FlowNode, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
@@ -53,6 +55,8 @@ pub(super) struct Delivered {
     pub(super) flow: Option<FlowNode>,
     /// Whether others may be kept back until it has ended; known once the envelope is read.
     pub(super) is_awaited: bool,
+    /// The trace of the attempt that runs, or was the last one.
+    pub(super) trace: Option<Arc<AttemptTrace>>,
 }
 
 impl Delivered {
@@ -85,6 +89,7 @@ impl Delivered {
             is_requeued: headers.is_requeued,
             flow: None,
             is_awaited: false,
+            trace: None,
             message,
         })
     }

@@ -54,6 +54,7 @@ mod steering;
 mod tally;
 mod telling;
 mod time_limits;
+mod traces;
 mod verdict;
 
 pub use builder::Worker;

@@ -74,7 +74,8 @@ impl Runner {
             }
         };
         let (id, kind) = (&job.id, job.kind.as_deref().unwrap_or("?"));
-        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), "{left}");
+        let trace_id = job.trace.as_ref().map(|trace| trace.context().trace_id());
+        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), trace_id, "{left}");
         self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);
@@ -276,9 +277,11 @@ impl Runner {
                 return refusal;
             }
             limits.timeout = times.starts(usual, now);
+            self.begin_trace(job, envelope).await;
             let context = self.context(job, envelope);
             hold.runs(context.clone(), unix_ms(now));
             if let Some(cancelled) = self.cancels.verdict(&job.id) {
+                job.end_trace(&cancelled);
                 return cancelled;
             }
             self.tell_started(job, &context, unix_ms(now));
@@ -297,7 +300,9 @@ impl Runner {
             let last = times.keep(&end);
             job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
-            let (delay, is_retry) = match times.check(verdict, last, now) {
+            let verdict = times.check(verdict, last, now);
+            job.end_trace(&verdict);
+            let (delay, is_retry) = match verdict {
                 Verdict::RetryHere(delay) => (delay, true),
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
@@ -340,6 +345,7 @@ impl Runner {
                 .flow
                 .as_ref()
                 .and_then(|flow| Membership::new(&self.link, flow)),
+            trace: job.trace.clone(),
             notice: OnceLock::new(),
             notes: self.notes.clone(),
             last_note: AtomicU64::new(0),
