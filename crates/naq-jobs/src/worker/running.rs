@@ -180,7 +180,7 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         telling
             .notes
             .keep(&telling.link, &telling.worker, &until)
-            .await
+            .await;
     });
     let (listening, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move {
