@@ -80,7 +80,14 @@ async fn a_workflow_tells_its_life_and_each_job_that_it_enqueues() {
         EventType::Completed,
     ];
     assert_eq!(types(&history.events), life);
+    drop(running);
+}
 
+#[tokio::test]
+async fn a_workflow_that_failed_or_was_cancelled_says_so() {
+    let (bed, ledger) = (Bed::with(quick).await, Ledger::default());
+    let running = worker(&bed.jobs, &ledger, 4).await;
+    let mut live = bed.jobs.events().live(EventFilter::new()).await.unwrap();
     let failing = Workflow::new("fails").node("bad", step(true));
     let failing = bed.jobs.submit(failing).await.unwrap();
     let told = until(&mut live, EventType::WorkflowFailed).await;
@@ -156,19 +163,17 @@ async fn a_job_that_meets_a_limit_says_which_one_once() {
         .unwrap();
     let gate = Gate::new();
     let door = gate.clone();
-    let running = bed
-        .jobs
-        .worker()
-        .queue("mail")
-        .queue("slow")
-        .handle(ECHO, echo)
-        .handle(GATED, move |_: JobContext, value: Value| {
-            let door = door.clone();
-            async move {
-                door.pass().await;
-                Ok::<_, JobError>(value)
-            }
-        });
+    let running =
+        bed.jobs
+            .worker()
+            .queue("mail")
+            .handle(GATED, move |_: JobContext, value: Value| {
+                let door = door.clone();
+                async move {
+                    door.pass().await;
+                    Ok::<_, JobError>(value)
+                }
+            });
     let running = running.start().await.unwrap();
     let mut jobs = Vec::new();
     for number in 0..4 {
@@ -192,7 +197,16 @@ async fn a_job_that_meets_a_limit_says_which_one_once() {
     let distinct = ids(&limited);
     assert!(distinct.windows(2).all(|pair| pair[0] != pair[1]));
     assert_eq!(told(&bed, EventType::Limited).await.len(), 3);
+    assert_eq!(told(&bed, EventType::Parked).await, []);
+    running.stop(LONG).await;
+}
 
+#[tokio::test]
+async fn a_job_that_is_beyond_a_rate_says_when_it_is_its_turn() {
+    let bed = Bed::with(quick).await;
+    let controls = bed.jobs.controls();
+    let running = bed.jobs.worker().queue("slow").handle(ECHO, echo);
+    let running = running.start().await.unwrap();
     let slow = "slow".parse().unwrap();
     controls
         .limit_queue(&slow, |setting| {
@@ -208,14 +222,11 @@ async fn a_job_that_meets_a_limit_says_which_one_once() {
     for job in &jobs {
         job.result(LONG).await.unwrap();
     }
-    let limited = told(&bed, EventType::Limited).await;
-    let by_rate: Vec<Event> = limited
-        .into_iter()
-        .filter(|event| event.body.reason.as_deref() == Some("rate"))
-        .collect();
+    let by_rate = told(&bed, EventType::Limited).await;
     assert!((1..=3).contains(&by_rate.len()), "{by_rate:?}");
     assert!(ids(&by_rate).windows(2).all(|pair| pair[0] != pair[1]));
     for event in by_rate {
+        assert_eq!(event.body.reason.as_deref(), Some("rate"));
         assert!(event.body.due_ms.unwrap() >= event.at_ms, "{event:?}");
     }
     assert_eq!(told(&bed, EventType::Parked).await, []);
