@@ -17,6 +17,7 @@ mod dead_many;
 mod enqueue;
 mod event_processors;
 mod event_settings;
+mod event_types;
 mod events;
 mod explain;
 mod failpoints;

@@ -49,7 +49,7 @@ impl Runner {
         }
         let is_booked = text(job.message.headers.as_ref(), headers::BOOKED).is_some();
         if !is_booked && self.book(job, hold, limits).await? {
-            return Ok(Some(Left::Parked));
+            return Ok(Some(Left::Limited));
         }
         let Some(pool) = self.pool(job, limits) else {
             return Ok(None);
@@ -70,13 +70,17 @@ impl Runner {
             parking.more.insert(headers::BOOKED, now_ms().to_string());
         }
         self.park(job, hold, parking).await?;
+        // Released and without a place again, it is no news.
+        if waits.times == 0 {
+            self.tell_limited(job, "per_key", Some(&pool.key), None);
+        }
         // A place may have become free in between, and who freed it found nobody.
         let free = pool.free(&conn, &self.link).await?.len();
         if free > 0 {
             let most = u64::try_from(free).unwrap_or(u64::MAX);
             release(&conn, &self.link, Some(&job.queue), &why, most).await?;
         }
-        Ok(Some(Left::Parked))
+        Ok(Some(Left::Limited))
     }
 
     /// Books the start of the job; `true` if that is later, and the job sleeps until then.
@@ -113,6 +117,7 @@ impl Runner {
             headers: more,
         };
         self.settler(job, hold).sleep(sleep).await?;
+        self.tell_limited(job, "rate", job.limit_key(), Some(due));
         Ok(true)
     }
 
@@ -146,7 +151,7 @@ impl Runner {
     /// Gives the place of a job back that is over here, and releases who waits for it. A job whose lease has lapsed keeps it:
     /// its next delivery takes it over.
     pub(super) async fn leave_place(&self, job: &mut Delivered, hold: &Hold, left: Left) {
-        if hold.has_lapsed() || left == Left::Parked {
+        if hold.has_lapsed() || matches!(left, Left::Parked | Left::Limited) {
             return;
         }
         let done = match job.place.take() {

@@ -176,7 +176,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         acking.acks.keep(link, tally, &until).await;
     });
     let (telling, until) = (Arc::clone(runner), gone.clone());
-    keepers.spawn(async move { telling.notes.keep(&telling.link, &until).await });
+    keepers.spawn(async move {
+        telling
+            .notes
+            .keep(&telling.link, &telling.worker, &until)
+            .await;
+    });
     let (listening, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move {
         let Runner {
