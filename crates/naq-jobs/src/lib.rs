@@ -37,7 +37,9 @@ pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
-pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
+pub use explain::{
+    Explanation, Facts, Hold, Reason, ScheduleExplanation, ScheduleReason, WorkerFact, reasons,
+};
 pub use inspect::{
     JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
 };

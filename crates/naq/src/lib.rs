@@ -45,7 +45,7 @@
 //! | tell and see how far a job is | [`JobContext::progress`], [`Jobs::watch`] |
 //! | retry | [`RetryPolicy`] |
 //! | pause, limit, scale while jobs run | [`Jobs::controls`], [`Priority`], [`Job::limit_key`] |
-//! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
+//! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`], [`Jobs::explain_schedule`] |
 //! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
 //! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
@@ -69,11 +69,12 @@ pub use naq_jobs::{
     Outcome, Overlap, Part, Paused, PendingState, Priority, ProcessorReport, Progress,
     ProgressNote, PurgePlan, QueueInfo, QueueName, QueueOrder, QueuePage, QueueSetting, Rate,
     Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob, RunningProcessor,
-    RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
-    ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport, Timetable,
-    TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact,
-    WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage,
-    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
+    RunningWorker, Schedule, ScheduleChange, ScheduleExplanation, ScheduleName, SchedulePage,
+    ScheduleReason, ScheduleRule, ScheduleState, Schedules, State, StatsBy, StatsRow, Status,
+    Stock, StopReport, Timetable, TimetableError, Unique, UnknownEventType, Watch, Worker,
+    WorkerConnection, WorkerFact, WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus, Workflow,
+    WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone,
+    job, reasons,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

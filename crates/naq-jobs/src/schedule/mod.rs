@@ -20,6 +20,7 @@ mod schedules;
 mod store;
 mod telling;
 
+pub(crate) use advance::LastJob;
 pub(crate) use beat::Beats;
 pub use builder::NewSchedule;
 pub use calendar::{
@@ -27,6 +28,7 @@ pub use calendar::{
 };
 pub(crate) use fire::{Fired, fire};
 pub use info::{Schedule, ScheduleRule};
+pub(crate) use kept_back::look;
 pub use plan::ScheduleChange;
 pub use policy::{CatchUp, Overlap};
 pub use record::ScheduleState;

@@ -18,8 +18,8 @@ use super::telling::tell_written;
 use crate::events::EventType;
 use crate::model::ScheduleName;
 use crate::server::{
-    BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, last_of_each, persist, rfc3339, server_now,
-    store_batch, store_batch_at,
+    BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, last_of_each, persist,
+    rfc3339, server_now, store_batch, store_batch_at,
 };
 use crate::wire::{Names, headers, text};
 use crate::{JobsError, JobsErrorKind};

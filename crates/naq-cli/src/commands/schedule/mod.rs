@@ -11,6 +11,7 @@ mod show_firings;
 use clap::Subcommand;
 
 pub(crate) use self::list::Args as ListArgs;
+pub(super) use self::show::{rule, state, when};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};
