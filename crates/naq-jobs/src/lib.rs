@@ -7,6 +7,7 @@
 
 mod attribute;
 mod cancel;
+mod cancel_request;
 mod control;
 mod dead;
 mod enqueue;
@@ -15,6 +16,7 @@ mod event_log;
 mod events;
 mod explain;
 mod failpoint;
+mod flow_end;
 mod inspect;
 mod jobs;
 mod model;
@@ -30,7 +32,8 @@ mod workflow;
 
 #[doc(hidden)]
 pub use attribute::{Returned, serde};
-pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
+pub use cancel::{CancelReport, CancelledFrom};
+pub use cancel_request::CancelRequest;
 pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
@@ -38,17 +41,19 @@ pub use error::{JobsError, JobsErrorKind};
 pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use explain::{
-    Explanation, Facts, Hold, Reason, ScheduleExplanation, ScheduleReason, WorkerFact, reasons,
+    Explanation, Facts, FlowReason, Hold, Reason, ScheduleExplanation, ScheduleReason, WorkerFact,
+    reasons,
 };
 pub use inspect::{
     JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
 };
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
-    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
-    Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
+    Backoff, Encoding, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter,
+    Job, JobId, Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName,
+    Unique,
 };
-pub use naq_config::settings::{InvalidRate, Rate};
+pub use naq_config::settings::{Compression, InvalidRate, Rate};
 pub use naq_macros::job;
 pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};

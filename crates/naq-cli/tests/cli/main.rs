@@ -13,6 +13,7 @@ mod control;
 mod dead;
 mod demo;
 mod dev;
+mod enqueue;
 mod errors;
 mod events;
 mod help;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::one::{Landed, Prepared, check_size, deliver, prepare, prepare_large};
 use crate::JobsError;
 use crate::model::Job;
-use crate::payload::is_large;
+use crate::payload::is_plain;
 use crate::server::Link;
 
 /// Jobs that are on their way at the same time, and their bytes.
@@ -33,10 +33,10 @@ pub(crate) async fn enqueue_many<R>(
         pipe: None,
     };
     for job in jobs {
-        let job = if is_large(&job.payload) {
-            Box::pin(prepare_large(link, job)).await
-        } else {
+        let job = if is_plain(link, &job.payload, job.compression) {
             prepare(link, job)
+        } else {
+            Box::pin(prepare_large(link, job)).await
         };
         batch.add(job).await;
     }

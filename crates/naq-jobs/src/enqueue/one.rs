@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::unique::{self, UniquePlan};
 use crate::control::use_level;
 use crate::model::{Due, Job, JobId, KindName, Landing, ObjectRef, Policy, Priority, QueueName};
-use crate::payload::{is_large, offload_payload, remove};
+use crate::payload::{is_plain, offload_payload, remove};
 use crate::server::{Link, Write, persist, rfc3339};
 use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
@@ -23,12 +23,13 @@ const RESERVE: usize = 3 * MAX_HEADER_TEXT;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) id: JobId,
+    pub(super) queue: QueueName,
     pub(super) subject: String,
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<Later>,
     /// Whether its priority has to be seen to.
-    level: Option<Box<(QueueName, Priority)>>,
+    level: Option<Priority>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
     /// What was put into the object store for it.
@@ -64,8 +65,8 @@ impl Landed {
 impl Prepared {
     /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
     pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
-        match &self.level {
-            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+        match self.level {
+            Some(level) => Box::pin(use_level(link, &self.queue, level)).await,
             None => Ok(()),
         }
     }
@@ -129,15 +130,15 @@ impl Prepared {
 
 /// Enqueues `job` and says what became of it.
 pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
-    let job = if is_large(&job.payload) {
-        Box::pin(prepare_large(link, job)).await?
-    } else {
+    let job = if is_plain(link, &job.payload, job.compression) {
         prepare(link, job)?
+    } else {
+        Box::pin(prepare_large(link, job)).await?
     };
     deliver(link, job).await
 }
 
-/// As [`prepare`], with the payload in the object store if it is too large for a message.
+/// As [`prepare`], with the payload compressed if it is to be, and in the object store if it is too large for a message.
 pub(super) async fn prepare_large<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
     offload_payload(link, &mut job).await?;
     let payload_ref = job.payload_ref.clone();
@@ -229,9 +230,10 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
         }
     };
     let headers = take_headers(&mut job);
-    let level = (job.priority != Priority::Normal).then(|| Box::new((queue, job.priority)));
+    let level = (job.priority != Priority::Normal).then_some(job.priority);
     Ok(Prepared {
         id,
+        queue,
         subject,
         body: body.into(),
         due,

@@ -7,8 +7,11 @@
 //!              DROPPED ◄────────────────────────────────────┘  (the oldest, counted)
 //! ```
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use super::EventType;
 use super::fact::Fact;
@@ -81,7 +84,7 @@ pub(super) enum Pushed {
 #[derive(Debug)]
 pub(super) struct Buffer {
     hasher: RandomState,
-    open: HashMap<u64, Batch>,
+    open: HashMap<u64, Batch, RandomState>,
     sealed: VecDeque<Batch>,
     counts: HashMap<(Group, u64), Count>,
     /// Events in `open` and `sealed`.
@@ -96,8 +99,8 @@ pub(super) struct Buffer {
 impl Buffer {
     pub(super) fn new(batch_size: u32, limit: u32) -> Self {
         Self {
-            hasher: RandomState::new(),
-            open: HashMap::new(),
+            hasher: RandomState::default(),
+            open: HashMap::default(),
             sealed: VecDeque::new(),
             counts: HashMap::new(),
             waiting: 0,
@@ -118,17 +121,21 @@ impl Buffer {
         }
         let parts = (fact.event_type, fact.queue, fact.kind, fact.worker);
         let key = self.hasher.hash_one(parts);
-        let fits = |batch: &Batch| batch.group.is(fact);
-        if self.open.get(&key).is_some_and(|batch| !fits(batch)) {
-            // Two groups with one hash: the one that is there goes.
-            self.seal(key);
-        }
-        self.opened += 1;
-        let opened = self.opened;
-        let batch = self
-            .open
-            .entry(key)
-            .or_insert_with(|| Batch::new(fact, opened));
+        let place = match self.open.entry(key) {
+            Entry::Occupied(other) if !other.get().group.is(fact) => {
+                // Two groups with one hash: the one that is there goes.
+                self.seal(key);
+                self.open.entry(key)
+            }
+            place => place,
+        };
+        let batch = match place {
+            Entry::Occupied(batch) => batch.into_mut(),
+            Entry::Vacant(place) => {
+                self.opened += 1;
+                place.insert(Batch::new(fact, self.opened))
+            }
+        };
         batch.add(fact);
         self.waiting += 1;
         if batch.events >= self.batch_size || batch.entries.len() >= MAX_BYTES {

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
+use super::FlowReason;
+
 /// Why a job does not run, or what became of it. As JSON: `{"reason": <word>, ...}`, times in milliseconds
 /// since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -157,6 +159,9 @@ pub enum Reason {
     },
     /// Nothing is stored of it: it never was, its outcome has expired, or it completed without keeping one.
     Unknown,
+    /// It belongs to a workflow, or is one: see there.
+    #[serde(untagged)]
+    Flow(FlowReason),
 }
 
 #[expect(clippy::ref_option, reason = "the form that serde asks for")]
@@ -253,6 +258,7 @@ impl Reason {
                  within {} then",
                 span(*lease_ms)
             ),
+            Self::Flow(reason) => write!(f, "{reason}"),
             Self::Completed { at: when } => write!(f, "it completed{}", at(*when)),
             Self::Cancelled { why } => write!(f, "it was cancelled: {why}"),
             Self::Failed { failure, error, dead_letter } => {

@@ -22,6 +22,7 @@
 //! | | a worker shows it | `runs` |
 //! | | nobody does | `in_hand` |
 //! | ended | | `completed`, `cancelled`, `failed` |
+//! | a node without a job, or a workflow | | see [`super::flow`] |
 //! | unknown | | `unknown` |
 //!
 //! A worker counts if it is neither stale nor stopping. One that does not say which kinds it knows may know all.
@@ -29,6 +30,7 @@
 use std::time::Duration;
 
 use super::facts::{Facts, Hold, WorkerFact};
+use super::flow::flow_reason;
 use super::reason::{Reason, millis};
 use crate::inspect::JobStatus;
 use crate::parked::Why;
@@ -85,6 +87,7 @@ pub fn reasons(facts: &Facts) -> Vec<Reason> {
         } => {
             vec![ended(facts, outcome.as_deref(), *has_dead_letter)]
         }
+        JobStatus::Flow(place) => vec![Reason::Flow(flow_reason(place))],
         JobStatus::Unknown => vec![Reason::Unknown],
     }
 }

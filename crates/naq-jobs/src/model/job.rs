@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
+use naq_config::settings::Compression;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -31,6 +32,9 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) headers: HeaderMap,
     /// Where the payload is, if it is not here.
     pub(crate) payload_ref: Option<ObjectRef>,
+    /// The payload as base64 of a zlib stream, if it is not in `payload`.
+    pub(crate) payload_zlib: Option<String>,
+    pub(crate) compression: Option<Compression>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -85,6 +89,8 @@ impl Job {
             deadline: None,
             headers: HeaderMap::new(),
             payload_ref: None,
+            payload_zlib: None,
+            compression: None,
             returns: PhantomData,
         })
     }
@@ -111,6 +117,8 @@ impl<R> Job<R> {
             deadline: self.deadline,
             headers: self.headers,
             payload_ref: self.payload_ref,
+            payload_zlib: self.payload_zlib,
+            compression: self.compression,
             returns: PhantomData,
         }
     }
@@ -175,6 +183,14 @@ impl<R> Job<R> {
     #[must_use]
     pub fn discard_result(mut self) -> Self {
         self.keeps_result = false;
+        self
+    }
+
+    /// Whether its payload is compressed; default: that of the kind, else `payloads.compression`. One that does not get shorter
+    /// is not. A result is compressed if the payload was, or if the worker's `payloads.compression` says so.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
         self
     }
 

@@ -15,7 +15,7 @@ pub use id::{InvalidJobId, JobId};
 pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
-pub use object::ObjectRef;
+pub use object::{Encoding, ObjectRef};
 pub use priority::Priority;
 pub use queue_name::{InvalidQueueName, QueueName};
 pub(crate) use retry::ErrorWords;

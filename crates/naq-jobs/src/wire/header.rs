@@ -78,6 +78,8 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Reads the headers; what is no number counts as absent, since a foreign client may have written it.
     pub(crate) fn read(headers: Option<&HeaderMap>) -> Self {
+        // Most have none of ours.
+        let headers = headers.filter(|all| all.iter().any(|(name, _)| is_ours(name.as_ref())));
         let small = |name| {
             text(headers, name)
                 .and_then(|t| t.parse().ok())
@@ -98,7 +100,11 @@ impl Delivery {
 
 /// The text of a header.
 pub(crate) fn text<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
-    headers?.get(name).map(async_nats::HeaderValue::as_str)
+    // There are few: to look at each costs less than to make a key and hash it.
+    let (_, values) = headers?
+        .iter()
+        .find(|(known, _)| AsRef::<str>::as_ref(*known) == name)?;
+    values.first().map(async_nats::HeaderValue::as_str)
 }
 
 /// Sets a header to one shortened line: line breaks would end the header.
@@ -136,7 +142,11 @@ pub(crate) fn moved(headers: Option<&HeaderMap>) -> HeaderMap {
 }
 
 fn is_the_users(name: &str) -> bool {
-    !name.starts_with("Nats-") && !name.starts_with("Naq-")
+    !name.starts_with("Nats-") && !is_ours(name)
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with("Naq-")
 }
 
 fn keep(headers: Option<&HeaderMap>, is_kept: impl Fn(&str) -> bool) -> HeaderMap {

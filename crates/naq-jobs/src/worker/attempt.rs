@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::handler::Handle;
 use super::job_log::{CURRENT, is_captured};
 use super::prepare::Prepared;
+use super::signal::Signal;
 use super::verdict::AttemptEnd;
 use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};
@@ -21,7 +22,7 @@ pub(super) struct Limits<'a> {
     /// The time limit.
     pub(super) timeout: Duration,
     /// The lease has lapsed.
-    pub(super) lost: &'a CancellationToken,
+    pub(super) lost: &'a Signal,
     /// The worker stops for good.
     pub(super) abort: &'a CancellationToken,
 }
@@ -35,7 +36,7 @@ pub(super) async fn run(
     let Prepared { handler, payload } = prepared;
     let end = supervise(&**handler, &context, payload, limits).await;
     // What the handler has spawned hears of the end here; its own future is dropped by now.
-    context.cancelled().cancel();
+    context.end();
     match (end, context.cancellation()) {
         // A result that came in the grace is offered: whoever ended the job first wins. Nothing else is tried again.
         (AttemptEnd::Failed(_) | AttemptEnd::Interrupted, Some(cancelled)) => {
@@ -67,21 +68,25 @@ async fn supervise(
     };
     let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
     // Most of what ends the attempt from outside has to be listened to only by a job that takes its time.
-    let is_over = limits.lost.is_cancelled() || limits.abort.is_cancelled();
+    let is_over = limits.lost.is_given() || limits.abort.is_cancelled();
     if !is_over && let Poll::Ready(result) = futures::poll!(&mut work) {
         return ended(result);
     }
-    tokio::select! {
-        biased;
-        () = limits.lost.cancelled() => AttemptEnd::LeaseLost,
-        () = limits.abort.cancelled() => AttemptEnd::Interrupted,
-        result = work => ended(result),
-        () = context.hard_stop() => AttemptEnd::Interrupted,
-        () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobError::of(JobFailure::new(
-            FailureReason::Timeout,
-            format!("job timed out after {:?}", limits.timeout),
-        ))),
-    }
+    // Boxed, since each job would carry it from its start.
+    let over = Box::pin(async {
+        tokio::select! {
+            biased;
+            () = limits.lost.given() => AttemptEnd::LeaseLost,
+            () = limits.abort.cancelled() => AttemptEnd::Interrupted,
+            result = work => ended(result),
+            () = context.hard_stop() => AttemptEnd::Interrupted,
+            () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobError::of(JobFailure::new(
+                FailureReason::Timeout,
+                format!("job timed out after {:?}", limits.timeout),
+            ))),
+        }
+    });
+    over.await
 }
 
 fn ended(result: std::thread::Result<Result<Box<RawValue>, JobError>>) -> AttemptEnd {

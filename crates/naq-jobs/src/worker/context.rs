@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::handler::States;
+use super::lazy_token::LazyToken;
 use crate::model::{JobId, KindName, QueueName, ScheduleName};
 use crate::notes::Outbox;
 use crate::wire::{CancelNotice, FailureReason, JobFailure};
@@ -35,7 +36,7 @@ pub(super) struct Inner {
     pub(super) notes: Outbox,
     /// The number of the last note, 0 if there is none.
     pub(super) last_note: AtomicU64,
-    pub(super) cancelled: CancellationToken,
+    pub(super) cancelled: LazyToken,
     pub(super) membership: Option<Membership>,
     /// Why somebody cancelled the job, and when its future is dropped.
     pub(super) notice: OnceLock<(String, Instant)>,
@@ -110,7 +111,7 @@ impl JobContext {
     /// the grace to end by itself), or the attempt is over for the worker: lease lost, time limit, hard stop. Then the
     /// handler's future is dropped, and what it has spawned should watch this token.
     pub fn cancelled(&self) -> &CancellationToken {
-        &self.0.cancelled
+        self.0.cancelled.token()
     }
 
     /// Whether the job is to stop; see [`Self::cancelled`]. For loops that do not await.
@@ -132,12 +133,17 @@ impl JobContext {
         let now = Instant::now();
         let stop_at = now.checked_add(notice.grace()).unwrap_or(now);
         drop(self.0.notice.set((notice.reason.clone(), stop_at)));
+        self.end();
+    }
+
+    /// The attempt is over: what it has spawned is to end, too.
+    pub(super) fn end(&self) {
         self.0.cancelled.cancel();
     }
 
     /// Completes at the end of the grace of a cancelled job, else never.
     pub(super) async fn hard_stop(&self) {
-        self.0.cancelled.cancelled().await;
+        self.0.cancelled.token().cancelled().await;
         match self.0.notice.get() {
             Some((_, stop_at)) => tokio::time::sleep_until(*stop_at).await,
             None => std::future::pending().await,

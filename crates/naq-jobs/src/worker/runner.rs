@@ -15,7 +15,8 @@ use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
 use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
-use super::limits::Buckets;
+use super::lazy_token::LazyToken;
+use super::limits::{Buckets, Place};
 use super::prepare::{Prepared, undecodable};
 use super::settle::Settler;
 use super::shared_slots::Slot;
@@ -24,7 +25,7 @@ use super::tally::{Left, Tally};
 use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::notes::Outbox;
-use crate::server::{Link, now_ms};
+use crate::server::{Link, now_ms, unix_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
 use crate::workflow::Membership;
 use crate::{JobsError, failpoint};
@@ -72,12 +73,8 @@ impl Runner {
                 (Left::Abandoned, false)
             }
         };
-        let (id, kind, took) = (
-            &job.id,
-            job.kind.as_deref().unwrap_or("?"),
-            started.elapsed(),
-        );
-        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        let (id, kind) = (&job.id, job.kind.as_deref().unwrap_or("?"));
+        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), "{left}");
         self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             return self.tally.count(left);
@@ -116,7 +113,7 @@ impl Runner {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
                 biased;
-                () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
+                () = hold.lost().given() => return Ok((Left::Abandoned, false)),
                 () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
                 permit = self.steering.permits.acquire() => match permit {
                     Ok(permit) => permit,
@@ -175,8 +172,9 @@ impl Runner {
             started_at_ms,
             ttl: self.link.settings().results.ttl,
             keeps_result: true,
+            packs_result: false,
         };
-        let mut is_large = false;
+        let mut has_object = false;
         let verdict = match decoded {
             Err(error) => Verdict::Dead(undecodable(&error)),
             Ok(envelope) => {
@@ -184,22 +182,22 @@ impl Runner {
                 // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
                 span.keeps_result =
                     envelope.keeps_result || envelope.payload_ref.is_some() || envelope.is_awaited;
-                match envelope.payload_ref.clone() {
-                    None => match self.prepare(job, &envelope) {
+                if envelope.is_plain() {
+                    match self.prepare(job, &envelope) {
                         Ok(prepared) => {
                             self.attempts_in_place(job, &envelope, &prepared, hold)
                                 .await
                         }
                         Err(verdict) => verdict,
-                    },
-                    Some(reference) => {
-                        is_large = true;
-                        Box::pin(self.attempts_of_large(job, envelope, &reference, hold)).await?
                     }
+                } else {
+                    has_object = envelope.payload_ref.is_some();
+                    span.packs_result = envelope.is_packed();
+                    Box::pin(self.attempts_of_large(job, envelope, hold)).await?
                 }
             }
         };
-        if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
+        if !span.keeps_result && !job.was_cancelled && matches!(verdict, Verdict::Complete(_)) {
             return Ok((Left::Completed, false));
         }
         if job.last_note > 0 {
@@ -208,7 +206,7 @@ impl Runner {
         }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
-        if is_large {
+        if has_object {
             Box::pin(self.tidy(job, left)).await?;
         }
         Ok((left, true))
@@ -230,9 +228,21 @@ impl Runner {
         prepared: &Prepared<'_>,
         hold: &Hold,
     ) -> Verdict {
-        let Some(mut place) = job.place.take() else {
-            return self.attempts(job, envelope, prepared, hold).await;
-        };
+        match job.place.take() {
+            None => self.attempts(job, envelope, prepared, hold).await,
+            // Boxed, as all that a plain job has no need of: it would carry it from its start.
+            Some(place) => Box::pin(self.attempts_kept(job, envelope, prepared, hold, place)).await,
+        }
+    }
+
+    async fn attempts_kept(
+        &self,
+        job: &mut Delivered,
+        envelope: &Envelope<'_>,
+        prepared: &Prepared<'_>,
+        hold: &Hold,
+        mut place: Box<Place>,
+    ) -> Verdict {
         let done = CancellationToken::new();
         let attempts = async {
             let verdict = self.attempts(job, envelope, prepared, hold).await;
@@ -267,13 +277,14 @@ impl Runner {
             }
             limits.timeout = times.starts(usual, now);
             let context = self.context(job, envelope);
-            hold.runs(context.clone(), now_ms());
+            hold.runs(context.clone(), unix_ms(now));
             if let Some(cancelled) = self.cancels.verdict(&job.id) {
                 return cancelled;
             }
-            self.tell_started(job, &context);
+            self.tell_started(job, &context, unix_ms(now));
             let end = attempt::run(prepared, context.clone(), &limits).await;
             job.last_note = job.last_note.max(context.last_note());
+            job.was_cancelled = context.cancel_reason().is_some();
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
@@ -292,15 +303,22 @@ impl Runner {
                 verdict => return verdict,
             };
             self.tell_again(job, delay, is_retry);
-            tokio::select! {
-                () = hold.lost().cancelled() => return Verdict::Nothing,
-                () = self.abort.cancelled() => return Verdict::HandBack,
-                () = tokio::time::sleep(delay) => {}
+            if let Some(verdict) = Box::pin(self.wait(hold, delay)).await {
+                return verdict;
             }
             if is_retry {
                 self.tally.retried.fetch_add(1, Ordering::Relaxed);
                 job.next_retry();
             }
+        }
+    }
+
+    /// Waits for the next attempt here; says what ended that before.
+    async fn wait(&self, hold: &Hold, delay: Duration) -> Option<Verdict> {
+        tokio::select! {
+            () = hold.lost().given() => Some(Verdict::Nothing),
+            () = self.abort.cancelled() => Some(Verdict::HandBack),
+            () = tokio::time::sleep(delay) => None,
         }
     }
 
@@ -317,7 +335,7 @@ impl Runner {
             origin: origin(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
             states: Arc::clone(&self.states),
-            cancelled: CancellationToken::new(),
+            cancelled: LazyToken::default(),
             membership: job
                 .flow
                 .as_ref()

@@ -21,6 +21,9 @@ pub(super) const LISTEN: &str = "listen";
 /// The word of the message of the deadline.
 pub(super) const DEADLINE: &str = "deadline";
 
+/// The word of the message that lets a worker cancel what is left of a stopped workflow.
+pub(super) const STOP: &str = "stop";
+
 /// Jobs that one turn enqueues at the most; with the rest of the batch they stay below the server's limit.
 pub(super) const MOST: usize = 900;
 

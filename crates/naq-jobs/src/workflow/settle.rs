@@ -17,8 +17,10 @@ use super::graph::Graph;
 use super::hear::{forget_outside, hear};
 use super::notice::{News, Notice};
 use super::outcome::record_outcome;
+use super::stop::has_jobs;
 use super::store::{self, Versioned, commit, piece_writes, read_pieces, state_write};
 use super::telling::tell_workflow;
+use super::unrun::record_unrun;
 use crate::events::EventType;
 use crate::model::JobId;
 use crate::server::{BatchEnd, Link, MAX_BATCH, Write, store_batch};
@@ -48,6 +50,7 @@ struct Plan {
     graph: Arc<Graph>,
     /// Empty if nothing has changed.
     writes: Option<Vec<Write>>,
+    /// Another turn is to be made: more nodes could begin, or jobs are to be cancelled.
     has_more: bool,
 }
 
@@ -119,6 +122,10 @@ impl Advancer {
         let news: Vec<&News> = notices.iter().map(|notice| &notice.news).collect();
         let ends = hear(conn, &self.link, id, &graph, &versioned.state, &news).await?;
         let turn = advance(&graph, &mut versioned.state, &ends, MOST);
+        let is_stopped = news
+            .iter()
+            .any(|news| matches!(news, News::Deadline | News::Stop));
+        let has_more = turn.has_more || (is_stopped && has_jobs(&graph, &versioned.state));
         let mut writes = None;
         if turn.is_changed {
             let state = &versioned.state;
@@ -136,7 +143,7 @@ impl Advancer {
             versioned,
             graph,
             writes,
-            has_more: turn.has_more,
+            has_more,
         }))
     }
 
@@ -230,6 +237,7 @@ impl Advancer {
     async fn finish(&self, conn: &Connection, plan: &mut Plan) -> Result<(), JobsError> {
         let (id, state) = (&plan.id, &plan.versioned.state);
         failpoint::reach("flow-turn-stored");
+        record_unrun(&self.link, id, &plan.graph, state).await?;
         if state.state.has_ended() {
             record_outcome(&self.link, id, &plan.graph, state).await?;
             failpoint::reach("flow-outcome-recorded");

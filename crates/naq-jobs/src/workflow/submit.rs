@@ -92,7 +92,7 @@ pub(crate) async fn submit_after<R>(
         names.push(name);
     }
     let node = u32::try_from(names.len()).unwrap_or(u32::MAX);
-    let handle = submit(link, workflow.node("job", job).after(names)).await?;
+    let handle = submit(link, workflow.node("job", job).own_end().after(names)).await?;
     node_job(handle.id(), node, 0).ok_or_else(|| invalid("name a job".to_owned()))
 }
 

@@ -1,15 +1,18 @@
 //! `naq job`: one job, or those that have not ended.
 
 mod cancel;
+mod control;
 mod describe;
 mod list;
 mod show;
 mod watch;
 
 use clap::Subcommand;
+use naq::Jobs;
 
-pub(crate) use self::cancel::ControlArgs;
+pub(crate) use self::control::ControlArgs;
 
+use super::queue;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
@@ -33,32 +36,46 @@ pub(crate) struct Args {
 enum Action {
     Status(show::StatusArgs),
     Show(show::ShowArgs),
+    Payload(show::PayloadArgs),
     List(list::Args),
     Delete(show::DeleteArgs),
     Cancel(cancel::Args),
+    Control(ControlArgs),
+    /// Remove the jobs of queues that wait: the same as `naq queue purge`
+    Purge(queue::PurgeArgs),
     Watch(watch::Args),
     Logs(watch::LogsArgs),
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+    if let Action::Purge(args) = args.action {
+        return queue::purge(context, args).await;
+    }
     let jobs = context.jobs().await?;
-    let done = match args.action {
-        Action::Status(args) => show::status(context, &jobs, args).await,
-        Action::Show(args) => show::show(context, &jobs, args).await,
-        Action::List(args) => list::run(context, &jobs, args).await,
-        Action::Delete(args) => show::delete(context, &jobs, args).await,
-        Action::Cancel(args) => cancel::run(context, &jobs, args).await,
-        Action::Watch(args) => Box::pin(watch::run(context, &jobs, args)).await,
-        Action::Logs(args) => Box::pin(watch::logs(context, &jobs, args)).await,
-    };
+    let done = act(context, &jobs, args.action).await;
     jobs.shutdown().await;
     done
 }
 
+async fn act(context: &Context, jobs: &Jobs, action: Action) -> Result<(), CliError> {
+    match action {
+        Action::Status(args) => show::status(context, jobs, args).await,
+        Action::Show(args) => show::show(context, jobs, args).await,
+        Action::Payload(args) => show::payload(context, jobs, args).await,
+        Action::List(args) => list::run(context, jobs, args).await,
+        Action::Delete(args) => show::delete(context, jobs, args).await,
+        Action::Cancel(args) => cancel::run(context, jobs, args).await,
+        Action::Control(args) => Box::pin(control::run(context, jobs, args)).await,
+        Action::Purge(_) => Ok(()),
+        Action::Watch(args) => Box::pin(watch::run(context, jobs, args)).await,
+        Action::Logs(args) => Box::pin(watch::logs(context, jobs, args)).await,
+    }
+}
+
 /// `naq job-control`, the old form.
 pub(crate) async fn control(context: &Context, args: ControlArgs) -> Result<(), CliError> {
-    let action = Action::Cancel(args.into_cancel());
+    let action = Action::Control(args);
     Box::pin(run(context, Args { action })).await
 }
 

@@ -126,7 +126,7 @@ pub(super) fn described(schedule: &Schedule) -> Value {
     value
 }
 
-pub(crate) fn state(schedule: &Schedule) -> &'static str {
+pub(super) fn state(schedule: &Schedule) -> &'static str {
     match schedule.state() {
         ScheduleState::Active => "active",
         ScheduleState::Paused => "paused",
@@ -135,7 +135,7 @@ pub(crate) fn state(schedule: &Schedule) -> &'static str {
 }
 
 /// `0 9 * * * (Europe/Amsterdam)`, or `every 30s`.
-pub(crate) fn rule(schedule: &Schedule) -> String {
+pub(super) fn rule(schedule: &Schedule) -> String {
     match schedule.rule() {
         ScheduleRule::Cron { text, zone, .. } => format!("{text} ({zone})"),
         ScheduleRule::Every(interval) => format!("every {}", humantime::format_duration(interval)),
@@ -144,7 +144,7 @@ pub(crate) fn rule(schedule: &Schedule) -> String {
 }
 
 /// A time in its zone, or `-`.
-pub(crate) fn when(time: Option<SystemTime>, zone: &str) -> String {
+pub(super) fn when(time: Option<SystemTime>, zone: &str) -> String {
     let Some(at) = time.and_then(|time| Timestamp::try_from(time).ok()) else {
         return "-".to_owned();
     };
