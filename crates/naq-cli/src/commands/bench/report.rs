@@ -27,6 +27,8 @@ pub(super) struct Report {
     pub(super) replicas: u8,
     pub(super) rounds: u32,
     pub(super) quick: bool,
+    /// What else the machine did in the minute before.
+    pub(super) load_before: Option<f64>,
 }
 
 /// Jobs per second over the slots of one worker.
@@ -123,6 +125,9 @@ impl Report {
                 format!("{} replicas", self.replicas)
             },
         );
+        if let Some(load) = self.load_before {
+            let _ = writeln!(page, "| load before the run | {load:.1} |");
+        }
         if self.quick {
             page.push_str("\n**A quick run: a smoke test, not a measurement.**\n");
         }
