@@ -43,6 +43,7 @@ mod soak;
 mod stop;
 mod streams;
 mod testing;
+mod together;
 mod unique;
 mod workflow_changes;
 mod workflow_faults;
