@@ -47,6 +47,7 @@ mod soak;
 mod stop;
 mod streams;
 mod testing;
+mod together;
 mod traces;
 mod unique;
 mod workflow_changes;
