@@ -42,6 +42,7 @@ mod schedule_faults;
 mod schedules;
 mod stop;
 mod streams;
+mod strict;
 mod testing;
 mod unique;
 mod workflow_changes;

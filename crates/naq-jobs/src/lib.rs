@@ -39,7 +39,7 @@ pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
 pub use inspect::{
-    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
+    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage, Sweep,
 };
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{

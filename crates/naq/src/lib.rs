@@ -70,10 +70,10 @@ pub use naq_jobs::{
     ProgressNote, PurgePlan, QueueInfo, QueueName, QueueOrder, QueuePage, QueueSetting, Rate,
     Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob, RunningProcessor,
     RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
-    ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport, Timetable,
-    TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact,
-    WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage,
-    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
+    ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport, Sweep,
+    Timetable, TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerConnection,
+    WorkerFact, WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus, Workflow, WorkflowHandle,
+    WorkflowPage, WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

@@ -38,10 +38,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             jobs.enqueue(WORK.job(&1)?.id(JobId::new(id)?)).await?;
             return Ok(());
         }
+        Some(Some(("enqueue-large", id))) => {
+            let text = "x".repeat(700_000);
+            let job = naq_jobs::Job::from_payload("echo", &text)?;
+            jobs.enqueue(job.queue("mail")?.id(JobId::new(id)?)).await?;
+            return Ok(());
+        }
         Some(Some(("requeue", id))) => {
             return Ok(jobs.dead_letters().requeue(&JobId::new(id)?).await?);
         }
-        Some(_) => return Err("IT_DO is `enqueue:<id>` or `requeue:<id>`".into()),
+        Some(_) => {
+            return Err("IT_DO is `enqueue:<id>`, `enqueue-large:<id>` or `requeue:<id>`".into());
+        }
         None => {}
     }
     let mut terminate = signal(SignalKind::terminate())?;

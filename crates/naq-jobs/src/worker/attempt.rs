@@ -15,6 +15,9 @@ use super::verdict::AttemptEnd;
 use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};
 
+/// Longest time that a handler gets to end by itself when the worker stops: jobs have to be handed back after it.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
+
 /// What can end an attempt from outside.
 #[derive(Debug)]
 pub(super) struct Limits<'a> {
@@ -71,17 +74,29 @@ async fn supervise(
     if !is_over && let Poll::Ready(result) = futures::poll!(&mut work) {
         return ended(result);
     }
-    tokio::select! {
+    let (end, grace) = tokio::select! {
         biased;
-        () = limits.lost.cancelled() => AttemptEnd::LeaseLost,
-        () = limits.abort.cancelled() => AttemptEnd::Interrupted,
-        result = work => ended(result),
-        () = context.hard_stop() => AttemptEnd::Interrupted,
-        () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobError::of(JobFailure::new(
-            FailureReason::Timeout,
-            format!("job timed out after {:?}", limits.timeout),
-        ))),
+        () = limits.lost.cancelled() => return AttemptEnd::LeaseLost,
+        () = limits.abort.cancelled() => (AttemptEnd::Interrupted, handler.grace().min(ABORT_GRACE)),
+        result = &mut work => return ended(result),
+        () = context.hard_stop() => return AttemptEnd::Interrupted,
+        () = tokio::time::sleep(limits.timeout) => (timed_out(limits.timeout), handler.grace()),
+    };
+    if !grace.is_zero() {
+        context.cancelled().cancel();
+        tokio::select! {
+            () = limits.lost.cancelled() => return AttemptEnd::LeaseLost,
+            // What it says now comes too late.
+            _ = work => {}
+            () = tokio::time::sleep(grace) => {}
+        }
     }
+    end
+}
+
+fn timed_out(limit: Duration) -> AttemptEnd {
+    let text = format!("job timed out after {limit:?}");
+    AttemptEnd::Failed(JobError::of(JobFailure::new(FailureReason::Timeout, text)))
 }
 
 fn ended(result: std::thread::Result<Result<Box<RawValue>, JobError>>) -> AttemptEnd {

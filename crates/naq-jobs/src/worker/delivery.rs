@@ -39,6 +39,8 @@ pub(super) struct Delivered {
     /// The number of the last note that its handler has made here, 0 if there is none.
     pub(super) last_note: u64,
     pub(super) fence: u64,
+    /// The claim under which it runs, if it is a strict one.
+    pub(super) claim: Option<u64>,
     /// The attempt that runs, or was the last one.
     pub(super) begun: Option<Begun>,
     /// Why the last attempt failed.
@@ -74,6 +76,7 @@ impl Delivered {
             was_parked: headers.was_parked,
             last_note: 0,
             fence: headers.fence,
+            claim: None,
             begun: None,
             failure: None,
             place: None,

@@ -138,7 +138,7 @@ impl Runner {
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
-    async fn is_settled(&self, job: &Delivered, hold: &Hold) -> Result<bool, JobsError> {
+    pub(super) async fn is_settled(&self, job: &Delivered, hold: &Hold) -> Result<bool, JobsError> {
         let settler = self.settler(job, hold);
         let Some(status) = settler.existing().await? else {
             return Ok(false);
@@ -173,13 +173,19 @@ impl Runner {
             keeps_result: true,
             packs_result: false,
         };
+        if decoded.as_ref().is_ok_and(|envelope| envelope.strict)
+            && let Some(left) = Box::pin(self.claim(job, hold, span.ttl)).await?
+        {
+            return Ok((left, true));
+        }
         let mut has_object = false;
         let verdict = match decoded {
             Err(error) => Verdict::Dead(undecodable(&error)),
             Ok(envelope) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
                 // Without a record the payload could not be removed before the acknowledgement.
-                span.keeps_result = envelope.keeps_result || envelope.payload_ref.is_some();
+                span.keeps_result =
+                    envelope.keeps_result || envelope.strict || envelope.payload_ref.is_some();
                 if envelope.is_plain() {
                     match self.prepare(job, &envelope) {
                         Ok(prepared) => {
@@ -306,6 +312,7 @@ impl Runner {
             kind: envelope.kind.clone(),
             queue: job.queue.clone(),
             attempt: job.attempt(),
+            fence: job.claim,
             retries: envelope.retry.retries,
             enqueued_at: envelope.enqueued_at,
             deadline: envelope.deadline,
