@@ -41,7 +41,7 @@ pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
-pub use explain::{Explanation, Facts, FlowReason, Hold, Reason, WorkerFact, reasons};
+pub use explain::*;
 pub use inspect::*;
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{

@@ -26,7 +26,7 @@ const MOST: usize = 100;
 
 /// What the last job of a schedule is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LastJob {
+pub(crate) enum LastJob {
     /// It has ended, or nobody asks.
     Over,
     /// It waits or runs.

@@ -1,5 +1,6 @@
 //! A schedule as it is shown.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,7 @@ use super::record::{Record, ScheduleState};
 use super::rule::WireRule;
 use super::store::timetable;
 use crate::JobsError;
-use crate::model::ScheduleName;
+use crate::model::{Priority, ScheduleName};
 use crate::wire::decode;
 
 /// A schedule as it was when it was read.
@@ -129,6 +130,22 @@ impl Schedule {
         let last = self.record.last.as_ref()?;
         let at = time(last.at_s)? + Duration::from_millis(last.at_ms.into());
         Some((at, &last.job_id))
+    }
+
+    /// The last job that a firing has made, and the one that it was kept back for; only while overlap is not allowed.
+    pub fn last_fired(&self) -> Option<(&str, Option<&str>)> {
+        let last = self.record.last_fired.as_ref()?;
+        Some((&last.job_id, last.after.as_deref()))
+    }
+
+    /// The priority of its jobs.
+    pub fn priority(&self) -> Priority {
+        self.record.priority()
+    }
+
+    /// The headers of its jobs.
+    pub fn headers(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.record.headers
     }
 
     /// Most time by which a firing is later than its instant.

@@ -1,17 +1,36 @@
 //! One job at a time: what the last one is doing, and the release of one that was kept back for it.
 
+use std::time::SystemTime;
+
 use futures::future::try_join;
 use naq_connection::Connection;
 
 use super::advance::LastJob;
+use super::info::Schedule;
 use super::policy::Overlap;
 use super::record::Record;
 use super::run::Run;
+use super::store;
 use crate::JobsError;
-use crate::model::{JobId, QueueName};
+use crate::model::{JobId, QueueName, ScheduleName};
 use crate::parked::{Why, has_outcome, release_after};
 use crate::server::{Link, next_at_leader};
 use crate::wire::{Spot, Stage};
+
+/// A schedule, the server's time, and what its last job is doing.
+pub(crate) async fn look(
+    link: &Link,
+    conn: &Connection,
+    name: &ScheduleName,
+) -> Result<Option<(Schedule, SystemTime, LastJob)>, JobsError> {
+    let (found, now) = try_join(store::read(conn, link, name), store::now(conn, link)).await?;
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let last = last_job(link, conn, &found.record).await?;
+    let schedule = Schedule::new(name.clone(), found.record)?;
+    Ok(Some((schedule, now.into(), last)))
+}
 
 /// What the last job that a firing has made is doing, if that matters.
 pub(super) async fn last_job(

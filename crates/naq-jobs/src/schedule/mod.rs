@@ -21,6 +21,7 @@ mod store;
 mod telling;
 mod traces;
 
+pub(crate) use advance::LastJob;
 pub(crate) use beat::Beats;
 pub use builder::NewSchedule;
 pub use calendar::{
@@ -28,6 +29,7 @@ pub use calendar::{
 };
 pub(crate) use fire::{Fired, fire};
 pub use info::{Schedule, ScheduleRule};
+pub(crate) use kept_back::look;
 pub use plan::ScheduleChange;
 pub use policy::{CatchUp, Overlap};
 pub use record::ScheduleState;

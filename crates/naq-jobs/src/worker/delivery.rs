@@ -47,8 +47,8 @@ pub(super) struct Delivered {
     pub(super) begun: Option<Begun>,
     /// Why the last attempt failed.
     pub(super) failure: Option<JobFailure>,
-    /// The place that it has taken, if its limit key has a limit.
-    pub(super) place: Option<Box<Place>>,
+    /// The places that it has taken, if its queue has a limit over all priorities or its limit key has one.
+    pub(super) places: Vec<Place>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
     /// The node of a workflow that it is; known once the envelope is read.
@@ -85,7 +85,7 @@ impl Delivered {
             fence: headers.fence,
             begun: None,
             failure: None,
-            place: None,
+            places: Vec::new(),
             is_requeued: headers.is_requeued,
             flow: None,
             is_awaited: false,

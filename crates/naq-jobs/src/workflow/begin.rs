@@ -108,11 +108,7 @@ fn job(
     let own = state.job_id(id, index);
     let own = own.ok_or_else(|| impossible(id, "name a job"))?;
     let now = SystemTime::now();
-    let later = task.delay_ms.map(|ms| now + Duration::from_millis(ms));
-    let at = task
-        .at_ms
-        .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
-    let due = later.max(at).filter(|due| *due > now);
+    let due = due_of(task, now);
     let flow = FlowNode {
         id: id.to_string(),
         node: index,
@@ -142,6 +138,15 @@ fn job(
         headers,
         body: body.into(),
     })
+}
+
+/// When a job is due that may run now; `None`: at once.
+pub(super) fn due_of(task: &Task, now: SystemTime) -> Option<SystemTime> {
+    let later = task.delay_ms.map(|ms| now + Duration::from_millis(ms));
+    let at = task
+        .at_ms
+        .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    later.max(at).filter(|due| *due > now)
 }
 
 /// The envelope of the graph, with what is known only now.

@@ -11,7 +11,7 @@ use super::ready::{has_outcome, ready};
 use super::resolve::{invalid, resolve};
 use super::state::{State, node_job};
 use super::store::{MAX_PIECES, Versioned, commit, cut, piece_writes};
-use super::telling::tell_workflow;
+use super::telling::{begun, tell_begun, tell_workflow};
 use super::traces::{begin_trace, end_trace};
 use crate::events::EventType;
 use crate::model::{Job, JobId};
@@ -55,6 +55,7 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         state.deadline_ms = Some(state.created_ms + u64::try_from(limit.as_millis()).unwrap_or(0));
         writes.push(arm(link, &id, DEADLINE, due, "{}".to_owned())?);
     }
+    let begun = begun(link, &id, &graph, &state, &turn.begin);
     let pieces = cut(mark, graph.into_nodes(), Vec::new())?;
     if pieces.len() > MAX_PIECES {
         return Err(JobsError::new(
@@ -68,6 +69,7 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
     if commit(link, &id, &mut versioned, writes).await? {
         tell_workflow(link, EventType::WorkflowStarted, &id, &versioned.state);
         end_trace(&sending, &id, count);
+        tell_begun(link, &begun);
         return Ok(WorkflowHandle::new(link.clone(), id));
     }
     Err(taken(&id))
