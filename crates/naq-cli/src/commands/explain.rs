@@ -1,28 +1,30 @@
-//! `naq explain`: why a job does not run.
+//! `naq explain`: why a job does not run, or a schedule does not fire.
 
-use naq::{Explanation, FlowReason, JobId, Reason};
+use naq::{Explanation, FlowReason, JobId, Jobs, Reason, ScheduleName};
 use serde_json::{Value, json};
 
+use super::schedule::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::logging::{self, Level};
 use crate::output::Style;
 
-/// Say why a job does not run, or what became of it; also a node of a workflow that waits for others
+/// Say why a job does not run, or what became of it; also a node of a workflow that waits for others, and a schedule
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit code 7: nothing is stored of the job.
+A job is looked for first, then a schedule of that name. Exit code 7: there is neither.
 
 Examples:
   naq explain invoice-17
+  naq explain nightly-report        a schedule
   naq explain etl-01K3-6            the node 6 of a workflow; `naq workflow explain` takes them all
   naq explain invoice-17 --json | jq -r '.reasons[0].reason'")]
 pub(crate) struct Args {
-    /// The job's id
+    /// The job's id, or the schedule's name
     id: JobId,
 
-    /// Print JSON: `{"id", "status", "queue", "kind", "reasons": [{"reason", "text", ...}]}`
+    /// Print JSON: `{"id", "status", "queue", "kind", "reasons": [{"reason", "text", ...}]}`; of a schedule `schedule` for `id`
     #[arg(long)]
     json: bool,
 }
@@ -30,14 +32,25 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let jobs = context.jobs().await?;
-    let explained = jobs.explain(&args.id).await;
+    let explained = explain(context, &jobs, &args).await;
     jobs.shutdown().await;
-    let explained = explained?;
-    show(context, &explained, args.json)?;
-    if explained.reasons == [Reason::Unknown] {
-        return Err(CliError::silent(exit_code::NOT_FOUND));
+    explained
+}
+
+async fn explain(context: &Context, jobs: &Jobs, args: &Args) -> Result<(), CliError> {
+    let explained = jobs.explain(&args.id).await?;
+    let is_known = explained.reasons != [Reason::Unknown];
+    let name = ScheduleName::new(args.id.as_str()).ok();
+    if let Some(name) = name.filter(|_| !is_known)
+        && let Some(schedule) = jobs.explain_schedule(&name).await?
+    {
+        return show_explanation(context, &schedule, args.json);
     }
-    Ok(())
+    show(context, &explained, args.json)?;
+    match is_known {
+        true => Ok(()),
+        false => Err(CliError::silent(exit_code::NOT_FOUND)),
+    }
 }
 
 fn show(context: &Context, explained: &Explanation, as_json: bool) -> Result<(), CliError> {
@@ -93,6 +106,7 @@ pub(super) fn list(
 /// What to do about it.
 fn advice(id: &JobId, reason: &Reason) -> Option<String> {
     Some(match reason {
+        Reason::Awaits { job } => format!("`naq explain {job}` says what that waits for"),
         Reason::Flow(reason) => return flow_advice(id, reason),
         Reason::QueuePaused { queue, .. } => format!("`naq queue resume {queue}` lets it go on"),
         Reason::KindPaused { kind, .. } => format!("`naq kind resume {kind}` lets it go on"),

@@ -12,6 +12,7 @@ use super::report::{CancelReport, CancelledFrom};
 use super::telling::tell_cancelled;
 use crate::flow_end::tell_end;
 use crate::model::JobId;
+use crate::parked::release_after;
 use crate::payload::release;
 use crate::results::{outcome_headers, parse};
 use crate::server::{
@@ -53,6 +54,7 @@ pub(crate) async fn cancel(
             return Ok(seen.from);
         }
         tell_workflow(link, &seen, deadline).await?;
+        release_heirs(&conn, link, &seen).await?;
         remove(&conn, link, id).await?;
         push(&conn, link, id, notice, seen).await
     })
@@ -197,6 +199,7 @@ async fn write(
         finished_at_ms: now,
         result: None,
         result_ref: None,
+        result_zlib: None,
         error: Some(JobFailure::new(
             FailureReason::Cancelled,
             notice.reason.clone(),
@@ -224,6 +227,14 @@ async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<()
     let flow = seen.found.iter().find_map(Found::flow);
     match &flow {
         Some(flow) => tell_end(link, flow, Status::Cancelled, deadline).await,
+        None => Ok(()),
+    }
+}
+
+/// What was kept back for this job may start, also if no worker ever sees it.
+async fn release_heirs(conn: &Connection, link: &Link, seen: &Seen) -> Result<(), JobsError> {
+    match seen.found.iter().find(|found| found.is_awaited()) {
+        Some(found) => release_after(conn, link, &found.spot.queue, &found.spot.id).await,
         None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use naq_connection::Connection;
+use serde_json::value::RawValue;
 
 use super::forward::bring_forward;
 use super::large::{Large, release_gone};
@@ -13,6 +14,7 @@ use super::queues::{QueuePage, queue, queues};
 use super::{Found, JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
 use crate::jobs::{Jobs, WorkerInfo};
 use crate::model::{JobId, QueueName};
+use crate::payload::payload_in;
 use crate::server::{Link, delete_sequence, page};
 use crate::{JobsError, JobsErrorKind};
 
@@ -46,6 +48,22 @@ impl Jobs {
     /// As [`Self::status`].
     pub async fn job(&self, id: &JobId) -> Result<JobInfo, JobsError> {
         super::info::info(self.link(), id).await
+    }
+
+    /// The payload of a job as its handler gets it, also if it is compressed or kept in the object store; `None` if nothing that
+    /// has it is stored: the job has completed, was cancelled, or is unknown.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidPayload`] if its body is unreadable, [`JobsErrorKind::NotFound`] if the object has gone; otherwise
+    /// as [`Self::status`].
+    pub async fn payload(&self, id: &JobId) -> Result<Option<Box<RawValue>>, JobsError> {
+        match self.job(id).await?.body {
+            Some(body) => {
+                let context = format!("read the payload of the job {id}");
+                payload_in(self.link(), &body, context).await.map(Some)
+            }
+            None => Ok(None),
+        }
     }
 
     /// The live workers. One that died is listed until its record expires (`workers.ttl`).

@@ -69,6 +69,17 @@ struct ConsumerInfo {
     paused: bool,
 }
 
+impl Consumer {
+    /// Takes over the filters of `found` that this version does not know.
+    fn keep_filters_of(&mut self, found: &Self) {
+        for filter in &found.filter_subjects {
+            if !self.filter_subjects.contains(filter) {
+                self.filter_subjects.push(filter.clone());
+            }
+        }
+    }
+}
+
 /// The jobs of one priority in a queue.
 pub(crate) type Level<'a> = (&'a QueueName, Priority);
 
@@ -85,20 +96,26 @@ pub(crate) struct Terms {
 pub(crate) struct Found {
     pub(crate) lease_time: Duration,
     pub(crate) is_paused: bool,
+    /// Whether it delivers all that this version puts into the queue. A worker of an older one may have changed that.
+    pub(crate) is_whole: bool,
 }
 
 /// Creates the consumer of `level`, or updates it to the settings; says its name and lease time.
 ///
-/// All workers of a queue share the consumer, so the last one to start sets its limits.
+/// All workers of a queue share the consumer, so the last one to start sets its limits. Filters that a newer version has
+/// added stay.
 pub(crate) async fn ensure_consumer(
     conn: &Connection,
     link: &Link,
     level: Level<'_>,
     terms: Terms,
 ) -> Result<(String, Duration), JobsError> {
-    let (queue, wanted) = (level.0, definition(link, level, terms));
+    let (queue, mut wanted) = (level.0, definition(link, level, terms));
     let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
     let found = find(conn, link, level).await?.map(|found| found.config);
+    if let Some(found) = &found {
+        wanted.keep_filters_of(found);
+    }
     if found.as_ref() == Some(&wanted) {
         return Ok((name, lease_time(&wanted)));
     }
@@ -249,9 +266,13 @@ pub(crate) async fn find_consumer(
     level: Level<'_>,
 ) -> Result<Option<Found>, JobsError> {
     let found = find(conn, link, level).await?;
+    let wanted = link.names().level_filters(level.0, level.1);
     Ok(found.map(|found| Found {
         lease_time: lease_time(&found.config),
         is_paused: found.paused,
+        is_whole: wanted
+            .iter()
+            .all(|filter| found.config.filter_subjects.contains(filter)),
     }))
 }
 

@@ -9,10 +9,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::graph::{Graph, Task, Work};
 use super::state::State;
+use super::traces::follows;
 use crate::model::{JobId, Priority, QueueName};
 use crate::server::{Link, Write, now_ms, rfc3339, unix_ms};
 use crate::wire::FlowNode;
-use crate::wire::headers::PRIORITY;
+use crate::wire::headers::{FOLLOWS, PRIORITY};
 use crate::{JobsError, JobsErrorKind};
 
 /// The word of the message that asks for ears on jobs outside, and for a further turn.
@@ -51,7 +52,13 @@ pub(super) fn begin_writes(
                 let due = SystemTime::now() + Duration::from_millis(*ms);
                 writes.push(arm(link, id, &index.to_string(), due, body.to_string())?);
             }
-            Work::Job(task) => writes.push(job(link, id, state, *index, task)?),
+            Work::Job(task) => {
+                let mut write = job(link, id, state, *index, task)?;
+                if let Some(before) = follows(id, graph, state, *index, task) {
+                    write.headers.insert(FOLLOWS, before);
+                }
+                writes.push(write);
+            }
         }
     }
     if listens {

@@ -12,6 +12,7 @@ use super::resolve::{Base, Resolved, invalid, resolve};
 use super::state::{NodeState, State};
 use super::store::{self, MAX_PIECES, commit, cut, not_there, piece_writes, read_pieces};
 use super::telling::{Begun, begun, tell_begun};
+use super::traces::{begin_trace, end_trace};
 use crate::model::JobId;
 use crate::server::{Link, Write, persist};
 use crate::{JobsError, JobsErrorKind};
@@ -51,13 +52,14 @@ pub(super) async fn extend(
             graph: &known,
             maker,
         };
-        let added = resolve(&drafts, &before, Some(base), default_queue)?;
+        let mut added = resolve(&drafts, &before, Some(base), default_queue)?;
         let count = added.nodes.len();
         if count == 0 && added.edges.is_empty() {
             return Ok(0);
         }
         check(id, &versioned.state, &known, &added)?;
         ready(link, &added.nodes).await?;
+        let sending = begin_trace(&versioned.state.name, &mut added.nodes);
         let more = cut(versioned.state.mark, added.nodes, added.edges)?;
         if pieces.len() + more.len() > MAX_PIECES * 4 {
             let context = format!(
@@ -68,6 +70,7 @@ pub(super) async fn extend(
         let graph = Graph::join(read(pieces.iter().chain(&more))?)?;
         let (writes, begun) = grow(link, id, &mut versioned.state, &graph, more)?;
         if commit(link, id, &mut versioned, writes).await? {
+            end_trace(&sending, id, count);
             tell_begun(link, &begun);
             return Ok(count);
         }

@@ -137,6 +137,7 @@ fn outcome(id: &JobId, kind: &str) -> Outcome {
         finished_at_ms: now_ms(),
         result: None,
         result_ref: None,
+        result_zlib: None,
         error: None,
     }
 }

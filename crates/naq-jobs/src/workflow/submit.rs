@@ -12,6 +12,7 @@ use super::resolve::{invalid, resolve};
 use super::state::{State, node_job};
 use super::store::{MAX_PIECES, Versioned, commit, cut, piece_writes};
 use super::telling::{begun, tell_begun, tell_workflow};
+use super::traces::{begin_trace, end_trace};
 use crate::events::EventType;
 use crate::model::{Job, JobId};
 use crate::server::{Link, now_ms};
@@ -30,10 +31,12 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         return Err(taken(&id));
     }
     let default_queue = &link.settings().queues.default;
-    let resolved = resolve(&workflow.nodes, &workflow.before, None, default_queue)?;
+    let mut resolved = resolve(&workflow.nodes, &workflow.before, None, default_queue)?;
     if resolved.nodes.is_empty() {
         return Err(invalid("submit a workflow without nodes".to_owned()));
     }
+    let count = resolved.nodes.len();
+    let sending = begin_trace(&workflow.name, &mut resolved.nodes);
     // 53 bits, so that every JSON reader sees the same number.
     let mark = fastrand::u64(..) >> 11;
     let graph = Graph::new(resolved.nodes)?;
@@ -65,6 +68,7 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
     let mut versioned = Versioned { state, sequence: 0 };
     if commit(link, &id, &mut versioned, writes).await? {
         tell_workflow(link, EventType::WorkflowStarted, &id, &versioned.state);
+        end_trace(&sending, &id, count);
         tell_begun(link, &begun);
         return Ok(WorkflowHandle::new(link.clone(), id));
     }
