@@ -68,7 +68,9 @@ pub(crate) async fn run() -> Result<String, Failure> {
     let worker = jobs.worker().handle(REPORT, report).start().await?;
     let mut said = String::new();
     for (office, zone, cron) in OFFICES {
-        let job = REPORT.job(office)?.expires_in(Duration::from_secs(3600));
+        let job = REPORT
+            .job(&office.to_owned())?
+            .expires_in(Duration::from_secs(3600));
         let new = jobs.schedule(job).cron(cron).zone(zone);
         // A report that takes longer than a day is not made twice at once.
         let made = new
