@@ -31,6 +31,7 @@ mod flows;
 mod handler;
 mod heirs;
 mod holds;
+mod inbox;
 mod job_log;
 mod large;
 mod lazy_token;
