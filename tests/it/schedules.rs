@@ -401,7 +401,7 @@ async fn broken_records_and_foreign_firings_disturb_nothing() {
         }
     };
     put("naq.recurring.broken", "{").await;
-    put("naq.recurring.newer", r#"{"v":2}"#).await;
+    put("naq.recurring.newer", r#"{"v":9}"#).await;
     for subject in [
         "naq.fire.broken",
         "naq.fire.newer",
@@ -426,7 +426,8 @@ async fn broken_records_and_foreign_firings_disturb_nothing() {
     assert_eq!(error.kind(), JobsErrorKind::Corrupt);
     assert!(schedules.delete(&name("broken")).await.unwrap());
     assert!(schedules.get(&name("broken")).await.unwrap().is_none());
-    eventually_eq(LONG, Vec::<String>::new(), async || {
+    // A newer program may be able to read that one.
+    eventually_eq(LONG, vec!["naq.fire.newer".to_owned()], async || {
         bed.subjects("naq_jobs", "naq.fire.*").await
     })
     .await;

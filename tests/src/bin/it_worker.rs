@@ -42,7 +42,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(Some(("requeue", id))) => {
             return Ok(jobs.dead_letters().requeue(&JobId::new(id)?).await?);
         }
-        Some(_) => return Err("IT_DO is `enqueue:<id>` or `requeue:<id>`".into()),
+        Some(Some(("cancel-workflow", id))) => {
+            let reason = "cancelled by a test";
+            jobs.workflows().cancel(&JobId::new(id)?, reason).await?;
+            return Ok(());
+        }
+        Some(_) => {
+            return Err("IT_DO is `enqueue:<id>`, `requeue:<id>` or `cancel-workflow:<id>`".into());
+        }
         None => {}
     }
     let mut terminate = signal(SignalKind::terminate())?;

@@ -22,7 +22,9 @@ use crate::logging::{self, Level};
   echo '[1, 2]' | naq enqueue sum - --wait=30s
   naq enqueue backup --at 2030-01-01T03:00:00+01:00
   naq enqueue invoice 17 --unique invoice-17 --expires-in 1h --deadline 10m
-  naq enqueue scan --file picture.json --header tenant=acme
+  naq enqueue fetch 1 --retries 5 --retry-strategy exponential --retry-jitter full --retry-on http_5xx,timeout
+  naq enqueue scan --file picture.json --header tenant=acme --compress zlib
+  naq enqueue bill 17 --after invoice-17,address-17
   naq enqueue mail --batch mails.jsonl --resume mails-2030-01")]
 pub(crate) struct Args {
     /// The job's kind: which handler runs it
@@ -115,9 +117,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
         return Box::pin(run).await;
     }
     let (wait, as_json, is_unique) = (args.wait, args.json, args.more.is_unique());
+    let after = args.more.after().to_vec();
     let job = job(args).await?;
     let jobs = context.jobs().await?;
-    let handle = jobs.enqueue(job).await?;
+    let handle = match after {
+        after if after.is_empty() => jobs.enqueue(job).await?,
+        after => jobs.enqueue_after(job, after).await?,
+    };
     let id = handle.id();
     let shown = match wait {
         None if as_json => {

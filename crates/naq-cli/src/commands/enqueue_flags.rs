@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naq::{Job, Unique};
+use naq::{Compression, Job, JobId, Unique};
 
 use crate::duration::parse_positive;
 use crate::error::CliError;
@@ -41,12 +41,43 @@ pub(super) struct EnqueueFlags {
     #[arg(long, value_name = "TIME", value_parser = parse_positive)]
     deadline: Option<Duration>,
 
+    /// Compress the payload, and with it the result: none or zlib [default: `payloads.compression`]
+    #[arg(long, value_name = "NAME")]
+    compress: Option<CompressFlag>,
+
+    /// Run it once these jobs have completed, with commas; it never runs if one of them fails
+    #[arg(
+        long,
+        visible_alias = "depends-on",
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    #[arg(conflicts_with_all = ["unique", "batch", "compress"])]
+    after: Vec<JobId>,
+
+    /// The trace that it belongs to: the header `traceparent` of W3C Trace Context
+    #[arg(long, value_name = "TEXT")]
+    trace_parent: Option<String>,
+
     /// A header that travels with the job; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
     header: Vec<(String, String)>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CompressFlag {
+    /// As it is
+    None,
+    /// As a zlib stream, if that is shorter
+    Zlib,
+}
+
 impl EnqueueFlags {
+    /// The jobs that have to complete first.
+    pub(super) fn after(&self) -> &[JobId] {
+        &self.after
+    }
+
     /// Whether there is a key.
     pub(super) fn is_unique(&self) -> bool {
         self.unique.is_some()
@@ -69,6 +100,14 @@ impl EnqueueFlags {
         }
         if let Some(within) = self.deadline {
             job = job.deadline(within);
+        }
+        match self.compress {
+            Some(CompressFlag::None) => job = job.compression(Compression::None),
+            Some(CompressFlag::Zlib) => job = job.compression(Compression::Zlib),
+            None => {}
+        }
+        if let Some(text) = self.trace_parent {
+            job = job.trace_parent(text)?;
         }
         for (name, value) in self.header {
             job = job.header(name, value)?;

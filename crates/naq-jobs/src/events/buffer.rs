@@ -7,8 +7,11 @@
 //!              DROPPED ◄────────────────────────────────────┘  (the oldest, counted)
 //! ```
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use super::EventType;
 use super::fact::Fact;
@@ -81,7 +84,7 @@ pub(super) enum Pushed {
 #[derive(Debug)]
 pub(super) struct Buffer {
     hasher: RandomState,
-    open: HashMap<u64, Batch>,
+    open: HashMap<u64, Batch, RandomState>,
     sealed: VecDeque<Batch>,
     counts: HashMap<(Group, u64), Count>,
     /// Events in `open` and `sealed`.
@@ -91,13 +94,18 @@ pub(super) struct Buffer {
     number: u64,
     batch_size: u64,
     limit: u64,
+    /// Bytes of the last batch that was full: the next ones will be like it.
+    usual: usize,
 }
+
+/// Batches that are made as large as usual at once, so that few groups need not grow theirs; others begin small.
+const LARGE: usize = 8;
 
 impl Buffer {
     pub(super) fn new(batch_size: u32, limit: u32) -> Self {
         Self {
-            hasher: RandomState::new(),
-            open: HashMap::new(),
+            hasher: RandomState::default(),
+            open: HashMap::default(),
             sealed: VecDeque::new(),
             counts: HashMap::new(),
             waiting: 0,
@@ -106,6 +114,7 @@ impl Buffer {
             number: 0,
             batch_size: batch_size.into(),
             limit: limit.into(),
+            usual: 0,
         }
     }
 
@@ -118,20 +127,30 @@ impl Buffer {
         }
         let parts = (fact.event_type, fact.queue, fact.kind, fact.worker);
         let key = self.hasher.hash_one(parts);
-        let fits = |batch: &Batch| batch.group.is(fact);
-        if self.open.get(&key).is_some_and(|batch| !fits(batch)) {
-            // Two groups with one hash: the one that is there goes.
-            self.seal(key);
-        }
-        self.opened += 1;
-        let opened = self.opened;
-        let batch = self
-            .open
-            .entry(key)
-            .or_insert_with(|| Batch::new(fact, opened));
+        let size = if self.open.len() < LARGE {
+            self.usual
+        } else {
+            0
+        };
+        let place = match self.open.entry(key) {
+            Entry::Occupied(other) if !other.get().group.is(fact) => {
+                // Two groups with one hash: the one that is there goes.
+                self.seal(key);
+                self.open.entry(key)
+            }
+            place => place,
+        };
+        let batch = match place {
+            Entry::Occupied(batch) => batch.into_mut(),
+            Entry::Vacant(place) => {
+                self.opened += 1;
+                place.insert(Batch::new(fact, self.opened, size))
+            }
+        };
         batch.add(fact);
         self.waiting += 1;
         if batch.events >= self.batch_size || batch.entries.len() >= MAX_BYTES {
+            self.usual = batch.entries.len() * 9 / 8;
             self.seal(key);
         }
         if self.number > before {
@@ -229,7 +248,7 @@ impl Batch {
         self.lost
     }
 
-    fn new(fact: &Fact<'_>, opened: u64) -> Self {
+    fn new(fact: &Fact<'_>, opened: u64, size: usize) -> Self {
         Self {
             group: Group {
                 event_type: fact.event_type,
@@ -238,7 +257,7 @@ impl Batch {
                 worker: fact.worker.into(),
             },
             job: fact.job_id.map(Into::into),
-            entries: Vec::with_capacity(256),
+            entries: Vec::with_capacity(size.max(256)),
             events: 0,
             lost: 0,
             first_ms: fact.at_ms,

@@ -4,10 +4,11 @@ use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
+use naq_config::settings::Compression;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, Unique};
+use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, TraceContext, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -31,6 +32,9 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) headers: HeaderMap,
     /// Where the payload is, if it is not here.
     pub(crate) payload_ref: Option<ObjectRef>,
+    /// The payload as base64 of a zlib stream, if it is not in `payload`.
+    pub(crate) payload_zlib: Option<String>,
+    pub(crate) compression: Option<Compression>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -85,6 +89,8 @@ impl Job {
             deadline: None,
             headers: HeaderMap::new(),
             payload_ref: None,
+            payload_zlib: None,
+            compression: None,
             returns: PhantomData,
         })
     }
@@ -111,6 +117,8 @@ impl<R> Job<R> {
             deadline: self.deadline,
             headers: self.headers,
             payload_ref: self.payload_ref,
+            payload_zlib: self.payload_zlib,
+            compression: self.compression,
             returns: PhantomData,
         }
     }
@@ -175,6 +183,14 @@ impl<R> Job<R> {
     #[must_use]
     pub fn discard_result(mut self) -> Self {
         self.keeps_result = false;
+        self
+    }
+
+    /// Whether its payload is compressed; default: that of the kind, else `payloads.compression`. One that does not get shorter
+    /// is not. A result is compressed if the payload was, or if the worker's `payloads.compression` says so.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
         self
     }
 
@@ -257,16 +273,15 @@ impl<R> Job<R> {
         Ok(self)
     }
 
-    /// Passes a trace on: the header `traceparent` of W3C Trace Context, `00-<trace>-<span>-<flags>`.
+    /// Passes a trace on: the header `traceparent` of W3C Trace Context, `00-<trace>-<span>-<flags>`. Needed only where
+    /// there is no current span, or where it is not the one that the job belongs to. A [`Job::header`] `tracestate` may
+    /// go with it.
     ///
     /// # Errors
     /// [`JobsErrorKind::InvalidName`] if the text has another form. A retry does not help.
     pub fn trace_parent(self, text: impl Into<String>) -> Result<Self, JobsError> {
         let text = text.into();
-        let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let parts: Vec<&str> = text.split('-').collect();
-        let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-        if lengths != [2, 32, 16, 2] || !parts.iter().all(|part| is_hex(part)) {
+        if TraceContext::new(&text, None).is_none() {
             let context =
                 format!("pass on the trace {text:?}: it is no `00-<trace>-<span>-<flags>`");
             return Err(JobsError::new(JobsErrorKind::InvalidName, context));

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
+use naq_config::settings::Compression;
+
 use super::{Job, RetryPolicy};
 
 /// A typed job kind: what is sent (`A`) and what comes back (`R`).
@@ -25,6 +27,7 @@ pub struct Kind<A, R> {
     pub(crate) retries: u32,
     keeps_result: bool,
     timeout: Option<Duration>,
+    compression: Option<Compression>,
     pub(crate) version: u32,
     types: PhantomData<fn(A) -> R>,
 }
@@ -47,6 +50,7 @@ impl<A, R> Kind<A, R> {
             retries: 0,
             keeps_result: true,
             timeout: None,
+            compression: None,
             version: 1,
             types: PhantomData,
         }
@@ -81,6 +85,13 @@ impl<A, R> Kind<A, R> {
         self
     }
 
+    /// Whether payloads of its jobs are compressed, unless a job says otherwise; see [`Job::compression`].
+    #[must_use]
+    pub const fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
     /// The version of the payload, 1 if never said. Raise it when `A` changes so that old payloads do not fit.
     ///
     /// A worker takes older payloads with [`crate::Worker::upcast`]. One that knows only older versions puts a newer job back for
@@ -109,6 +120,7 @@ impl<A, R> Kind<A, R> {
             .retry(RetryPolicy::fixed(self.retries, Duration::from_secs(1)));
         job.keeps_result = self.keeps_result;
         job.timeout = self.timeout;
+        job.compression = self.compression;
         job.payload_version = self.version;
         if let Some(queue) = self.queue {
             job = job.queue(queue)?;

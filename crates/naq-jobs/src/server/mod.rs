@@ -18,7 +18,7 @@ mod stored;
 mod stream;
 
 pub(crate) use api::{ApiError, call, refused};
-pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
+pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch, store_batch_at};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
     Terms, ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, find_consumer,

@@ -1,5 +1,6 @@
 //! The envelope: the JSON body of a job message.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,11 @@ pub(crate) const VERSION: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) kind: KindName,
-    /// `null` if it is in the object store.
+    /// `null` if it is in the object store, or packed.
     pub(crate) payload: &'a RawValue,
     pub(crate) payload_ref: Option<ObjectRef>,
+    /// The payload as base64 of a zlib stream; then `payload` is `null`.
+    pub(crate) payload_zlib: Option<Cow<'a, str>>,
     /// 1 if the sender does not say.
     pub(crate) payload_version: u32,
     pub(crate) retry: RetryPolicy,
@@ -28,6 +31,21 @@ pub(crate) struct Envelope<'a> {
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) deadline: Option<SystemTime>,
     pub(crate) flow: Option<FlowNode>,
+    /// Other jobs may be kept back until it has ended.
+    pub(crate) is_awaited: bool,
+}
+
+impl Envelope<'_> {
+    /// Whether `payload` is the payload.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.payload_ref.is_none() && self.payload_zlib.is_none()
+    }
+
+    /// Whether the sender compressed the payload, so that its readers know how.
+    pub(crate) fn is_packed(&self) -> bool {
+        let is_packed = |object: &ObjectRef| object.encoding.is_some();
+        self.payload_zlib.is_some() || self.payload_ref.as_ref().is_some_and(is_packed)
+    }
 }
 
 /// The node of a workflow that a job is.
@@ -54,7 +72,8 @@ pub(crate) enum Undecodable {
 #[derive(Serialize, Deserialize)]
 struct Wire<'a> {
     v: u32,
-    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
     #[serde(
         default,
         borrow,
@@ -64,6 +83,8 @@ struct Wire<'a> {
     payload: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload_ref: Option<ObjectRef>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    payload_zlib: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload_version: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +103,8 @@ struct Wire<'a> {
     deadline_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flow: Option<FlowNode>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    awaited: bool,
 }
 
 /// A `null` is a payload, too.
@@ -99,11 +122,13 @@ struct Version {
 pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_json::Error> {
     let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let moment = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok().map(ms);
+    let is_plain = job.payload_ref.is_none() && job.payload_zlib.is_none();
     serde_json::to_vec(&Wire {
         v: VERSION,
         kind: job.kind.as_str().into(),
-        payload: job.payload_ref.is_none().then_some(&*job.payload),
+        payload: is_plain.then_some(&*job.payload),
         payload_ref: job.payload_ref.clone(),
+        payload_zlib: job.payload_zlib.as_deref().map(Cow::Borrowed),
         payload_version: (job.payload_version != 1).then_some(job.payload_version),
         retry: (job.retry.retries > 0).then(|| WireRetry::from(&job.retry)),
         timeout_ms: job.timeout.map(ms),
@@ -113,6 +138,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         expires_at_ms: job.expires.and_then(|expires| moment(expires.instant(now))),
         deadline_ms: job.deadline_from(now).and_then(moment),
         flow: None,
+        awaited: false,
     })
 }
 
@@ -131,17 +157,21 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
     if wire.v != VERSION {
         return Err(Undecodable::Version(u64::from(wire.v)));
     }
-    let payload = match (wire.payload, &wire.payload_ref) {
-        (Some(payload), None) => payload,
-        (None, Some(_)) => RawValue::NULL,
-        (None, None) => return Err(malformed(&"missing field `payload`")),
-        (Some(_), Some(_)) => return Err(malformed(&"both `payload` and `payload_ref`")),
+    let payload = match (wire.payload, &wire.payload_ref, &wire.payload_zlib) {
+        (Some(payload), None, None) => payload,
+        (None, Some(_), None) | (None, None, Some(_)) => RawValue::NULL,
+        (None, None, None) => return Err(malformed(&"missing field `payload`")),
+        _ => {
+            let text = "more than one of `payload`, `payload_ref` and `payload_zlib`";
+            return Err(malformed(&text));
+        }
     };
     let moment = |ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms));
     Ok(Envelope {
         kind: KindName::new(wire.kind.into_owned()).map_err(|e| malformed(&e))?,
         payload,
         payload_ref: wire.payload_ref,
+        payload_zlib: wire.payload_zlib,
         payload_version: wire.payload_version.unwrap_or(1),
         retry: wire.retry.unwrap_or_default().into(),
         timeout: wire.timeout_ms.map(Duration::from_millis),
@@ -151,6 +181,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         expires_at: wire.expires_at_ms.and_then(moment),
         deadline: wire.deadline_ms.and_then(moment),
         flow: wire.flow,
+        is_awaited: wire.awaited,
     })
 }
 

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use naq_config::settings::Compression;
+
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::runner::Runner;
 use super::settle::{Back, Recorded};
 use super::tally::Left;
 use super::verdict::Verdict;
-use crate::payload::is_large;
+use crate::payload::is_plain;
 use crate::server::now_ms;
 use crate::wire::{FailureReason, JobFailure, Outcome, Status};
 use crate::{JobsError, JobsErrorKind};
@@ -25,6 +27,15 @@ pub(super) struct Span {
     pub(super) started_at_ms: u64,
     pub(super) ttl: Duration,
     pub(super) keeps_result: bool,
+    /// Whether its result is compressed, whatever the settings say: its payload was.
+    pub(super) packs_result: bool,
+}
+
+impl Span {
+    /// What the job says of compression.
+    pub(super) fn compression(self) -> Option<Compression> {
+        self.packs_result.then_some(Compression::Zlib)
+    }
 }
 
 impl Runner {
@@ -70,10 +81,10 @@ impl Runner {
     ) -> Result<Left, JobsError> {
         let size = result.get().len();
         let mut outcome = self.outcome(job, Status::Completed, span);
-        if is_large(&result) {
-            Box::pin(self.put_result(job, &mut outcome, result, span)).await?;
-        } else {
+        if is_plain(&self.link, &result, span.compression()) {
             outcome.result = Some(result);
+        } else {
+            Box::pin(self.put_result(job, &mut outcome, result, span)).await?;
         }
         // The attempt ended under a valid lease. Should that lapse while the server does not answer, the result is
         // still offered: the fence lets the first one win.
@@ -181,6 +192,7 @@ impl Runner {
             finished_at_ms: now_ms(),
             result: None,
             result_ref: None,
+            result_zlib: None,
             error: None,
         }
     }

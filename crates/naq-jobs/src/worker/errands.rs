@@ -66,7 +66,7 @@ struct Inbox {
 
 impl<E: Errand> ErrandLoop<E> {
     pub(super) fn new(errand: E, link: Link, stopping: CancellationToken) -> Self {
-        let timing = Timing::of(IDLE);
+        let timing = Timing::of_errand(IDLE);
         Self {
             errand,
             link,
@@ -161,7 +161,7 @@ impl<E: Errand> ErrandLoop<E> {
         if puller.is_missing(Instant::now()) {
             match self.errand.ensure(&inbox.conn, &self.link).await {
                 Ok(ack_wait) => {
-                    self.timing = Timing::of(ack_wait);
+                    self.timing = Timing::of_errand(ack_wait);
                     puller.set_timing(self.timing);
                     puller.found(Instant::now());
                 }

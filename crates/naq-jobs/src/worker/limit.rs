@@ -52,7 +52,7 @@ impl Runner {
         }
         let is_booked = text(job.message.headers.as_ref(), headers::BOOKED).is_some();
         if !is_booked && self.book(job, hold, limits).await? {
-            return Ok(Some(Left::Parked));
+            return Ok(Some(Left::Limited));
         }
         let Some(pool) = self.pool(job, limits) else {
             return Ok(None);
@@ -71,13 +71,17 @@ impl Runner {
             parking.more.insert(headers::BOOKED, now_ms().to_string());
         }
         self.park(job, hold, parking).await?;
+        // Released and without a place again, it is no news.
+        if waits.times == 0 {
+            self.tell_limited(job, "per_key", Some(&pool.key), None);
+        }
         // A place may have become free in between, and who freed it found nobody.
         let free = pool.free(&conn, &self.link).await?.len();
         if free > 0 {
             let most = u64::try_from(free).unwrap_or(u64::MAX);
             release(&conn, &self.link, Some(&job.queue), &why, most).await?;
         }
-        Ok(Some(Left::Parked))
+        Ok(Some(Left::Limited))
     }
 
     /// Books the start of the job; `true` if that is later, and the job sleeps until then.
@@ -114,6 +118,7 @@ impl Runner {
             headers: more,
         };
         self.settler(job, hold).sleep(sleep).await?;
+        self.tell_limited(job, "rate", job.limit_key(), Some(due));
         Ok(true)
     }
 
@@ -154,7 +159,9 @@ impl Runner {
         let done = match places.is_empty() {
             false => self.free_places(&places).await,
             // A delivery before this one may have held a place, and not have come so far.
-            true if job.may_be_settled() && left != Left::Parked => self.free_places_of(job).await,
+            true if job.may_be_settled() && !matches!(left, Left::Parked | Left::Limited) => {
+                self.free_places_of(job).await
+            }
             true => return,
         };
         if let Err(error) = done {

@@ -276,12 +276,11 @@ impl PullLoop {
             return;
         };
         job.is_suspect = self.seen.note(job.sequence);
-        if runner.holds.adopt(&job) {
+        // Held from here on, not from when the task gets its turn: the next message may be the same job again.
+        let Some(hold) = runner.holds.take(&job) else {
             tracing::info!(id = %job.id, "delivered again while it runs here: it goes on");
             return;
-        }
-        // Held from here on, not from when the task gets its turn: the next message may be the same job again.
-        let hold = runner.holds.hold(&job);
+        };
         drop(self.jobs.spawn(runner.take(Box::new(job), hold, slot)));
     }
 

@@ -16,6 +16,7 @@ use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
 use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
+use super::lazy_token::LazyToken;
 use super::limits::Buckets;
 use super::line::Lines;
 use super::prepare::{Prepared, undecodable};
@@ -26,7 +27,7 @@ use super::tally::{Left, Tally};
 use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::notes::Outbox;
-use crate::server::{Link, now_ms};
+use crate::server::{Link, now_ms, unix_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
 use crate::workflow::Membership;
 use crate::{JobsError, failpoint};
@@ -77,12 +78,9 @@ impl Runner {
                 (Left::Abandoned, false)
             }
         };
-        let (id, kind, took) = (
-            &job.id,
-            job.kind.as_deref().unwrap_or("?"),
-            started.elapsed(),
-        );
-        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        let (id, kind) = (&job.id, job.kind.as_deref().unwrap_or("?"));
+        let trace_id = job.trace.as_ref().map(|trace| trace.context().trace_id());
+        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), trace_id, "{left}");
         self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
             self.free(slot);
@@ -117,6 +115,9 @@ impl Runner {
         if job.flow.is_some() || ended.0 == Left::Elsewhere {
             Box::pin(self.tell_workflow(job, hold, ended.0)).await?;
         }
+        if job.is_awaited || ended.0 == Left::Elsewhere {
+            Box::pin(self.release_heirs(job, ended.0)).await?;
+        }
         Ok(ended)
     }
 
@@ -137,7 +138,7 @@ impl Runner {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
                 biased;
-                () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
+                () = hold.lost().given() => return Ok((Left::Abandoned, false)),
                 () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
                 permit = self.steering.permits.acquire() => match permit {
                     Ok(permit) => permit,
@@ -185,6 +186,7 @@ impl Runner {
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
         job.flow = decoded.as_ref().ok().and_then(|e| e.flow.clone());
+        job.is_awaited = decoded.as_ref().is_ok_and(|e| e.is_awaited);
         if let Ok(envelope) = &decoded
             && self.is_in_question(job, envelope)
             && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
@@ -195,26 +197,28 @@ impl Runner {
             started_at_ms,
             ttl: self.link.settings().results.ttl,
             keeps_result: true,
+            packs_result: false,
         };
-        let mut is_large = false;
+        let mut has_object = false;
         let verdict = match decoded {
             Err(error) => Verdict::Dead(undecodable(&error)),
             Ok(envelope) => {
                 span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
-                // Without a record the payload could not be removed before the acknowledgement.
-                span.keeps_result = envelope.keeps_result || envelope.payload_ref.is_some();
-                match envelope.payload_ref.clone() {
-                    None => match self.prepare(job, &envelope) {
+                // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
+                span.keeps_result =
+                    envelope.keeps_result || envelope.payload_ref.is_some() || envelope.is_awaited;
+                if envelope.is_plain() {
+                    match self.prepare(job, &envelope) {
                         Ok(prepared) => {
                             self.attempts_in_place(job, &envelope, &prepared, hold)
                                 .await
                         }
                         Err(verdict) => verdict,
-                    },
-                    Some(reference) => {
-                        is_large = true;
-                        Box::pin(self.attempts_of_large(job, envelope, &reference, hold)).await?
                     }
+                } else {
+                    has_object = envelope.payload_ref.is_some();
+                    span.packs_result = envelope.is_packed();
+                    Box::pin(self.attempts_of_large(job, envelope, hold)).await?
                 }
             }
         };
@@ -227,7 +231,7 @@ impl Runner {
         }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
-        if is_large {
+        if has_object {
             Box::pin(self.tidy(job, left)).await?;
         }
         Ok((left, true))
@@ -252,6 +256,17 @@ impl Runner {
         if job.places.is_empty() {
             return self.attempts(job, envelope, prepared, hold).await;
         }
+        // Boxed, as all that a plain job has no need of: it would carry it from its start.
+        Box::pin(self.attempts_kept(job, envelope, prepared, hold)).await
+    }
+
+    async fn attempts_kept(
+        &self,
+        job: &mut Delivered,
+        envelope: &Envelope<'_>,
+        prepared: &Prepared<'_>,
+        hold: &Hold,
+    ) -> Verdict {
         let mut places = std::mem::take(&mut job.places);
         let done = CancellationToken::new();
         let attempts = async {
@@ -287,12 +302,14 @@ impl Runner {
                 return refusal;
             }
             limits.timeout = times.starts(usual, now);
+            self.begin_trace(job, envelope).await;
             let context = self.context(job, envelope);
-            hold.runs(context.clone(), now_ms());
+            hold.runs(context.clone(), unix_ms(now));
             if let Some(cancelled) = self.cancels.verdict(&job.id) {
+                job.end_trace(&cancelled);
                 return cancelled;
             }
-            self.tell_started(job, &context);
+            self.tell_started(job, &context, unix_ms(now));
             let end = attempt::run(prepared, context.clone(), &limits).await;
             job.last_note = job.last_note.max(context.last_note());
             job.was_cancelled = context.cancel_reason().is_some();
@@ -308,21 +325,30 @@ impl Runner {
             let last = times.keep(&end);
             job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
-            let (delay, is_retry) = match times.check(verdict, last, now) {
+            let verdict = times.check(verdict, last, now);
+            job.end_trace(&verdict);
+            let (delay, is_retry) = match verdict {
                 Verdict::RetryHere(delay) => (delay, true),
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
             };
             self.tell_again(job, delay, is_retry);
-            tokio::select! {
-                () = hold.lost().cancelled() => return Verdict::Nothing,
-                () = self.abort.cancelled() => return Verdict::HandBack,
-                () = tokio::time::sleep(delay) => {}
+            if let Some(verdict) = Box::pin(self.wait(hold, delay)).await {
+                return verdict;
             }
             if is_retry {
                 self.tally.retried.fetch_add(1, Ordering::Relaxed);
                 job.next_retry();
             }
+        }
+    }
+
+    /// Waits for the next attempt here; says what ended that before.
+    async fn wait(&self, hold: &Hold, delay: Duration) -> Option<Verdict> {
+        tokio::select! {
+            () = hold.lost().given() => Some(Verdict::Nothing),
+            () = self.abort.cancelled() => Some(Verdict::HandBack),
+            () = tokio::time::sleep(delay) => None,
         }
     }
 
@@ -339,11 +365,12 @@ impl Runner {
             origin: origin(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
             states: Arc::clone(&self.states),
-            cancelled: CancellationToken::new(),
+            cancelled: LazyToken::default(),
             membership: job
                 .flow
                 .as_ref()
                 .and_then(|flow| Membership::new(&self.link, flow)),
+            trace: job.trace.clone(),
             notice: OnceLock::new(),
             notes: self.notes.clone(),
             last_note: AtomicU64::new(0),

@@ -21,7 +21,7 @@ use super::cancels::Cancels;
 use super::control_loop::ControlLoop;
 use super::ears;
 use super::errands::ErrandLoop;
-use super::fires::Fires;
+use super::fires;
 use super::flows::Flows;
 use super::holds::Holds;
 use super::limits::Buckets;
@@ -111,7 +111,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         loops.spawn(pull(normal, index));
     }
     let (link, stopping) = (plan.link, &runner.stopping);
-    loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
+    loops.spawn(fires::run(link.clone(), stopping.clone()));
     let flows = Flows(Advancer::new(link.clone()));
     loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
     loops.spawn(ears::listen(link, stopping.clone()));
@@ -181,7 +181,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         acking.acks.keep(link, tally, &until).await;
     });
     let (telling, until) = (Arc::clone(runner), gone.clone());
-    keepers.spawn(async move { telling.notes.keep(&telling.link, &until).await });
+    keepers.spawn(async move {
+        telling
+            .notes
+            .keep(&telling.link, &telling.worker, &until)
+            .await;
+    });
     let (listening, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move {
         let Runner {

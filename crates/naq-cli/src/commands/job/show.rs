@@ -1,16 +1,18 @@
-//! `naq job status`, `naq job show` and `naq job delete`.
+//! `naq job status`, `naq job show`, `naq job payload` and `naq job delete`.
 
 use naq::{JobId, JobStatus, Jobs};
 use serde_json::{Value, json};
 
 use super::describe::{described, status_text};
-use super::not_there;
+use crate::commands::body;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::output::Table;
 
 /// Print one word: pending, running, scheduled, retry, paused, completed, failed, cancelled or unknown
+///
+/// A node of a workflow that has no job yet is waiting, one that never will have is skipped or cancelled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 7: unknown, nothing is stored of the job.")]
 pub(super) struct StatusArgs {
@@ -34,16 +36,30 @@ pub(super) struct ShowArgs {
     json: bool,
 }
 
-/// Remove a job that has not started: waiting, scheduled or paused
+/// Print the payload of a job that has not completed, as JSON, also one that is compressed or large
 #[derive(Debug, clap::Args)]
-#[command(after_help = "It leaves no outcome. A job that runs is refused.")]
-pub(super) struct DeleteArgs {
+#[command(after_help = "\
+Exit code 7: nothing that has the payload is stored of the job.
+
+Example:
+  naq job payload invoice-17 > payload.json")]
+pub(super) struct PayloadArgs {
     /// The job's id
     id: JobId,
+}
+
+/// Remove a job that has not started: waiting, scheduled or paused
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "It leaves no outcome, unless it is a node of a workflow: that is cancelled. A job that runs is refused."
+)]
+pub(super) struct DeleteArgs {
+    /// The job's id
+    pub(super) id: JobId,
 
     /// Print JSON: `{"id": ...}`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn status(
@@ -64,13 +80,23 @@ pub(super) async fn status(
 }
 
 pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Result<(), CliError> {
-    let info = jobs.job(&args.id).await?;
+    let mut info = jobs.job(&args.id).await?;
     if matches!(info.status, JobStatus::Unknown) {
         return Err(not_there(&args.id));
     }
-    let body = info.body.as_ref().map(|body| {
-        serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
-    });
+    if let JobStatus::Ended {
+        outcome: Some(outcome),
+        ..
+    } = &mut info.status
+        && outcome.result_zlib.is_some()
+        && let Some(whole) = jobs.results().find(&args.id).await?
+    {
+        **outcome = whole;
+    }
+    let body = match &info.body {
+        Some(body) => Some(body::shown(body, jobs.payload(&args.id)).await),
+        None => None,
+    };
     let out = &context.output;
     if args.json {
         let mut value = described(&info);
@@ -99,6 +125,17 @@ pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Resu
     Ok(())
 }
 
+pub(super) async fn payload(
+    context: &Context,
+    jobs: &Jobs,
+    args: PayloadArgs,
+) -> Result<(), CliError> {
+    match jobs.payload(&args.id).await? {
+        Some(payload) => Ok(context.output.line(payload.get())?),
+        None => Err(not_there(&args.id)),
+    }
+}
+
 pub(super) async fn delete(
     context: &Context,
     jobs: &Jobs,
@@ -115,4 +152,12 @@ pub(super) async fn delete(
         return Ok(context.output.json(&json!({ "id": args.id.as_str() }))?);
     }
     Ok(context.output.line(format!("{} is deleted", args.id))?)
+}
+
+fn not_there(id: &JobId) -> CliError {
+    CliError::new(
+        exit_code::NOT_FOUND,
+        format!("nothing is stored of job {id}"),
+    )
+    .hint("it never was, its outcome has expired, or it completed without keeping one")
 }
