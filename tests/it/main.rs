@@ -6,6 +6,7 @@
 
 mod setup;
 
+mod builds;
 mod bulk;
 mod calendar;
 mod cancel;

@@ -13,6 +13,7 @@ mod fence;
 mod link;
 mod persist;
 mod reader;
+mod restock;
 mod stored;
 mod stream;
 
