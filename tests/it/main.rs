@@ -48,3 +48,4 @@ mod unique;
 mod workflow_changes;
 mod workflow_faults;
 mod workflows;
+mod wrong;
