@@ -325,8 +325,6 @@ async fn sizes_are_limited_by_settings() {
 /// Large jobs: one that waits, one that is due later, a unique one, a dead one (which is said), a requeued one, a result; one that
 /// was dropped from the dead letters, and an object of somebody else.
 async fn jobs_everywhere(bed: &Bed) -> JobId {
-    let unique = large(700_000).unique(Unique::key("k"));
-    put(bed, unique).await;
     put(bed, large(700_000).delay(Duration::from_secs(3600))).await;
     let dead = put(bed, large(700_000)).await;
     let requeued = put(bed, large(700_000)).await;
@@ -350,6 +348,8 @@ async fn jobs_everywhere(bed: &Bed) -> JobId {
         .await
         .unwrap();
     put(bed, large(700_000)).await;
+    let unique = large(700_000).unique(Unique::key("k"));
+    put(bed, unique).await;
     // As the server does when it is too old.
     let aged = format!("naq.failed.mail.{}", dropped.id());
     bed.ask("STREAM.PURGE.naq_failed_jobs", json!({ "filter": aged }))

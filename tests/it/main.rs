@@ -57,3 +57,4 @@ mod workflow_changes;
 mod workflow_ends;
 mod workflow_faults;
 mod workflows;
+mod wrong;

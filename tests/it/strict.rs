@@ -122,7 +122,8 @@ async fn the_fence_grows_with_each_run_and_only_strict_jobs_pay_for_it() {
     };
     put(PLAIN, 0, "plain").await;
     assert_eq!(told.recv().await.unwrap(), None);
-    assert_eq!(bed.server.jsz().await.messages("naq_results"), 1);
+    let written = bed.subjects("naq_results", "naq.*.plain").await;
+    assert_eq!(written, ["naq.result.plain"]);
     put(STRICT, 2, "strict").await;
     let mut last = None;
     for _ in 0..3 {

@@ -48,6 +48,7 @@ enum Command {
     /// Remove the jobs of queues that wait: the same as `naq queue purge`
     Purge(queue::PurgeArgs),
     Dead(dead::Args),
+    #[command(alias = "scheduler")]
     Schedule(schedule::Args),
     Workflow(workflow::Args),
     /// List the schedules: the same as `naq schedule list`
@@ -146,6 +147,11 @@ mod tests {
             "naq worker",
             "naq worker mail reports -c 4 -n w",
             "naq worker list",
+            "naq worker start mail -c 4",
+            "naq scheduler list",
+            "naq system config-init",
+            "naq job purge mail --dry-run",
+            "naq job control nightly reschedule --interval 1h",
             "naq worker list --json",
             "naq worker -- list",
         ] {

@@ -25,6 +25,8 @@ enum Action {
     Health(connection::TestArgs),
     /// Show the configuration: the same as `naq config show`
     Config(config::ShowArgs),
+    /// Write a configuration file: the same as `naq config init`
+    ConfigInit(config::InitArgs),
     Sweep(SweepArgs),
 }
 
@@ -66,6 +68,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
             connection::test(context, &args).await
         }
         Action::Config(args) => config::show(context, &args),
+        Action::ConfigInit(args) => config::init(context, &args),
         Action::Sweep(args) => Box::pin(sweep(context, &args)).await,
     }
 }

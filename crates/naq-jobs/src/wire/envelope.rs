@@ -154,7 +154,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         Err(error) => {
             return Err(match serde_json::from_slice::<Version>(body) {
                 Ok(version) if version.v > u64::from(VERSION) => Undecodable::Version(version.v),
-                _ => malformed(&error),
+                _ => malformed(&with_field(body, &error)),
             });
         }
     };
@@ -170,9 +170,13 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
             return Err(malformed(&text));
         }
     };
+    if let Some(reference) = &wire.payload_ref {
+        check_object(&reference.object).map_err(|text| malformed(&text))?;
+    }
     let moment = |ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms));
     Ok(Envelope {
-        kind: KindName::new(wire.kind.into_owned()).map_err(|e| malformed(&e))?,
+        kind: KindName::new(wire.kind.into_owned())
+            .map_err(|e| malformed(&format!("field `kind`: {e}")))?,
         payload,
         payload_ref: wire.payload_ref,
         payload_zlib: wire.payload_zlib,
@@ -188,6 +192,31 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         flow: wire.flow,
         is_awaited: wire.awaited,
     })
+}
+
+/// Longest name of an object; ours are a job id, `-`, and a ULID.
+const MAX_OBJECT: usize = 128;
+
+/// The name of an object becomes part of a subject: a wildcard in it would reach the payloads of others.
+fn check_object(name: &str) -> Result<(), String> {
+    let is_fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if (1..=MAX_OBJECT).contains(&name.len()) && name.bytes().all(is_fine) {
+        return Ok(());
+    }
+    Err(format!(
+        "field `payload_ref.object`: {name:?} is not 1 to {MAX_OBJECT} of `A-Z a-z 0-9 _ -`"
+    ))
+}
+
+/// The error with the field that it is about; the body is read again for it.
+fn with_field(body: &[u8], error: &serde_json::Error) -> String {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, Wire<'_>>(&mut reader) {
+        Err(found) if found.path().iter().next().is_some() => {
+            format!("field `{}`: {}", found.path(), found.inner())
+        }
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -251,6 +280,36 @@ mod tests {
                 matches!(decode(bad.as_bytes()), Err(Undecodable::Malformed(_))),
                 "{bad:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_field_that_is_wrong() {
+        for (field, body) in [
+            (
+                "retry.retries",
+                r#"{"v":1,"kind":"k","payload":1,"retry":{"retries":-1}}"#,
+            ),
+            (
+                "timeout_ms",
+                r#"{"v":1,"kind":"k","payload":{"a":[1]},"timeout_ms":"5"}"#,
+            ),
+            ("kind", r#"{"v":1,"kind":7,"payload":1}"#),
+            ("kind", r#"{"v":1,"kind":"a b","payload":1}"#),
+            ("v", r#"{"v":"1","kind":"k","payload":1}"#),
+            ("payload_ref", r#"{"v":1,"kind":"k","payload_ref":7}"#),
+            (
+                "payload_ref.object",
+                r#"{"v":1,"kind":"k","payload_ref":{"object":"*","size":1,"digest":""}}"#,
+            ),
+            (
+                "payload_ref.object",
+                r#"{"v":1,"kind":"k","payload_ref":{"object":"a.b","size":1,"digest":""}}"#,
+            ),
+            ("payload_zlib", r#"{"v":1,"kind":"k","payload_zlib":[]}"#),
+        ] {
+            let error = decode(body.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(&format!("field `{field}`: ")), "{error}");
         }
     }
 
