@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Connection;
 use super::deadline::end;
+use super::given::Given;
 use super::publish::late;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 use crate::link::{Link, size};
@@ -70,13 +71,10 @@ impl Connection {
         };
         let (subject, payload) = (subject.to_subject(), payload.into());
         let size = size(&subject, &headers, &payload);
-        let room = match self.link.room_now(size) {
-            Some(room) => room,
-            None => {
-                let room = timeout_at(until, self.link.room(size)).await;
-                room.map_err(|_elapsed| late(deadline))??
-            }
-        };
+        if !self.link.room_now(size) {
+            let room = timeout_at(until, self.link.room(size)).await;
+            room.map_err(|_elapsed| late(deadline))??;
+        }
         // No timeout of the client's own: it would not cover the way into the client.
         let mut request = Request::new().payload(payload).timeout(None);
         if !headers.is_empty() {
@@ -86,7 +84,7 @@ impl Connection {
             let awaited = self.link.await_reply();
             tokio::select! {
                 biased;
-                reply = room.carry(self.link.client.send_request(subject, request)) => {
+                reply = self.link.client.send_request(Given::new(subject), request) => {
                     awaited.came();
                     reply.map_err(|error| failed(&self.link, error))
                 }
