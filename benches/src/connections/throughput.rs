@@ -115,20 +115,9 @@ async fn measure(
     Ok(())
 }
 
-pub(super) async fn row(
-    work: Work,
-    rig: &Rig,
-    options: &Options,
-    progress: &Progress,
-) -> Outcome<Row> {
-    let (name, target) = match work {
-        Work::PublishFlush => ("publish_flush_64", 0.85),
-        Work::RoundTrip => ("round_trip_64", 0.95),
-    };
-    let service = rig.service();
-    let theirs = (RAW, Source::Shared(raw::connect(&rig.url()).await?));
-    let ours = (NAQ, Source::Lease(service.clone()));
-    let variants = [
+/// What is shown besides the two that the target is about.
+async fn others(service: &ConnectionService, rig: &Rig) -> Outcome<[(&'static str, Source); 6]> {
+    Ok([
         ("lease, bare calls", Source::LeaseOnly(service.clone())),
         ("its client, bare calls", {
             let lease = service.connection().await?;
@@ -143,7 +132,23 @@ pub(super) async fn row(
         }),
         ("bb8 16", Source::Bb8(peers::bb8(&rig.url(), POOL).await?)),
         ("connect per operation", Source::Fresh(rig.url())),
-    ];
+    ])
+}
+
+pub(super) async fn row(
+    work: Work,
+    rig: &Rig,
+    options: &Options,
+    progress: &Progress,
+) -> Outcome<Row> {
+    let (name, target) = match work {
+        Work::PublishFlush => ("publish_flush_64", 0.85),
+        Work::RoundTrip => ("round_trip_64", 0.95),
+    };
+    let service = rig.service();
+    let theirs = (RAW, Source::Shared(raw::connect(&rig.url()).await?));
+    let ours = (NAQ, Source::Lease(service.clone()));
+    let variants = others(&service, rig).await?;
     let mut rounds = Rounds::default();
     for round in 1..=options.rounds {
         progress.say(format!("{name}: round {round} of {}", options.rounds));
