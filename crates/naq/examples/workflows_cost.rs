@@ -35,7 +35,7 @@ async fn main() -> Result<(), Failure> {
     let mut numbers = std::env::args().skip(1).map(|text| text.parse::<usize>());
     let nodes = numbers.next().transpose()?.unwrap_or(1000);
     let width = numbers.next().transpose()?.unwrap_or(10_000);
-    let server = EmbeddedServer::builder().start().await?;
+    let server = EmbeddedServer::builder().monitoring(true).start().await?;
     let mut settings = Settings::default();
     settings.nats.servers = vec![server.url()];
     let jobs = Jobs::connect(settings).await?;

@@ -16,7 +16,7 @@ use crate::{JobsError, JobsErrorKind};
 const PIECE: usize = 256 * 1024;
 
 /// Jobs of a turn that are stored by themselves.
-const FEW: usize = 16;
+const FEW: usize = 64;
 
 const CONTEXT: &str = "write a workflow";
 
