@@ -15,7 +15,7 @@ use crate::model::{Job, JobId};
 use crate::notes::Watch;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams};
+use crate::server::{Link, count, ensure_streams, prepare};
 use crate::wire::{WorkerRecord, later_patterns, queue_patterns};
 use crate::worker::Worker;
 use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit, submit_after};
@@ -88,7 +88,11 @@ impl Jobs {
     /// As [`Self::connect`].
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
-        ensure_streams(&link).await?;
+        let streams = &link;
+        prepare(streams, "prepare the streams", move |_| {
+            ensure_streams(streams)
+        })
+        .await?;
         start_outbox(&link);
         Ok(Self { link, inline: None })
     }

@@ -26,6 +26,7 @@ mod payload;
 mod results;
 mod schedule;
 mod server;
+mod traces;
 mod wire;
 mod worker;
 mod workflow;
@@ -40,18 +41,13 @@ pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
-pub use explain::{
-    Explanation, Facts, FlowReason, Hold, Reason, ScheduleExplanation, ScheduleReason, WorkerFact,
-    reasons,
-};
-pub use inspect::{
-    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
-};
+pub use explain::*;
+pub use inspect::*;
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
     Backoff, Encoding, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter,
     Job, JobId, Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName,
-    Unique,
+    TraceContext, Unique,
 };
 pub use naq_config::settings::{Compression, InvalidRate, Rate};
 pub use naq_macros::job;
@@ -59,6 +55,7 @@ pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::*;
 pub use server::MINIMUM_SERVER;
+pub use traces::*;
 /// The level of a line in the log of a job.
 pub use tracing::Level;
 pub use wire::{

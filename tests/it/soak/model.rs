@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use naq_jobs::{Outcome, Priority, Status};
+use naq_jobs::{Outcome, Status};
 
 use super::crew::Stood;
 use super::plan::{LIMITS, MIX, RATE, RATED, Spec};
@@ -43,10 +43,7 @@ impl Facts {
                 faults.push(format!("{name}: more than {most} at {at}: {ids:?}"));
             }
         };
-        for priority in [Priority::High, Priority::Normal, Priority::Low] {
-            let fits = |spec: &Spec| spec.queue == MIX && spec.priority == priority;
-            limit(format!("queue {priority}"), LIMITS.0, of(&fits));
-        }
+        limit("queue".into(), LIMITS.0, of(&|spec| spec.queue == MIX));
         for key in ["acme", "globex", "initech"] {
             let fits = |spec: &Spec| spec.queue == MIX && spec.limit_key == Some(key);
             limit(format!("limit key {key}"), LIMITS.1, of(&fits));

@@ -23,5 +23,6 @@ mod jobs;
 mod metrics;
 mod processes;
 mod schedule;
+mod traces;
 mod walk;
 mod workflow;

@@ -12,6 +12,7 @@ use crate::control::use_level;
 use crate::model::{Due, Job, JobId, KindName, Landing, ObjectRef, Policy, Priority, QueueName};
 use crate::payload::{is_plain, offload_payload, remove};
 use crate::server::{Link, Write, persist, rfc3339};
+use crate::traces::Sending;
 use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
@@ -129,7 +130,19 @@ impl Prepared {
 }
 
 /// Enqueues `job` and says what became of it.
-pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
+pub(crate) async fn enqueue<R>(link: &Link, mut job: Job<R>) -> Result<Landed, JobsError> {
+    let queue = job.queue.as_ref().map(QueueName::as_str);
+    let queue = queue.unwrap_or(&link.settings().queues.default);
+    let sending = Sending::one(&mut job.headers, queue, job.kind.as_str());
+    let sent = send(link, job).await;
+    match &sent {
+        Ok(landed) => sending.landed(landed.id.as_str(), landed.landing),
+        Err(error) => sending.failed(error),
+    }
+    sent
+}
+
+async fn send<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
     let job = if is_plain(link, &job.payload, job.compression) {
         prepare(link, job)?
     } else {

@@ -94,7 +94,12 @@ pub(super) struct Buffer {
     number: u64,
     batch_size: u64,
     limit: u64,
+    /// Bytes of the last batch that was full: the next ones will be like it.
+    usual: usize,
 }
+
+/// Batches that are made as large as usual at once, so that few groups need not grow theirs; others begin small.
+const LARGE: usize = 8;
 
 impl Buffer {
     pub(super) fn new(batch_size: u32, limit: u32) -> Self {
@@ -109,6 +114,7 @@ impl Buffer {
             number: 0,
             batch_size: batch_size.into(),
             limit: limit.into(),
+            usual: 0,
         }
     }
 
@@ -121,6 +127,11 @@ impl Buffer {
         }
         let parts = (fact.event_type, fact.queue, fact.kind, fact.worker);
         let key = self.hasher.hash_one(parts);
+        let size = if self.open.len() < LARGE {
+            self.usual
+        } else {
+            0
+        };
         let place = match self.open.entry(key) {
             Entry::Occupied(other) if !other.get().group.is(fact) => {
                 // Two groups with one hash: the one that is there goes.
@@ -133,12 +144,13 @@ impl Buffer {
             Entry::Occupied(batch) => batch.into_mut(),
             Entry::Vacant(place) => {
                 self.opened += 1;
-                place.insert(Batch::new(fact, self.opened))
+                place.insert(Batch::new(fact, self.opened, size))
             }
         };
         batch.add(fact);
         self.waiting += 1;
         if batch.events >= self.batch_size || batch.entries.len() >= MAX_BYTES {
+            self.usual = batch.entries.len() * 9 / 8;
             self.seal(key);
         }
         if self.number > before {
@@ -236,7 +248,7 @@ impl Batch {
         self.lost
     }
 
-    fn new(fact: &Fact<'_>, opened: u64) -> Self {
+    fn new(fact: &Fact<'_>, opened: u64, size: usize) -> Self {
         Self {
             group: Group {
                 event_type: fact.event_type,
@@ -245,7 +257,7 @@ impl Batch {
                 worker: fact.worker.into(),
             },
             job: fact.job_id.map(Into::into),
-            entries: Vec::with_capacity(256),
+            entries: Vec::with_capacity(size.max(256)),
             events: 0,
             lost: 0,
             first_ms: fact.at_ms,

@@ -181,7 +181,7 @@ async fn settings(conn: &Connection, link: &Link, found: &Found, facts: &mut Fac
 /// The jobs that hold the places of a limit key.
 async fn holders(conn: &Connection, link: &Link, found: &Found, key: &str) -> Vec<String> {
     let names = link.names();
-    let filters = [names.places(&found.spot.queue, key)];
+    let filters = [names.places(&found.spot.queue, Some(key))];
     let held = last_of_each(conn, &names.limits_stream(), &filters, HOLDERS).await;
     let held = held.unwrap_or_default().into_iter();
     held.map(|place| String::from_utf8_lossy(&place.payload).into_owned())

@@ -151,7 +151,8 @@ pub(super) async fn decide(
 ) -> Result<Vec<Run>, JobsError> {
     let last = last_job(link, conn, record).await?;
     let instants = advance(record, table, name, now, last).into_iter();
-    let mut runs: Vec<Run> = instants.filter_map(|at| Run::fired(name, at)).collect();
+    let runs = instants.filter_map(|at| Run::fired(name, at));
+    let mut runs: Vec<Run> = runs.map(|run| run.traced(name, record, false)).collect();
     chain(record, &mut runs, last);
     record.note_fired(&runs);
     Ok(runs)
@@ -202,6 +203,7 @@ async fn finish(
     acknowledge(conn, &plan.fired).await;
     // Else somebody else handled it, or changed the schedule and armed it anew: this firing is stale.
     if !is_ours {
+        plan.runs.iter().for_each(|run| run.end_trace(false));
         return Ok(0);
     }
     plan.tell(link);

@@ -37,6 +37,9 @@ pub(super) fn job_message(
     fields.insert("Nats-Msg-Id", run.id.as_str());
     fields.insert(headers::SCHEDULE, name.as_str());
     fields.insert(headers::INSTANT, run.instant());
+    if let Some(sending) = &run.sending {
+        sending.write(&mut fields);
+    }
     let mut subject = link.names().job_at(&queue, &run.id, record.priority());
     if let Some(other) = &run.after {
         let why = Why::after(other);

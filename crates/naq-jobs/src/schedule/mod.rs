@@ -19,6 +19,7 @@ mod run;
 mod schedules;
 mod store;
 mod telling;
+mod traces;
 
 pub(crate) use advance::LastJob;
 pub(crate) use beat::Beats;

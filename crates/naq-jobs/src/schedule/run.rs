@@ -1,18 +1,23 @@
 //! A job that a schedule makes: its id, and what the record keeps of it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rule::is_zero;
 use crate::model::{JobId, ScheduleName};
+use crate::traces::Sending;
 
 /// A job that is to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Run {
     pub(super) at: Timestamp,
     pub(super) id: JobId,
     /// The job before whose end it does not start.
     pub(super) after: Option<JobId>,
+    /// Its trace, if somebody makes spans.
+    pub(super) sending: Option<Arc<Sending>>,
 }
 
 /// The last job that was made, by a firing or by hand.
@@ -57,6 +62,7 @@ impl Run {
             at,
             id,
             after: None,
+            sending: None,
         })
     }
 

@@ -159,7 +159,7 @@ impl Schedules {
             EventType::ScheduleTriggered,
             |record, now| {
                 let run = Run::triggered(name, now).ok_or_else(|| no_job(name))?;
-                let runs = vec![run];
+                let runs = vec![run.traced(name, record, true)];
                 record.note_last(&runs);
                 Ok(Wish::Write(runs))
             },

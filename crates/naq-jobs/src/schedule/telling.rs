@@ -22,6 +22,7 @@ pub(super) fn tell_written(
     record: &Record,
     runs: &[Run],
 ) {
+    runs.iter().for_each(|run| run.end_trace(true));
     if !link.events().is_on() {
         return;
     }

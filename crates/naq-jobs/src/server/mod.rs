@@ -29,7 +29,7 @@ pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
-pub(crate) use persist::persist;
+pub(crate) use persist::{persist, prepare};
 pub(crate) use reader::create_reader;
 pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,

@@ -53,7 +53,10 @@ pub const AFTER: &str = "Naq-After";
 pub const PRIORITY: &str = "Naq-Priority";
 
 /// Headers of this project that belong to the job, not to one of its messages.
-const OF_THE_JOB: [&str; 5] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT];
+const OF_THE_JOB: [&str; 6] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT, FOLLOWS];
+
+/// Job: the jobs that it has waited for in its workflow, with spaces between; for the links of its trace.
+pub const FOLLOWS: &str = "Naq-Follows";
 
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;

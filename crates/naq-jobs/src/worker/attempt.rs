@@ -1,6 +1,7 @@
 //! One attempt: the handler's future under its limits, with panics caught.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -53,8 +54,10 @@ async fn supervise(
     limits: &Limits<'_>,
 ) -> AttemptEnd {
     // The handler's code also runs while its future is made, so that is inside the catch, too.
-    let made =
-        std::panic::catch_unwind(AssertUnwindSafe(|| handler.call(context.clone(), payload)));
+    let made = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let _entered = context.enter_trace();
+        handler.call(context.clone(), payload)
+    }));
     let work = match made {
         Ok(Ok(work)) => work,
         Ok(Err(failure)) => return AttemptEnd::Failed(JobError::of(failure)),
@@ -65,6 +68,10 @@ async fn supervise(
         Box::pin(CURRENT.scope(context.clone(), work))
     } else {
         work
+    };
+    let work = match &context.0.trace {
+        Some(trace) => Box::pin(Arc::clone(trace).around(work)),
+        None => work,
     };
     let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
     // Most of what ends the attempt from outside has to be listened to only by a job that takes its time.

@@ -1,5 +1,6 @@
 //! What a handler knows about the job that it runs.
 
+use std::any::Any;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -10,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::handler::States;
 use super::lazy_token::LazyToken;
-use crate::model::{JobId, KindName, QueueName, ScheduleName};
+use crate::model::{JobId, KindName, QueueName, ScheduleName, TraceContext};
 use crate::notes::Outbox;
+use crate::traces::AttemptTrace;
 use crate::wire::{CancelNotice, FailureReason, JobFailure};
 use crate::workflow::Membership;
 
@@ -38,6 +40,8 @@ pub(super) struct Inner {
     pub(super) last_note: AtomicU64,
     pub(super) cancelled: LazyToken,
     pub(super) membership: Option<Membership>,
+    /// The trace that the attempt belongs to.
+    pub(super) trace: Option<Arc<AttemptTrace>>,
     /// Why somebody cancelled the job, and when its future is dropped.
     pub(super) notice: OnceLock<(String, Instant)>,
 }
@@ -87,6 +91,13 @@ impl JobContext {
         &self.0.headers
     }
 
+    /// The trace that this attempt belongs to, for what the handler asks of others: its
+    /// [`parent`](TraceContext::parent) is the header `traceparent` of a request. Jobs that the handler enqueues get it by
+    /// themselves. `None` if the job came with none and nobody makes spans here.
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.0.trace.as_ref().map(|trace| trace.context())
+    }
+
     /// The recurring schedule that made this job, if one did.
     pub fn schedule(&self) -> Option<&ScheduleName> {
         self.0.origin.as_ref().map(|(name, _)| name)
@@ -122,6 +133,11 @@ impl JobContext {
     /// Why somebody has cancelled the job; `None` if nobody has.
     pub fn cancel_reason(&self) -> Option<&str> {
         self.0.notice.get().map(|(reason, _)| reason.as_str())
+    }
+
+    /// This thread works for the attempt until what is returned is dropped.
+    pub(super) fn enter_trace(&self) -> Option<Box<dyn Any>> {
+        self.0.trace.as_ref().map(|trace| trace.enter())
     }
 
     pub(super) fn states(&self) -> &States {

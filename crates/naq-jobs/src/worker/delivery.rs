@@ -1,5 +1,6 @@
 //! A delivered job: what the message, its subject and its acknowledgement address say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Message, Subject};
@@ -7,6 +8,7 @@ use async_nats::{Message, Subject};
 use super::limits::Place;
 use super::telling::Begun;
 use crate::model::{JobId, QueueName};
+use crate::traces::AttemptTrace;
 use crate::wire::{Delivery, FlowNode, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
@@ -45,14 +47,16 @@ pub(super) struct Delivered {
     pub(super) begun: Option<Begun>,
     /// Why the last attempt failed.
     pub(super) failure: Option<JobFailure>,
-    /// The place that it has taken, if its limit key has a limit.
-    pub(super) place: Option<Box<Place>>,
+    /// The places that it has taken, if its queue has a limit over all priorities or its limit key has one.
+    pub(super) places: Vec<Place>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
     /// The node of a workflow that it is; known once the envelope is read.
     pub(super) flow: Option<FlowNode>,
     /// Whether others may be kept back until it has ended; known once the envelope is read.
     pub(super) is_awaited: bool,
+    /// The trace of the attempt that runs, or was the last one.
+    pub(super) trace: Option<Arc<AttemptTrace>>,
 }
 
 impl Delivered {
@@ -81,10 +85,11 @@ impl Delivered {
             fence: headers.fence,
             begun: None,
             failure: None,
-            place: None,
+            places: Vec::new(),
             is_requeued: headers.is_requeued,
             flow: None,
             is_awaited: false,
+            trace: None,
             message,
         })
     }

@@ -72,7 +72,12 @@ impl Runner {
                     JobsError::new(JobsErrorKind::Conflict, "read the outcome: it has gone")
                 })?
             }
-            Left::Retried | Left::Snoozed | Left::Parked | Left::HandedBack | Left::Abandoned => {
+            Left::Retried
+            | Left::Snoozed
+            | Left::Parked
+            | Left::Limited
+            | Left::HandedBack
+            | Left::Abandoned => {
                 return Ok(());
             }
         };

@@ -11,6 +11,7 @@ use super::puller::{Event, Puller, Timing};
 use super::runner::Runner;
 use super::steering::Source;
 use crate::control::{News, apply_pause, hear, read_queue, terms};
+use crate::model::Priority;
 use crate::server::{ensure_consumer, ensure_streams, find_consumer};
 
 impl PullLoop {
@@ -18,7 +19,10 @@ impl PullLoop {
     pub(super) async fn read_setting(&self, conn: &Connection) {
         let Runner { link, steering, .. } = &*self.runner;
         match read_queue(conn, link, &self.queue).await {
-            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
+            Ok(setting) => {
+                steering.set_queue(&self.queue, setting, Source::Read);
+                self.runner.lines.call_all();
+            }
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
                 tracing::debug!(queue = %self.queue, %error, "could not read what is set");
@@ -34,6 +38,13 @@ impl PullLoop {
                 self.runner
                     .steering
                     .set_queue(&self.queue, setting, Source::Push);
+                self.runner.lines.call_all();
+            }
+            // All loops of the queue hear it, and one place is free.
+            Some(News::Room) if self.priority != Priority::Normal => {}
+            Some(News::Room) => {
+                let order = self.runner.steering.order(&self.queue);
+                self.runner.lines.call(&self.queue, order);
             }
             Some(News::Parked(job)) => {
                 if self.runner.registry.knows(&job.kind) {

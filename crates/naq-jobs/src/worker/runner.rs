@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use futures::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,8 @@ use super::delivery::Delivered;
 use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
 use super::lazy_token::LazyToken;
-use super::limits::{Buckets, Place};
+use super::limits::Buckets;
+use super::line::Lines;
 use super::prepare::{Prepared, undecodable};
 use super::settle::Settler;
 use super::shared_slots::Slot;
@@ -52,6 +54,8 @@ pub(super) struct Runner {
     pub(super) steering: Steering,
     pub(super) buckets: Buckets,
     pub(super) acks: Acks,
+    /// Jobs that wait for a place of their queue.
+    pub(super) lines: Lines,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
     /// The worker ends what runs.
@@ -65,7 +69,8 @@ impl Runner {
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
         failpoint::reach("job-delivered");
         let started = Instant::now();
-        let (left, is_recorded) = match self.process_and_tell(&mut job, &hold).await {
+        let mut slot = slot;
+        let (left, is_recorded) = match self.process_and_tell(&mut job, &hold, &mut slot).await {
             Ok(ended) => ended,
             Err(error) => {
                 let id = &job.id;
@@ -74,9 +79,11 @@ impl Runner {
             }
         };
         let (id, kind) = (&job.id, job.kind.as_deref().unwrap_or("?"));
-        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), "{left}");
+        let trace_id = job.trace.as_ref().map(|trace| trace.context().trace_id());
+        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), trace_id, "{left}");
         self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
+            self.free(slot);
             return self.tally.count(left);
         }
         let deadline = Instant::now() + job.ack_wait + SETTLE_MORE;
@@ -88,7 +95,13 @@ impl Runner {
         };
         // The slot is given back after this: should the server not answer, the worker comes to rest.
         self.acks.give(settled).await;
+        self.free(slot);
+    }
+
+    /// Gives the slot of a job back. Who waits for a place may have waited for a slot, too.
+    fn free(&self, slot: Slot) {
         drop(slot);
+        self.lines.call_all();
     }
 
     /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.
@@ -96,8 +109,9 @@ impl Runner {
         &self,
         job: &mut Delivered,
         hold: &Hold,
+        slot: &mut Slot,
     ) -> Result<(Left, bool), JobsError> {
-        let ended = self.process(job, hold).await?;
+        let ended = self.process(job, hold, slot).await?;
         if job.flow.is_some() || ended.0 == Left::Elsewhere {
             Box::pin(self.tell_workflow(job, hold, ended.0)).await?;
         }
@@ -108,7 +122,18 @@ impl Runner {
     }
 
     /// How the job left, and whether that is written down somewhere.
-    async fn process(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
+    async fn process(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+        slot: &mut Slot,
+    ) -> Result<(Left, bool), JobsError> {
+        if self.steering.has_rules()
+            && self.steering.limits(&job.queue).together.is_some()
+            && let Some(left) = Box::pin(self.enter(job, hold, slot)).await?
+        {
+            return Ok(left);
+        }
         let _permit = match self.steering.permits.try_acquire() {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
@@ -131,14 +156,14 @@ impl Runner {
     }
 
     /// Gives back what the job may have taken for the time of its run.
-    async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
-        if job.place.is_some() || (self.steering.has_rules() && job.limit_key().is_some()) {
-            Box::pin(self.leave_place(job, hold, left)).await;
+    pub(super) async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if !job.places.is_empty() || self.steering.has_rules() {
+            Box::pin(self.leave_places(job, hold, left)).await;
         }
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
-    async fn is_settled(&self, job: &Delivered, hold: &Hold) -> Result<bool, JobsError> {
+    pub(super) async fn is_settled(&self, job: &Delivered, hold: &Hold) -> Result<bool, JobsError> {
         let settler = self.settler(job, hold);
         let Some(status) = settler.existing().await? else {
             return Ok(false);
@@ -220,7 +245,7 @@ impl Runner {
             .max_deliver_of(job.queue.as_str())
     }
 
-    /// As [`Self::attempts`], with the place of the job, if it has one, kept meanwhile.
+    /// As [`Self::attempts`], with the places of the job, if it has any, kept meanwhile.
     pub(super) async fn attempts_in_place(
         &self,
         job: &mut Delivered,
@@ -228,11 +253,11 @@ impl Runner {
         prepared: &Prepared<'_>,
         hold: &Hold,
     ) -> Verdict {
-        match job.place.take() {
-            None => self.attempts(job, envelope, prepared, hold).await,
-            // Boxed, as all that a plain job has no need of: it would carry it from its start.
-            Some(place) => Box::pin(self.attempts_kept(job, envelope, prepared, hold, place)).await,
+        if job.places.is_empty() {
+            return self.attempts(job, envelope, prepared, hold).await;
         }
+        // Boxed, as all that a plain job has no need of: it would carry it from its start.
+        Box::pin(self.attempts_kept(job, envelope, prepared, hold)).await
     }
 
     async fn attempts_kept(
@@ -241,16 +266,17 @@ impl Runner {
         envelope: &Envelope<'_>,
         prepared: &Prepared<'_>,
         hold: &Hold,
-        mut place: Box<Place>,
     ) -> Verdict {
+        let mut places = std::mem::take(&mut job.places);
         let done = CancellationToken::new();
         let attempts = async {
             let verdict = self.attempts(job, envelope, prepared, hold).await;
             done.cancel();
             verdict
         };
-        let (verdict, ()) = tokio::join!(attempts, self.keep_place(&mut place, &done));
-        job.place = Some(place);
+        let keep = places.iter_mut().map(|place| self.keep_place(place, &done));
+        let (verdict, _) = tokio::join!(attempts, join_all(keep));
+        job.places = places;
         verdict
     }
 
@@ -276,9 +302,11 @@ impl Runner {
                 return refusal;
             }
             limits.timeout = times.starts(usual, now);
+            self.begin_trace(job, envelope).await;
             let context = self.context(job, envelope);
             hold.runs(context.clone(), unix_ms(now));
             if let Some(cancelled) = self.cancels.verdict(&job.id) {
+                job.end_trace(&cancelled);
                 return cancelled;
             }
             self.tell_started(job, &context, unix_ms(now));
@@ -297,7 +325,9 @@ impl Runner {
             let last = times.keep(&end);
             job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
-            let (delay, is_retry) = match times.check(verdict, last, now) {
+            let verdict = times.check(verdict, last, now);
+            job.end_trace(&verdict);
+            let (delay, is_retry) = match verdict {
                 Verdict::RetryHere(delay) => (delay, true),
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
@@ -340,6 +370,7 @@ impl Runner {
                 .flow
                 .as_ref()
                 .and_then(|flow| Membership::new(&self.link, flow)),
+            trace: job.trace.clone(),
             notice: OnceLock::new(),
             notes: self.notes.clone(),
             last_note: AtomicU64::new(0),

@@ -112,7 +112,10 @@ impl Settler<'_> {
         loop {
             let sent = self
                 .persist(move |conn| async move {
-                    let fields = outcome_headers(outcome, ttl, fence);
+                    let mut fields = outcome_headers(outcome, ttl, fence);
+                    if let Some(own) = self.job.own_trace() {
+                        own.write(&mut fields);
+                    }
                     match conn
                         .publish_acked(subject.clone(), fields, body.clone())
                         .await
@@ -174,7 +177,7 @@ impl Settler<'_> {
         let subject = &self.link.names().dead(&self.job.queue, &self.job.id);
         let original = self.job.message.headers.as_ref();
         let queue = self.job.queue.to_string();
-        let full = dead_headers(
+        let mut full = dead_headers(
             original,
             &DeadHeaders {
                 failure,
@@ -185,6 +188,7 @@ impl Settler<'_> {
                 at_ms: now_ms(),
             },
         );
+        self.job.keep_trace(&mut full);
         let mut short = HeaderMap::new();
         short.insert(headers::REASON, failure.reason.as_str());
         // A foreign message may fill max_payload to the last byte; then the reason is in the outcome only.
@@ -245,6 +249,7 @@ impl Settler<'_> {
             )
         })?;
         let mut fields = carried(job.message.headers.as_ref());
+        job.keep_trace(&mut fields);
         for (name, values) in sleep.headers.iter() {
             for value in values {
                 fields.append(name.clone(), value.clone());

@@ -1,6 +1,6 @@
 //! What a worker tells of its jobs and of itself; one call for each hook.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -99,6 +99,24 @@ impl Runner {
             fact.reason = why.map(|why| why.reason.as_str());
             fact.message = why.map(|why| why.message.as_str());
         });
+    }
+
+    /// A limit keeps the job from running: told once for each limit that it meets, however often it is put aside.
+    pub(super) fn tell_limited(
+        &self,
+        job: &Delivered,
+        limit: &str,
+        key: Option<&str>,
+        due: Option<SystemTime>,
+    ) {
+        if !self.link.events().is_on() {
+            return;
+        }
+        let mut fact = self.fact(EventType::Limited, job);
+        fact.reason = Some(limit);
+        fact.due_ms = due.map(unix_ms);
+        fact.details = key.map(|key| serde_json::json!({ "key": key }));
+        self.link.events().tell(&fact);
     }
 
     fn tell_end<'a>(

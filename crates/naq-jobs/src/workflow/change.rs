@@ -10,6 +10,7 @@ use super::graph::Graph;
 use super::outcome::record_outcome;
 use super::state::State;
 use super::store::{self, commit, not_there, piece_writes, read_graph, read_pieces};
+use super::telling::{begun, tell_begun};
 use super::unrun::record_unrun;
 use crate::model::JobId;
 use crate::server::{Link, persist};
@@ -59,6 +60,7 @@ pub(super) async fn change(
         let state = &mut versioned.state;
         let turn = advance(&graph, state, ends, MOST);
         let mut writes = begin_writes(link, id, &graph, state, &turn.begin)?;
+        let begun = begun(link, id, &graph, state, &turn.begin);
         let has_ended = state.state.has_ended();
         if has_ended || matches!(wish, Wish::BeginAgain) {
             let keep = has_ended.then_some(state.keep_s);
@@ -73,6 +75,7 @@ pub(super) async fn change(
             writes.push(listen(link, id));
         }
         if commit(link, id, &mut versioned, writes).await? {
+            tell_begun(link, &begun);
             record_unrun(link, id, &graph, &versioned.state).await?;
             if has_ended {
                 record_outcome(link, id, &graph, &versioned.state).await?;

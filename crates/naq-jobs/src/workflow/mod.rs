@@ -27,6 +27,7 @@ mod stop;
 mod store;
 mod submit;
 mod telling;
+mod traces;
 mod unrun;
 mod workflows;
 

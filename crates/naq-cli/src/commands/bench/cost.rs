@@ -2,6 +2,7 @@
 //!
 //! Unlike rates they hardly depend on what else the machine does.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use super::row::Row;
@@ -9,6 +10,10 @@ use super::samples::Samples;
 use super::stage::Stage;
 use super::usage;
 use crate::error::CliError;
+
+/// Prefixes of the figures, and the figures.
+const SIDES: [&str; 2] = ["raw", "naq"];
+const FIGURES: [&str; 4] = ["client_us", "server_us", "messages", "bytes"];
 
 /// How far the counters are.
 #[derive(Debug, Clone, Copy)]
@@ -95,17 +100,56 @@ impl Costs {
     /// Adds the medians to `row`.
     pub(super) fn show(&self, row: Row, stage: &Stage) -> Row {
         let mut row = row;
-        for (name, side) in [("raw", &self.raw), ("naq", &self.naq)] {
-            row = row.with(format!("{name}_client_us"), side.client_us.median());
-            if stage.is_ours() {
-                row = row.with(format!("{name}_server_us"), side.server_us.median());
-            }
-            if !side.messages.is_empty() {
-                row = row
-                    .with(format!("{name}_messages"), side.messages.median())
-                    .with(format!("{name}_bytes"), side.bytes.median());
+        for (name, side) in SIDES.into_iter().zip([&self.raw, &self.naq]) {
+            let figures = [
+                (true, &side.client_us),
+                (stage.is_ours(), &side.server_us),
+                (!side.messages.is_empty(), &side.messages),
+                (!side.bytes.is_empty(), &side.bytes),
+            ];
+            for (what, (is_known, samples)) in FIGURES.into_iter().zip(figures) {
+                if is_known {
+                    row = row.with(format!("{name}_{what}"), samples.median());
+                }
             }
         }
         row
     }
+}
+
+/// Whether a figure of a row is one of these.
+pub(super) fn is_cost(name: &str) -> bool {
+    let figure = SIDES.iter().find_map(|side| name.strip_prefix(side));
+    figure.is_some_and(|figure| FIGURES.contains(&figure.trim_start_matches('_')))
+}
+
+/// What a job costs in all rows that know it, as a table of a page; empty if none does.
+pub(super) fn page(rows: &[Row]) -> String {
+    let mut lines = String::new();
+    for row in rows {
+        let cell = |side: &str, what: &str| {
+            let value = row.detail.get(&format!("{side}_{what}"));
+            value.map(|value| format!("{value:.2}")).unwrap_or_default()
+        };
+        if !row.detail.keys().any(|name| is_cost(name)) {
+            continue;
+        }
+        let _ = write!(lines, "| `{}` |", row.name);
+        for what in FIGURES {
+            for side in SIDES {
+                let _ = write!(lines, " {} |", cell(side, what));
+            }
+        }
+        lines.push('\n');
+    }
+    if lines.is_empty() {
+        return lines;
+    }
+    format!(
+        "\n## Cost of a job\n\n\
+         CPU time in microseconds of this process and of the servers, messages and bytes that the server has read and written, \
+         per job. They depend little on what else the machine does. In the row `events`, raw is NAQ without events.\n\n\
+         | row | client: raw | NAQ | server: raw | NAQ | messages: raw | NAQ | bytes: raw | NAQ |\n\
+         |---|---|---|---|---|---|---|---|---|\n{lines}"
+    )
 }

@@ -1,5 +1,6 @@
 //! `naq job`: one job, or those that have not ended.
 
+mod action;
 mod cancel;
 mod control;
 mod describe;
@@ -7,15 +8,12 @@ mod list;
 mod show;
 mod watch;
 
-use clap::Subcommand;
-use naq::Jobs;
-
 pub(crate) use self::control::ControlArgs;
 
+use self::action::Action;
 use super::queue;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::exit_code;
 use crate::logging::{self, Level};
 
 /// Show, list, watch, cancel or remove jobs
@@ -32,57 +30,19 @@ pub(crate) struct Args {
     action: Action,
 }
 
-#[derive(Debug, Subcommand)]
-enum Action {
-    Status(show::StatusArgs),
-    Show(show::ShowArgs),
-    Payload(show::PayloadArgs),
-    List(list::Args),
-    Delete(show::DeleteArgs),
-    Cancel(cancel::Args),
-    Control(ControlArgs),
-    /// Remove the jobs of queues that wait: the same as `naq queue purge`
-    Purge(queue::PurgeArgs),
-    Watch(watch::Args),
-    Logs(watch::LogsArgs),
-}
-
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     if let Action::Purge(args) = args.action {
         return queue::purge(context, args).await;
     }
     let jobs = context.jobs().await?;
-    let done = act(context, &jobs, args.action).await;
+    let done = action::run(context, &jobs, args.action).await;
     jobs.shutdown().await;
     done
-}
-
-async fn act(context: &Context, jobs: &Jobs, action: Action) -> Result<(), CliError> {
-    match action {
-        Action::Status(args) => show::status(context, jobs, args).await,
-        Action::Show(args) => show::show(context, jobs, args).await,
-        Action::Payload(args) => show::payload(context, jobs, args).await,
-        Action::List(args) => list::run(context, jobs, args).await,
-        Action::Delete(args) => show::delete(context, jobs, args).await,
-        Action::Cancel(args) => cancel::run(context, jobs, args).await,
-        Action::Control(args) => Box::pin(control::run(context, jobs, args)).await,
-        Action::Purge(_) => Ok(()),
-        Action::Watch(args) => Box::pin(watch::run(context, jobs, args)).await,
-        Action::Logs(args) => Box::pin(watch::logs(context, jobs, args)).await,
-    }
 }
 
 /// `naq job-control`, the old form.
 pub(crate) async fn control(context: &Context, args: ControlArgs) -> Result<(), CliError> {
     let action = Action::Control(args);
     Box::pin(run(context, Args { action })).await
-}
-
-fn not_there(id: &naq::JobId) -> CliError {
-    CliError::new(
-        exit_code::NOT_FOUND,
-        format!("nothing is stored of job {id}"),
-    )
-    .hint("it never was, its outcome has expired, or it completed without keeping one")
 }

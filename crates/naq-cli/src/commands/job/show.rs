@@ -4,7 +4,6 @@ use naq::{JobId, JobStatus, Jobs};
 use serde_json::{Value, json};
 
 use super::describe::{described, status_text};
-use super::not_there;
 use crate::commands::body;
 use crate::context::Context;
 use crate::error::CliError;
@@ -153,4 +152,12 @@ pub(super) async fn delete(
         return Ok(context.output.json(&json!({ "id": args.id.as_str() }))?);
     }
     Ok(context.output.line(format!("{} is deleted", args.id))?)
+}
+
+fn not_there(id: &JobId) -> CliError {
+    CliError::new(
+        exit_code::NOT_FOUND,
+        format!("nothing is stored of job {id}"),
+    )
+    .hint("it never was, its outcome has expired, or it completed without keeping one")
 }
