@@ -47,6 +47,7 @@ mod schedules;
 mod soak;
 mod stop;
 mod streams;
+mod strict;
 mod testing;
 mod together;
 mod traces;

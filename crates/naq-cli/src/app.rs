@@ -37,7 +37,7 @@ enum Command {
     Worker(worker::Args),
     /// List the live workers: the same as `naq worker list`
     ListWorkers(worker::ListArgs),
-    Enqueue(enqueue::Args),
+    Enqueue(Box<enqueue::Args>),
     Job(job::Args),
     JobControl(job::ControlArgs),
     Explain(explain::Args),
@@ -106,7 +106,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Dev(args) => Box::pin(dev::run(context, args)).await,
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
-        Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Enqueue(args) => Box::pin(enqueue::run(context, *args)).await,
         Command::Kind(args) => Box::pin(kind::run(context, args)).await,
         Command::Job(args) => Box::pin(job::run(context, args)).await,
         Command::JobControl(args) => Box::pin(job::control(context, args)).await,

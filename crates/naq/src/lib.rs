@@ -61,7 +61,22 @@ pub use naq_jobs::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, Backoff, Bulk, CancelReport,
     CancelRequest, CancelledFrom, CatchUp, Compression, Controls, Cron, CronError, DeadBulk,
     DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
-    Encoding, EnteredTrace, Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events, Explanation, Facts, FailureReason, Firing, Firings, FlowNodeRef, FlowPlace, FlowReason, FromJob, Handler, Hold, InvalidRate, InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction, JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews, JobPage, JobStatus, Jobs, JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, Level, ListedJob, LogLine, MINIMUM_SERVER, Membership, NewSchedule, NodeKind, NodePlace, NodeState, NodeStatus, ObjectRef, On, Outcome, Overlap, Part, Paused, PendingState, Priority, ProcessorReport, Progress, ProgressNote, PurgePlan, QueueInfo, QueueName, QueueOrder, QueuePage, QueueSetting, Rate, Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob, RunningProcessor, RunningWorker, Schedule, ScheduleChange, ScheduleExplanation, ScheduleName, SchedulePage, ScheduleReason, ScheduleRule, ScheduleState, Schedules, SpanEnd, SpanStart, State, StatsBy, StatsRow, Status, Stock, StopReport, Timetable, TimetableError, TraceContext, TraceOperation, TraceSpan, Tracer, Unique, UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact, WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone, enter_trace, job, reasons, set_tracer,
+    Encoding, EnteredTrace, Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream,
+    EventType, Events, Explanation, Facts, FailureReason, Firing, Firings, FlowNodeRef, FlowPlace,
+    FlowReason, FromJob, Handler, Hold, InvalidRate, InvalidScheduleName, InvalidZone, Jitter, Job,
+    JobContext, JobError, JobFailure, JobFunction, JobHandle, JobHistory, JobId, JobInfo,
+    JobLogLayer, JobNews, JobPage, JobStatus, Jobs, JobsError, JobsErrorKind, Kind, KindName,
+    KindSetting, Landing, Level, ListedJob, LogLine, MINIMUM_SERVER, Membership, NewSchedule,
+    NodeKind, NodePlace, NodeState, NodeStatus, ObjectRef, On, Outcome, Overlap, Part, Paused,
+    PendingState, Priority, ProcessorReport, Progress, ProgressNote, PurgePlan, QueueInfo,
+    QueueName, QueueOrder, QueuePage, QueueSetting, Rate, Reason, ResultFilter, ResultPage,
+    Results, RetryPolicy, RunningJob, RunningProcessor, RunningWorker, Schedule, ScheduleChange,
+    ScheduleExplanation, ScheduleName, SchedulePage, ScheduleReason, ScheduleRule, ScheduleState,
+    Schedules, SpanEnd, SpanStart, State, StatsBy, StatsRow, Status, Stock, StopReport, Sweep,
+    Timetable, TimetableError, TraceContext, TraceOperation, TraceSpan, Tracer, Unique,
+    UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact, WorkerInfo, WorkerRecord,
+    WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState,
+    WorkflowStatus, WorkflowSummary, Workflows, Zone, enter_trace, job, reasons, set_tracer,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

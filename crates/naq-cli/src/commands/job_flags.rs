@@ -30,6 +30,10 @@ pub(super) struct JobFlags {
     #[arg(long, conflicts_with = "result_ttl")]
     discard_result: bool,
 
+    /// Let only the newest run settle the job: one message more for each run
+    #[arg(long, conflicts_with = "discard_result")]
+    strict: bool,
+
     /// The version of the payload, for workers that know several [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     payload_version: Option<u32>,
@@ -95,6 +99,9 @@ impl JobFlags {
         }
         if self.discard_result {
             job = job.discard_result();
+        }
+        if self.strict {
+            job = job.strict();
         }
         if let Some(version) = self.payload_version {
             job = job.payload_version(version);

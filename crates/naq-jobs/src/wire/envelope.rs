@@ -27,6 +27,7 @@ pub(crate) struct Envelope<'a> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
+    pub(crate) strict: bool,
     pub(crate) enqueued_at: Option<SystemTime>,
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) deadline: Option<SystemTime>,
@@ -96,6 +97,8 @@ struct Wire<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keep_result: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     enqueued_at_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at_ms: Option<u64>,
@@ -134,6 +137,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         timeout_ms: job.timeout.map(ms),
         result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
         keep_result: (!job.keeps_result).then_some(false),
+        strict: job.strict.then_some(true),
         enqueued_at_ms: moment(now),
         expires_at_ms: job.expires.and_then(|expires| moment(expires.instant(now))),
         deadline_ms: job.deadline_from(now).and_then(moment),
@@ -177,6 +181,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         timeout: wire.timeout_ms.map(Duration::from_millis),
         result_ttl: wire.result_ttl_s.map(Duration::from_secs),
         keeps_result: wire.keep_result.unwrap_or(true),
+        strict: wire.strict.unwrap_or(false),
         enqueued_at: wire.enqueued_at_ms.and_then(moment),
         expires_at: wire.expires_at_ms.and_then(moment),
         deadline: wire.deadline_ms.and_then(moment),
@@ -203,6 +208,7 @@ mod tests {
             .result_ttl(Duration::from_secs(60))
             .payload_version(3)
             .discard_result()
+            .strict()
             .delay(Duration::from_secs(3))
             .expires_in(Duration::from_secs(5))
             .deadline(Duration::from_secs(7));
@@ -218,7 +224,7 @@ mod tests {
         assert_eq!(back.retry, job.retry);
         assert_eq!(back.timeout, job.timeout);
         assert_eq!(back.result_ttl, job.result_ttl);
-        assert!(!back.keeps_result);
+        assert!(!back.keeps_result && back.strict);
         assert_eq!(back.enqueued_at, Some(now));
         assert_eq!(back.expires_at, Some(now + Duration::from_secs(5)));
         // From when it is due.
@@ -262,6 +268,8 @@ mod tests {
                     assert_eq!(envelope.kind.as_str(), expect["kind"], "{name}");
                     let keeps_result = expect.get("keep_result").is_none_or(|keep| keep == true);
                     assert_eq!(envelope.keeps_result, keeps_result, "{name}");
+                    let strict = expect.get("strict").is_some_and(|strict| strict == true);
+                    assert_eq!(envelope.strict, strict, "{name}");
                     let flow = serde_json::to_value(&envelope.flow).unwrap();
                     assert_eq!(
                         flow,

@@ -74,7 +74,7 @@ impl Runner {
             }
             tokio::select! {
                 biased;
-                () = hold.lost().cancelled() => return Ok(Some((Left::Abandoned, false))),
+                () = hold.lost().given() => return Ok(Some((Left::Abandoned, false))),
                 () = self.stopping.cancelled() => {
                     return Ok(Some((Box::pin(self.hand_back(job, hold)).await?, false)));
                 }

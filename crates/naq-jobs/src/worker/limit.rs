@@ -73,7 +73,7 @@ impl Runner {
         self.park(job, hold, parking).await?;
         // Released and without a place again, it is no news.
         if waits.times == 0 {
-            self.tell_limited(job, "per_key", Some(&pool.key), None);
+            self.tell_limited(job, "per_key", pool.key.as_deref(), None);
         }
         // A place may have become free in between, and who freed it found nobody.
         let free = pool.free(&conn, &self.link).await?.len();

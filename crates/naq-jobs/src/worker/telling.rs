@@ -112,7 +112,7 @@ impl Runner {
         if !self.link.events().is_on() {
             return;
         }
-        let mut fact = self.fact(EventType::Limited, job);
+        let mut fact = self.fact(EventType::Limited, job, now_ms());
         fact.reason = Some(limit);
         fact.due_ms = due.map(unix_ms);
         fact.details = key.map(|key| serde_json::json!({ "key": key }));
