@@ -94,7 +94,7 @@ impl Timetable {
     /// milliseconds, from 50 on; [`TimetableError::Time`].
     pub fn every(interval: Duration, anchor: SystemTime) -> Result<Self, TimetableError> {
         let is_whole = match interval.as_secs() {
-            0 => interval.subsec_nanos() % 1_000_000 == 0 && interval >= MIN_INTERVAL,
+            0 => interval.subsec_nanos().is_multiple_of(1_000_000) && interval >= MIN_INTERVAL,
             seconds => interval.subsec_nanos() == 0 && seconds <= MAX_INTERVAL,
         };
         let millis = i64::try_from(interval.as_millis()).ok();
