@@ -322,7 +322,7 @@ mod tests {
         fast.set_next(Some(at(0) + SignedDuration::from_millis(300)));
         let table = fast.timetable().unwrap();
         let name = ScheduleName::new("s").unwrap();
-        let mut fire = |fast: &mut Record, now: i64| {
+        let fire = |fast: &mut Record, now: i64| {
             let now = at(0) + SignedDuration::from_millis(now);
             let runs = advance(fast, &table, &name, now, LastJob::Over);
             let since = |run: &Timestamp| run.as_millisecond() - START * 1000;
