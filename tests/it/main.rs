@@ -6,6 +6,7 @@
 
 mod setup;
 
+mod builds;
 mod bulk;
 mod calendar;
 mod cancel;
@@ -17,6 +18,7 @@ mod dead_many;
 mod enqueue;
 mod event_processors;
 mod event_settings;
+mod event_types;
 mod events;
 mod explain;
 mod failpoints;
@@ -38,14 +40,21 @@ mod queues;
 mod results;
 mod retry;
 mod run;
+mod schedule_fast;
 mod schedule_faults;
+mod schedule_load;
+mod schedule_queue;
 mod schedules;
+mod soak;
 mod stop;
 mod streams;
 mod strict;
 mod testing;
+mod together;
+mod traces;
 mod unique;
 mod workflow_changes;
+mod workflow_ends;
 mod workflow_faults;
 mod workflows;
 mod wrong;

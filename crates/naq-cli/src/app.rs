@@ -11,6 +11,7 @@ use crate::commands::{
 use crate::context::{Context, Globals};
 use crate::error::CliError;
 use crate::exit_code;
+use crate::traces::Traces;
 
 /// Background jobs on NATS JetStream.
 #[derive(Debug, Parser)]
@@ -92,7 +93,9 @@ fn start(context: &Context, command: Command) -> Result<(), CliError> {
         .map_err(|error| {
             CliError::new(exit_code::INTERNAL, "failed to start the runtime").because(&error)
         })?;
+    let traces = Traces::start(&context.output);
     let done = runtime.block_on(dispatch(context, command));
+    traces.end();
     // Nobody waits for a read of standard input that never ends.
     runtime.shutdown_background();
     done

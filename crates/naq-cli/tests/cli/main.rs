@@ -24,5 +24,6 @@ mod metrics;
 mod processes;
 mod programs;
 mod schedule;
+mod traces;
 mod walk;
 mod workflow;

@@ -106,13 +106,14 @@ pub(super) async fn hand_over(
         }
     }
     let start = Instant::now();
-    let later = async {
+    // Boxed: a message that has to wait can bear an allocation, the others a large future less.
+    let later = Box::pin(async {
         let outcome = match queued {
             true => accepted.await,
             false => link.room(size).await?.carry(accepted).await,
         };
         outcome.map_err(|error| refused(link, error))
-    };
+    });
     let outcome = timeout(deadline, later).await;
     link.meter().published(start.elapsed());
     outcome.unwrap_or_else(|_elapsed| Err(late(deadline)))

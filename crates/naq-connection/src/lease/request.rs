@@ -1,5 +1,6 @@
 //! Requests: one message, one reply, one deadline around the whole.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::subject::ToSubject;
@@ -64,7 +65,7 @@ impl Connection {
         let epoch = match self.link.up_now() {
             Some(epoch) => epoch,
             None => {
-                let up = timeout_at(until, self.link.connected_epoch()).await;
+                let up = timeout_at(until, Box::pin(self.link.connected_epoch())).await;
                 up.map_err(|_elapsed| absent(deadline))??
             }
         };
@@ -73,7 +74,7 @@ impl Connection {
         let room = match self.link.room_now(size) {
             Some(room) => room,
             None => {
-                let room = timeout_at(until, self.link.room(size)).await;
+                let room = timeout_at(until, Box::pin(self.link.room(size))).await;
                 room.map_err(|_elapsed| late(deadline))??
             }
         };
@@ -82,17 +83,19 @@ impl Connection {
         if !headers.is_empty() {
             request = request.headers(headers);
         }
-        let reply = async {
+        // Each future is pinned where it is made: moved into the next one it would take its place twice.
+        let sent = pin!(self.link.client.send_request(subject, request));
+        let reply = pin!(async {
             let awaited = self.link.await_reply();
             tokio::select! {
                 biased;
-                reply = room.carry(self.link.client.send_request(subject, request)) => {
+                reply = room.carry(sent) => {
                     awaited.came();
                     reply.map_err(|error| failed(&self.link, error))
                 }
                 error = self.link.lost(epoch) => Err(error),
             }
-        };
+        });
         let reply = timeout_at(until, reply).await;
         if matches!(reply, Ok(Ok(_))) {
             self.link.meter().replied(start.elapsed());

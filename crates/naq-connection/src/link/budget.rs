@@ -11,7 +11,7 @@
 
 use std::array;
 use std::mem;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
@@ -190,8 +190,7 @@ impl Room<'_> {
     }
 
     /// Runs `send`, whose first poll puts the message into the client's queue, or in line for it.
-    pub(crate) async fn carry<T>(self, send: impl Future<Output = T>) -> T {
-        let mut send = pin!(send);
+    pub(crate) async fn carry<T>(self, mut send: Pin<&mut impl Future<Output = T>>) -> T {
         let first = poll!(send.as_mut());
         self.used();
         match first {

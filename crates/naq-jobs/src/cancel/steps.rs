@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
 use super::telling::tell_cancelled;
+use crate::flow_end::tell_end;
 use crate::model::JobId;
+use crate::parked::release_after;
 use crate::payload::release;
 use crate::results::{outcome_headers, parse, strict_headers};
 use crate::server::{
@@ -19,7 +21,6 @@ use crate::server::{
 use crate::wire::{
     CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, holder,
 };
-use crate::workflow::tell_end;
 use crate::{JobsError, JobsErrorKind};
 
 /// Looks at a job that moves on while it is looked at, and removals of its messages.
@@ -41,32 +42,76 @@ struct Seen {
     from: CancelledFrom,
 }
 
-/// Cancels the job, or says how it has ended.
-pub(super) async fn cancel(
+/// Cancels the job, or says how it has ended; its workflow, if it has one, is told.
+pub(crate) async fn cancel(
     link: &Link,
-    id: JobId,
+    id: &JobId,
     notice: &CancelNotice,
 ) -> Result<CancelReport, JobsError> {
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let nonce = fastrand::u64(..) >> 11;
-    let id_ref = &id;
     let from = persist(link, CONTEXT, deadline, move |conn| async move {
-        for _ in 0..ROUNDS {
-            let seen = look(&conn, link, id_ref, nonce).await?;
-            if !seen.is_written && matches!(seen.from, CancelledFrom::Ended { .. }) {
-                return Ok(seen.from);
-            }
-            if seen.is_written || write(&conn, link, id_ref, &seen, notice, nonce).await? {
-                tell_workflow(link, &seen, deadline).await?;
-                remove(&conn, link, id_ref).await?;
-                return push(&conn, link, id_ref, notice, seen).await;
-            }
+        let (seen, is_cancelled) = settle(&conn, link, id, notice, nonce).await?;
+        if !is_cancelled {
+            return Ok(seen.from);
         }
-        let context = format!("cancel job {id_ref}: it keeps changing");
-        Err(JobsError::new(JobsErrorKind::Conflict, context))
+        tell_workflow(link, &seen, deadline).await?;
+        release_heirs(&conn, link, &seen).await?;
+        remove(&conn, link, id).await?;
+        push(&conn, link, id, notice, seen).await
     })
     .await?;
+    let id = id.clone();
     Ok(CancelReport { id, from })
+}
+
+/// As [`cancel`], for the workflow that the job belongs to: nobody is told but the worker that may run it, and its answer is
+/// not waited for. Says how the job has ended.
+pub(crate) async fn cancel_node(
+    link: &Link,
+    id: &JobId,
+    notice: &CancelNotice,
+) -> Result<Status, JobsError> {
+    let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
+    let nonce = fastrand::u64(..) >> 11;
+    persist(link, CONTEXT, deadline, move |conn| async move {
+        match settle(&conn, link, id, notice, nonce).await? {
+            (_, true) => {
+                // The handler first: to remove messages is in no hurry.
+                let body: Bytes = serde_json::to_vec(notice).unwrap_or_default().into();
+                let sent = conn.publish(link.names().cancel(id), body).await;
+                sent.map_err(|e| JobsError::connection(CONTEXT, e))?;
+                remove(&conn, link, id).await?;
+                Ok(Status::Cancelled)
+            }
+            (seen, false) => Ok(match seen.from {
+                CancelledFrom::Ended { status } => status,
+                _ => Status::Cancelled,
+            }),
+        }
+    })
+    .await
+}
+
+/// Sees to it that the job has an outcome; whether that is `cancelled`.
+async fn settle(
+    conn: &Connection,
+    link: &Link,
+    id: &JobId,
+    notice: &CancelNotice,
+    nonce: u64,
+) -> Result<(Seen, bool), JobsError> {
+    for _ in 0..ROUNDS {
+        let seen = look(conn, link, id, nonce).await?;
+        if !seen.is_written && matches!(seen.from, CancelledFrom::Ended { .. }) {
+            return Ok((seen, false));
+        }
+        if seen.is_written || write(conn, link, id, &seen, notice, nonce).await? {
+            return Ok((seen, true));
+        }
+    }
+    let context = format!("cancel job {id}: it keeps changing");
+    Err(JobsError::new(JobsErrorKind::Conflict, context))
 }
 
 /// Reads the outcome and the messages of the job.
@@ -197,6 +242,14 @@ async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<()
     let flow = seen.found.iter().find_map(Found::flow);
     match &flow {
         Some(flow) => tell_end(link, flow, Status::Cancelled, deadline).await,
+        None => Ok(()),
+    }
+}
+
+/// What was kept back for this job may start, also if no worker ever sees it.
+async fn release_heirs(conn: &Connection, link: &Link, seen: &Seen) -> Result<(), JobsError> {
+    match seen.found.iter().find(|found| found.is_awaited()) {
+        Some(found) => release_after(conn, link, &found.spot.queue, &found.spot.id).await,
         None => Ok(()),
     }
 }

@@ -13,6 +13,7 @@ use crate::JobsError;
 use crate::model::Job;
 use crate::payload::is_plain;
 use crate::server::Link;
+use crate::traces::Sending;
 
 /// Jobs that are on their way at the same time, and their bytes.
 const WINDOW: (usize, usize) = (512, 8 * 1024 * 1024);
@@ -32,7 +33,9 @@ pub(crate) async fn enqueue_many<R>(
         bytes: 0,
         pipe: None,
     };
-    for job in jobs {
+    let sending = Sending::many();
+    for mut job in jobs {
+        sending.stamp(&mut job.headers);
         let job = if is_plain(link, &job.payload, job.compression) {
             prepare(link, job)
         } else {
@@ -40,7 +43,10 @@ pub(crate) async fn enqueue_many<R>(
         };
         batch.add(job).await;
     }
-    batch.finish().await
+    let answers = batch.finish().await;
+    let refused = answers.iter().find_map(|answer| answer.as_ref().err());
+    sending.landed_many(answers.len(), refused);
+    answers
 }
 
 struct Batch<'a> {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::forward::bring_forward;
 use super::large::{Large, release_gone};
 use super::list::{JobPage, PendingState, list};
+use super::nodes::{cancel_node, is_node};
 use super::purge::{PurgePlan, purge};
 use super::queues::{QueuePage, queue, queues};
 use super::sweep::{Sweep, sweep};
@@ -147,7 +148,8 @@ impl Jobs {
         bring_forward(self.link(), by).await
     }
 
-    /// Removes jobs of a queue that have not started; says how many. What runs is left alone, unless the plan says so.
+    /// Removes jobs of a queue that have not started; says how many. What runs is left alone, unless the plan says so. Those
+    /// that are nodes of workflows are cancelled ([`Self::cancel`]), so that their workflows go on.
     ///
     /// # Errors
     /// [`JobsErrorKind::Connection`]: some may have been removed; call it again.
@@ -159,7 +161,8 @@ impl Jobs {
     }
 
     /// Removes a job that has not started: waiting, due later or parked. `false` if there was nothing to remove. It
-    /// leaves no outcome; who waits for one waits in vain.
+    /// leaves no outcome; who waits for one waits in vain. A node of a workflow is cancelled instead, so that its workflow
+    /// goes on.
     ///
     /// # Errors
     /// [`JobsErrorKind::Conflict`] if a worker has it; [`JobsErrorKind::Connection`] (a retry helps).
@@ -173,6 +176,9 @@ impl Jobs {
         if let JobStatus::Running { .. } = self.status(id).await? {
             let context = format!("remove job {id}: a worker has it; cancel it instead");
             return Err(JobsError::new(JobsErrorKind::Conflict, context));
+        }
+        if sight.messages.iter().any(|found| is_node(&found.stored)) {
+            return cancel_node(link, id).await;
         }
         let mut removed = false;
         for found in &sight.messages {

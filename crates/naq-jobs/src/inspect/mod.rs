@@ -10,6 +10,7 @@ mod info;
 mod jobs;
 mod large;
 mod list;
+mod nodes;
 mod purge;
 mod queues;
 mod sight;

@@ -8,7 +8,7 @@ use naq_config::settings::Compression;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, Unique};
+use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, TraceContext, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -288,16 +288,15 @@ impl<R> Job<R> {
         Ok(self)
     }
 
-    /// Passes a trace on: the header `traceparent` of W3C Trace Context, `00-<trace>-<span>-<flags>`.
+    /// Passes a trace on: the header `traceparent` of W3C Trace Context, `00-<trace>-<span>-<flags>`. Needed only where
+    /// there is no current span, or where it is not the one that the job belongs to. A [`Job::header`] `tracestate` may
+    /// go with it.
     ///
     /// # Errors
     /// [`JobsErrorKind::InvalidName`] if the text has another form. A retry does not help.
     pub fn trace_parent(self, text: impl Into<String>) -> Result<Self, JobsError> {
         let text = text.into();
-        let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let parts: Vec<&str> = text.split('-').collect();
-        let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-        if lengths != [2, 32, 16, 2] || !parts.iter().all(|part| is_hex(part)) {
+        if TraceContext::new(&text, None).is_none() {
             let context =
                 format!("pass on the trace {text:?}: it is no `00-<trace>-<span>-<flags>`");
             return Err(JobsError::new(JobsErrorKind::InvalidName, context));

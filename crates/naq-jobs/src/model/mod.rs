@@ -9,6 +9,7 @@ mod queue_name;
 mod retry;
 mod schedule_name;
 mod token;
+mod trace_context;
 mod unique;
 
 pub use id::{InvalidJobId, JobId};
@@ -21,5 +22,6 @@ pub use queue_name::{InvalidQueueName, QueueName};
 pub(crate) use retry::ErrorWords;
 pub use retry::{Backoff, Jitter, RetryPolicy};
 pub use schedule_name::{InvalidScheduleName, ScheduleName};
+pub use trace_context::TraceContext;
 pub(crate) use unique::Policy;
 pub use unique::{Landing, Unique};

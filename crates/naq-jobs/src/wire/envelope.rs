@@ -32,6 +32,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) deadline: Option<SystemTime>,
     pub(crate) flow: Option<FlowNode>,
+    /// Other jobs may be kept back until it has ended.
+    pub(crate) is_awaited: bool,
 }
 
 impl Envelope<'_> {
@@ -71,6 +73,7 @@ pub(crate) enum Undecodable {
 #[derive(Serialize, Deserialize)]
 struct Wire<'a> {
     v: u32,
+    #[serde(borrow)]
     kind: Cow<'a, str>,
     #[serde(
         default,
@@ -103,6 +106,8 @@ struct Wire<'a> {
     deadline_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flow: Option<FlowNode>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    awaited: bool,
 }
 
 /// A `null` is a payload, too.
@@ -137,6 +142,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         expires_at_ms: job.expires.and_then(|expires| moment(expires.instant(now))),
         deadline_ms: job.deadline_from(now).and_then(moment),
         flow: None,
+        awaited: false,
     })
 }
 
@@ -184,6 +190,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         expires_at: wire.expires_at_ms.and_then(moment),
         deadline: wire.deadline_ms.and_then(moment),
         flow: wire.flow,
+        is_awaited: wire.awaited,
     })
 }
 

@@ -282,6 +282,11 @@ impl Names {
         format!("{}.worker.*", self.prefix)
     }
 
+    /// The id at the end of the subject of a job, if it is one.
+    pub(crate) fn parse_id(subject: &str) -> Option<JobId> {
+        JobId::read(subject.rsplit('.').next()?)
+    }
+
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
         if let Some(unique) = UniqueSubject::read(subject) {
@@ -304,6 +309,8 @@ mod tests {
         let subject = Names::new("t1").job(&queue, &id);
         assert_eq!(subject, "t1.queue.mail.a-1");
         assert_eq!(Names::parse(&subject), Some((queue, id)));
+        assert_eq!(Names::parse_id(&subject).unwrap().as_str(), "a-1");
         assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
+        assert_eq!(Names::parse_id("t1.queue.mail.bad id"), None);
     }
 }

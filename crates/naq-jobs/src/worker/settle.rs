@@ -116,10 +116,13 @@ impl Settler<'_> {
         loop {
             let sent = self
                 .persist(move |conn| async move {
-                    let fields = match newest_of {
+                    let mut fields = match newest_of {
                         None => outcome_headers(outcome, ttl, fence),
                         Some(subjects) => strict_headers(outcome, ttl, fence, subjects),
                     };
+                    if let Some(own) = self.job.own_trace() {
+                        own.write(&mut fields);
+                    }
                     match conn
                         .publish_acked(subject.clone(), fields, body.clone())
                         .await
@@ -189,7 +192,7 @@ impl Settler<'_> {
         let subject = &self.link.names().dead(&self.job.queue, &self.job.id);
         let original = self.job.message.headers.as_ref();
         let queue = self.job.queue.to_string();
-        let full = dead_headers(
+        let mut full = dead_headers(
             original,
             &DeadHeaders {
                 failure,
@@ -200,6 +203,7 @@ impl Settler<'_> {
                 at_ms: now_ms(),
             },
         );
+        self.job.keep_trace(&mut full);
         let mut short = HeaderMap::new();
         short.insert(headers::REASON, failure.reason.as_str());
         // A foreign message may fill max_payload to the last byte; then the reason is in the outcome only.
@@ -260,6 +264,7 @@ impl Settler<'_> {
             )
         })?;
         let mut fields = carried(job.message.headers.as_ref());
+        job.keep_trace(&mut fields);
         for (name, values) in sleep.headers.iter() {
             for value in values {
                 fields.append(name.clone(), value.clone());

@@ -6,11 +6,13 @@ mod list;
 mod plan_flags;
 mod preview;
 mod show;
+mod show_explanation;
 mod show_firings;
 
 use clap::Subcommand;
 
 pub(crate) use self::list::Args as ListArgs;
+pub(super) use self::show_explanation::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};

@@ -141,6 +141,14 @@ fn command(handler: &CommandHandler, context: &JobContext) -> Command {
         .env("NAQ_JOB_KIND", context.kind().as_str())
         .env("NAQ_JOB_QUEUE", context.queue().as_str())
         .env("NAQ_JOB_ATTEMPT", context.attempt().to_string())
+        // Whatever the worker itself was started under is not the job's trace.
+        .env_remove("TRACEPARENT")
+        .env_remove("TRACESTATE")
+        .envs(context.trace().into_iter().flat_map(|trace| {
+            trace
+                .pairs()
+                .map(|(name, value)| (name.to_ascii_uppercase(), value))
+        }))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
