@@ -118,20 +118,16 @@ fn workers_and_the_system_are_scraped_and_the_dashboard_asks_for_what_is_there()
     let count = r#"naq_job_duration_seconds_count{queue="naq_default_queue",kind="greet"}"#;
     assert_eq!(value(&page, count), Some(1.0), "{page}");
     assert_eq!(value(&page, "naq_worker_slots"), Some(10.0));
+    // The record of the worker follows its jobs a moment later.
+    eventually("the worker is idle", || {
+        let idle = r#"naq_workers{status="idle"}"#;
+        value(&get(&of_system, "/metrics"), idle) == Some(1.0)
+    });
     let whole = get(&of_system, "/metrics");
     assert_eq!(value(&whole, "naq_up"), Some(1.0), "{whole}");
     let dead = r#"naq_queue_dead_letters{queue="naq_default_queue"}"#;
     assert_eq!(value(&whole, dead), Some(1.0));
-    assert_eq!(value(&whole, r#"naq_workers{status="idle"}"#), Some(1.0));
-    eventually("the share of failures is told", || {
-        let ratio = r#"naq_queue_failure_ratio{queue="naq_default_queue"}"#;
-        value(&get(&of_system, "/metrics"), ratio) == Some(0.5)
-    });
-    let queue = ["queue", "show", "naq_default_queue"];
-    let shown = dev.naq(&[&queue[..], &["--json"]].concat()).json();
-    assert_eq!(shown["last_day"]["failure_rate"], 0.5, "{shown}");
-    let shown = dev.naq(&queue).ended_with(0).out;
-    assert!(shown.contains("50.0 %"), "{shown}");
+    tells_the_share_of_failures(&dev, &of_system);
     assert_eq!(value(&whole, "naq_slots"), Some(10.0));
     assert!(get(&of_system, "/").starts_with("HTTP/1.1 404"));
 
@@ -140,6 +136,19 @@ fn workers_and_the_system_are_scraped_and_the_dashboard_asks_for_what_is_there()
         signal(child, Signal::TERM);
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
+}
+
+/// AC-28. One of two jobs has failed.
+fn tells_the_share_of_failures(dev: &Dev, of_system: &str) {
+    eventually("the share of failures is told", || {
+        let ratio = r#"naq_queue_failure_ratio{queue="naq_default_queue"}"#;
+        value(&get(of_system, "/metrics"), ratio) == Some(0.5)
+    });
+    let queue = ["queue", "show", "naq_default_queue"];
+    let shown = dev.naq(&[&queue[..], &["--json"]].concat()).json();
+    assert_eq!(shown["last_day"]["failure_rate"], 0.5, "{shown}");
+    let shown = dev.naq(&queue).ended_with(0).out;
+    assert!(shown.contains("50.0 %"), "{shown}");
 }
 
 #[test]

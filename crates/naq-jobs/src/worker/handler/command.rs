@@ -102,28 +102,27 @@ async fn run(
     };
     group.0 = None;
     let status = status.map_err(|e| {
-        JobFailure::new(
-            FailureReason::Error,
-            format!("lost {}: {e}", program(handler)),
-        )
+        let text = format!("lost {}: {e}", program(handler));
+        JobFailure::new(FailureReason::Error, text)
     })?;
-    match (status.success(), output) {
-        (true, Ok(Some(output))) => result_of(&output),
-        (true, Ok(None)) => Err(JobFailure::new(
-            FailureReason::InvalidResult,
-            format!(
-                "{} wrote more than {} bytes (`workers.handlers.{}.max_output`)",
-                program(handler),
-                handler.max_output,
-                context.kind()
-            ),
-        )),
-        (true, Err(e)) => Err(JobFailure::new(
-            FailureReason::Error,
-            format!("read its output: {e}"),
-        )),
-        (false, _) => Err(failed(handler, status, &errors)),
+    if !status.success() {
+        return Err(failed(handler, status, &errors));
     }
+    let output = output.map_err(|e| {
+        let text = format!("read its output: {e}");
+        JobFailure::new(FailureReason::Error, text)
+    })?;
+    match output {
+        Some(output) => result_of(&output),
+        None => Err(too_much(handler, context)),
+    }
+}
+
+fn too_much(handler: &CommandHandler, context: &JobContext) -> JobFailure {
+    let (program, most, kind) = (program(handler), handler.max_output, context.kind());
+    let text =
+        format!("{program} wrote more than {most} bytes (`workers.handlers.{kind}.max_output`)");
+    JobFailure::new(FailureReason::InvalidResult, text)
 }
 
 fn command(handler: &CommandHandler, context: &JobContext) -> Command {
@@ -155,6 +154,9 @@ fn command(handler: &CommandHandler, context: &JobContext) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .process_group(0);
+    if let Some(fence) = context.fence() {
+        command.env("NAQ_JOB_FENCE", fence.to_string());
+    }
     if let Some(directory) = &handler.working_directory {
         command.current_dir(directory);
     }
