@@ -1,4 +1,5 @@
-//! Traces of jobs: spans of the program, of its jobs and of their handlers are one tree.
+//! Traces of jobs: spans of the program, of its jobs and of their handlers are one tree. The program makes its own with
+//! `tracing`, as most do.
 //!
 //! `cargo run -p naq --features otel --example traces` starts a server and a collector of its own, and prints what the
 //! collector got. With Jaeger or another collector on port 4318, `Export::from_environment` does the same there.
@@ -9,9 +10,10 @@ use naq::embedded::EmbeddedServer;
 use naq::otel::Export;
 use naq::{JobContext, JobError, Jobs, Kind, RetryPolicy, Settings, State, Workflow};
 use naq_testing::{TraceCollector, tree};
-use opentelemetry::Context;
 use opentelemetry::global;
-use opentelemetry::trace::{FutureExt, TraceContextExt, Tracer};
+use tracing::{Instrument, Level, info_span};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 const ORDER: Kind<String, ()> = Kind::new("order");
 const MAIL: Kind<String, ()> = Kind::new("mail");
@@ -34,7 +36,7 @@ async fn order(
     if context.attempt() == 1 {
         return Err(JobError::message("nothing in stock"));
     }
-    let mail = global::tracer("shop").in_span("write mail", |_| format!("Dear {customer}"));
+    let mail = info_span!(target: "shop", "write mail").in_scope(|| format!("Dear {customer}"));
     jobs.enqueue(MAIL.job(&mail)?).await?;
     Ok(())
 }
@@ -58,6 +60,12 @@ fn parcel() -> Result<Workflow, Failure> {
 pub(crate) async fn run() -> Result<String, Failure> {
     let collector = TraceCollector::start();
     let export = Export::to(&collector.endpoint(), "shop")?;
+    // Only the spans of this program: those of its libraries are of no interest here.
+    let own = Targets::new().with_target("shop", Level::INFO);
+    let layer = tracing_opentelemetry::layer().with_tracer(global::tracer("shop"));
+    tracing_subscriber::registry()
+        .with(layer.with_filter(own))
+        .try_init()?;
     let server = EmbeddedServer::builder().start().await?;
     let mut settings = Settings::default();
     settings.nats.servers = vec![server.url()];
@@ -74,13 +82,11 @@ pub(crate) async fn run() -> Result<String, Failure> {
         .start()
         .await?;
 
-    // A span of the program: what is enqueued in it is below it.
-    let checkout = global::tracer("shop").start("checkout");
-    let checkout = Context::current().with_span(checkout);
+    // What is enqueued in a span of the program is below it.
+    let checkout = info_span!(target: "shop", "checkout");
     let again = RetryPolicy::fixed(1, Duration::from_millis(50));
     let job = ORDER.job(&"Ada".to_owned())?.retry(again);
-    let ordered = jobs.enqueue(job).with_context(checkout.clone()).await?;
-    checkout.span().end();
+    let ordered = jobs.enqueue(job).instrument(checkout).await?;
     ordered.outcome(LONG).await?;
     jobs.submit(parcel()?).await?.wait(LONG).await?;
 

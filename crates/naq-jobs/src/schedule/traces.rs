@@ -21,7 +21,7 @@ impl Run {
         let named = |name| record.headers.get(name)?.first().map(String::as_str);
         let made_in = named(TraceContext::PARENT);
         let made_in = made_in.and_then(|text| TraceContext::new(text, None));
-        start.links = made_in.as_ref().map_or(&[], std::slice::from_ref);
+        start.links = made_in.as_slice();
         start.job_id = Some(self.id.as_str());
         start.schedule = Some((name.as_str(), SystemTime::from(self.at)));
         let sending = Some(Arc::new(Sending::begin(&start)));
@@ -31,9 +31,10 @@ impl Run {
     /// The job is stored, or somebody else has handled the firing.
     pub(super) fn end_trace(&self, is_ours: bool) {
         if let Some(sending) = &self.sending {
-            let mut end = SpanEnd::default();
-            end.outcome = (!is_ours).then_some("superseded");
-            sending.ended(&end);
+            sending.ended(&SpanEnd {
+                outcome: (!is_ours).then_some("superseded"),
+                ..SpanEnd::default()
+            });
         }
     }
 }

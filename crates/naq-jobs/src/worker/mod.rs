@@ -18,6 +18,7 @@ mod admit;
 mod attempt;
 mod builder;
 mod cancels;
+mod claim;
 mod conclude;
 mod context;
 mod control_loop;

@@ -199,12 +199,19 @@ impl Runner {
             keeps_result: true,
             packs_result: false,
         };
+        if decoded.as_ref().is_ok_and(|envelope| envelope.strict)
+            && let Some(left) = Box::pin(self.claim(job, hold, span.ttl)).await?
+        {
+            return Ok((left, true));
+        }
         let mut has_object = false;
         if let Ok(envelope) = &decoded {
             span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
             // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
-            span.keeps_result =
-                envelope.keeps_result || envelope.payload_ref.is_some() || envelope.is_awaited;
+            span.keeps_result = envelope.keeps_result
+                || envelope.strict
+                || envelope.is_awaited
+                || envelope.payload_ref.is_some();
         }
         let verdict = match decoded {
             Err(error) => Verdict::Dead(undecodable(&error)),
@@ -354,6 +361,7 @@ impl Runner {
             kind: envelope.kind.clone(),
             queue: job.queue.clone(),
             attempt: job.attempt(),
+            fence: job.claim,
             retries: envelope.retry.retries,
             enqueued_at: envelope.enqueued_at,
             deadline: envelope.deadline,

@@ -13,7 +13,7 @@ use super::verdict::Verdict;
 use crate::model::{JobId, TraceContext};
 use crate::server::last_of;
 use crate::traces::{AttemptTrace, SpanEnd, SpanStart, TraceOperation, tracer};
-use crate::wire::{Envelope, JobFailure, headers, origin, text};
+use crate::wire::{Envelope, headers, origin, text};
 
 /// Outcomes that are read at the same time to make links, and time for all of them.
 const READS: (usize, Duration) = (8, Duration::from_secs(1));
@@ -108,18 +108,18 @@ impl Delivered {
             Verdict::Nothing => ("lease_lost", None),
         };
         let lost = ("lease_lost", "the lease lapsed before the handler returned");
-        let told = |failure: &'_ JobFailure| -> (String, String) {
+        let error = failure.map(|failure| {
             let name = failure.error_type.as_deref();
-            let name = name.unwrap_or(failure.reason.as_str());
-            (name.to_owned(), failure.message.clone())
-        };
-        let failure = failure.map(told);
-        let error = failure
-            .as_ref()
-            .map(|(name, text)| (name.as_str(), text.as_str()));
-        let mut end = SpanEnd::default();
-        end.outcome = Some(outcome);
-        end.error = error.or_else(|| matches!(verdict, Verdict::Nothing).then_some(lost));
-        trace.end(&end);
+            (
+                name.unwrap_or(failure.reason.as_str()),
+                failure.message.as_str(),
+            )
+        });
+        let is_lost = matches!(verdict, Verdict::Nothing);
+        trace.end(&SpanEnd {
+            outcome: Some(outcome),
+            error: error.or_else(|| is_lost.then_some(lost)),
+            ..SpanEnd::default()
+        });
     }
 }

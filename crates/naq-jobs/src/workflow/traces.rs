@@ -31,10 +31,11 @@ pub(super) fn begin_trace(name: &str, nodes: &mut [Node]) -> Sending {
 
 /// So many nodes of the workflow `id` are stored.
 pub(super) fn end_trace(sending: &Sending, id: &JobId, count: usize) {
-    let mut end = SpanEnd::default();
-    end.job_id = Some(id.as_str());
-    end.count = Some(count);
-    sending.ended(&end);
+    sending.ended(&SpanEnd {
+        job_id: Some(id.as_str()),
+        count: Some(count),
+        ..SpanEnd::default()
+    });
 }
 
 fn is_traced(task: &Task) -> bool {
