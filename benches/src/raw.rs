@@ -1,8 +1,10 @@
 //! The bare client, to compare with.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use async_nats::{Client, Request, RequestErrorKind};
+use async_nats::{
+    Client, ConnectOptions, ReconnectToServer, Request, RequestErrorKind, ServerAddr,
+};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -19,6 +21,22 @@ pub(crate) const NOBODY: &str = "bench.nobody";
 pub(crate) async fn connect(url: &str) -> Outcome<Client> {
     // In a box, since its 18 KB would otherwise be part of every pool's `get`.
     Ok(Box::pin(async_nats::connect(url)).await?)
+}
+
+/// As [`connect`], without the millisecond that the client sleeps before it selects a server.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the bare client is what we compare with"
+)]
+pub(crate) async fn connect_at_once(url: &str) -> Outcome<Client> {
+    let addr: ServerAddr = url.parse()?;
+    let options = ConnectOptions::new().reconnect_to_server_callback(move |_pool, _info| {
+        std::future::ready(Some(ReconnectToServer {
+            addr: addr.clone(),
+            delay: Some(Duration::ZERO),
+        }))
+    });
+    Ok(Box::pin(options.connect(url)).await?)
 }
 
 /// To the server and back: its answer is that nobody listens.
@@ -55,7 +73,7 @@ pub(crate) async fn handshake(port: u16) -> Outcome<f64> {
 )]
 pub(crate) async fn watched(url: &str) -> Outcome<(Client, mpsc::Receiver<Instant>)> {
     let (tell, mut told) = mpsc::channel(16);
-    let options = async_nats::ConnectOptions::new().event_callback(move |event| {
+    let options = ConnectOptions::new().event_callback(move |event| {
         if event == async_nats::Event::Connected {
             // Nobody listens any more once the measurement is over.
             let _told = tell.try_send(Instant::now());

@@ -12,7 +12,7 @@ use naq_connection::{Connection, ConnectionService};
 
 use crate::Outcome;
 use crate::args::Options;
-use crate::load::{Operation, ops_per_second};
+use crate::load::{Operation, pace};
 use crate::peers::{self, Bb8, Deadpool};
 use crate::progress::Progress;
 use crate::raw;
@@ -21,6 +21,8 @@ use crate::rig::Rig;
 use crate::rounds::Rounds;
 
 const POOL: u32 = 16;
+/// Slices of ours and of the bare client in each round.
+const PAIRS: usize = 8;
 const PAYLOAD: Bytes = Bytes::from_static(b"0123456789abcdef");
 
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +96,45 @@ impl Operation for Variant {
     }
 }
 
+fn cpu(name: &str) -> String {
+    format!("{name}, ns of CPU")
+}
+
+/// Adds a slice of one variant: operations a second, and what one costs.
+async fn measure(
+    work: Work,
+    name: &str,
+    source: &Source,
+    span: Duration,
+    rounds: &mut Rounds,
+) -> Outcome<()> {
+    let source = source.clone();
+    let pace = pace(&Variant { work, source }, span).await?;
+    rounds.record(name, pace.per_second);
+    rounds.record(&cpu(name), pace.cpu);
+    Ok(())
+}
+
+/// What is shown besides the two that the target is about.
+async fn others(service: &ConnectionService, rig: &Rig) -> Outcome<[(&'static str, Source); 6]> {
+    Ok([
+        ("lease, bare calls", Source::LeaseOnly(service.clone())),
+        ("its client, bare calls", {
+            let lease = service.connection().await?;
+            Source::Shared(lease.client().clone())
+        }),
+        (
+            "one lease held",
+            Source::Held(Arc::new(service.connection().await?)),
+        ),
+        ("deadpool 16", {
+            Source::Deadpool(peers::deadpool(&rig.url(), usize::try_from(POOL)?).await?)
+        }),
+        ("bb8 16", Source::Bb8(peers::bb8(&rig.url(), POOL).await?)),
+        ("connect per operation", Source::Fresh(rig.url())),
+    ])
+}
+
 pub(super) async fn row(
     work: Work,
     rig: &Rig,
@@ -105,20 +146,9 @@ pub(super) async fn row(
         Work::RoundTrip => ("round_trip_64", 0.95),
     };
     let service = rig.service();
-    let variants = [
-        (RAW, Source::Shared(raw::connect(&rig.url()).await?)),
-        (NAQ, Source::Lease(service.clone())),
-        ("lease, bare calls", Source::LeaseOnly(service.clone())),
-        (
-            "one lease held",
-            Source::Held(Arc::new(service.connection().await?)),
-        ),
-        ("deadpool 16", {
-            Source::Deadpool(peers::deadpool(&rig.url(), usize::try_from(POOL)?).await?)
-        }),
-        ("bb8 16", Source::Bb8(peers::bb8(&rig.url(), POOL).await?)),
-        ("connect per operation", Source::Fresh(rig.url())),
-    ];
+    let theirs = (RAW, Source::Shared(raw::connect(&rig.url()).await?));
+    let ours = (NAQ, Source::Lease(service.clone()));
+    let variants = others(&service, rig).await?;
     let mut rounds = Rounds::default();
     for round in 1..=options.rounds {
         progress.say(format!("{name}: round {round} of {}", options.rounds));
@@ -126,12 +156,20 @@ pub(super) async fn row(
         let first = usize::try_from(round)? % variants.len();
         let (later, sooner) = variants.split_at(first);
         for (name, source) in sooner.iter().chain(later) {
-            let source = source.clone();
-            let variant = Variant { work, source };
-            rounds.record(name, ops_per_second(&variant, options.slice()).await?);
+            measure(work, name, source, options.slice(), &mut rounds).await?;
+        }
+        // The two that the target is about, close together and often.
+        for turn in 0..PAIRS {
+            let mut pair = [&ours, &theirs];
+            pair.rotate_left(turn % 2);
+            for (name, source) in pair {
+                measure(work, name, source, options.slice() / 4, &mut rounds).await?;
+            }
         }
     }
-    drop(variants);
+    drop((variants, ours, theirs));
+    let by_cpu = rounds.ratio(&cpu(RAW), &cpu(NAQ));
+    rounds.record("ratio by CPU time", by_cpu);
     service.shutdown(Duration::from_secs(5)).await;
     rig.until_idle().await?;
     Ok(Row {

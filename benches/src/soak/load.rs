@@ -31,7 +31,8 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn start(service: &ConnectionService) -> Self {
+    /// `patient`: no request is left before its reply.
+    pub(super) fn start(service: &ConnectionService, patient: bool) -> Self {
         let mut load = Self {
             tasks: JoinSet::new(),
             stop: Arc::default(),
@@ -43,7 +44,7 @@ impl Load {
             load.tasks.spawn(async move {
                 let mut way = first;
                 while !stop.load(Ordering::Relaxed) {
-                    let counter = match timeout(LIMIT, scope(&service, way)).await {
+                    let counter = match timeout(LIMIT, scope(&service, way, patient)).await {
                         Ok(Ok(())) => &counts.succeeded,
                         Ok(Err(_)) => &counts.failed,
                         Err(_cancelled) => &counts.cancelled,
@@ -65,7 +66,11 @@ impl Load {
     }
 }
 
-async fn scope(service: &ConnectionService, way: u64) -> Result<(), ConnectionError> {
+async fn scope(
+    service: &ConnectionService,
+    way: u64,
+    patient: bool,
+) -> Result<(), ConnectionError> {
     let connection = service.connection().await?;
     match way % 8 {
         0 => connection.flush_confirmed().await,
@@ -80,7 +85,7 @@ async fn scope(service: &ConnectionService, way: u64) -> Result<(), ConnectionEr
         // An error, as long as nobody answers.
         2 => connection.request(NOBODY, "?").await.map(drop),
         // Left half-way: the reply never comes.
-        3 if way % 64 == 3 => {
+        3 if way % 64 == 3 && !patient => {
             let _silent = connection.subscribe("soak.silent").await?;
             connection.request("soak.silent", "?").await.map(drop)
         }

@@ -37,10 +37,11 @@ pub(crate) async fn run(options: &SoakOptions) -> Outcome<bool> {
     let link = FaultProxy::to(&rig.url());
     let before = Vitals::read()?;
     let service = ConnectionService::new(settings(vec![link.url()]));
-    let load = Load::start(&service);
+    let load = Load::start(&service, options.patient);
     let story = watch(options.span, &rig, &link, &load.counts, &progress).await;
     let counts = load.stop().await;
     let leases = service.leases();
+    let abandoned = service.metrics().abandoned_requests;
     service.shutdown(SETTLING).await;
     drop(service);
     let left = settle(before, leases, &link).await?;
@@ -49,7 +50,7 @@ pub(crate) async fn run(options: &SoakOptions) -> Outcome<bool> {
     rig.server.stop().await?;
     let story = story?;
     let verdict = judge(&story.memory, left);
-    print(options, &story, &counts, &verdict);
+    print(options, &story, &counts, &verdict, abandoned);
     Ok(!options.check || verdict.flat)
 }
 
@@ -127,13 +128,14 @@ async fn settle(before: Vitals, leases: usize, link: &FaultProxy) -> Outcome<Lef
     }
 }
 
-fn print(options: &SoakOptions, story: &Story, counts: &Counts, verdict: &Verdict) {
+fn print(options: &SoakOptions, story: &Story, counts: &Counts, verdict: &Verdict, abandoned: u64) {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let (ok, failed) = (count(&counts.succeeded), count(&counts.failed));
     if options.json {
         let report = json!({
             "seconds": options.span.as_secs_f64(),
             "scopes": { "succeeded": ok, "failed": failed, "cancelled": count(&counts.cancelled) },
+            "abandoned_requests": abandoned,
             "faults": story.faults,
             "most_files": story.most_files,
             "verdict": verdict,
@@ -159,7 +161,7 @@ fn print(options: &SoakOptions, story: &Story, counts: &Counts, verdict: &Verdic
         story.most_files
     );
     println!(
-        "scopes: {ok} succeeded, {failed} failed, {} cancelled",
+        "scopes: {ok} succeeded, {failed} failed, {} cancelled; {abandoned} requests were left before their reply",
         count(&counts.cancelled)
     );
 }

@@ -1,6 +1,7 @@
 //! Telling and listening.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -11,23 +12,23 @@ use super::event::Event;
 const KEPT: usize = 1024;
 
 /// Tells events to whoever listens. A clone tells the same listeners.
-#[derive(Clone)]
-pub(crate) struct Announcer(broadcast::Sender<Event>);
+///
+/// The channel is made for the first who listens: its room for all that is kept is most of what a new
+/// service would cost.
+#[derive(Clone, Default)]
+pub(crate) struct Announcer(Arc<OnceLock<broadcast::Sender<Event>>>);
 
 impl Announcer {
     pub(crate) fn tell(&self, event: Event) {
-        // Nobody listening is no error.
-        let _listeners = self.0.send(event);
+        if let Some(listeners) = self.0.get() {
+            // Nobody listening any more is no error.
+            let _listeners = listeners.send(event);
+        }
     }
 
     pub(crate) fn listen(&self) -> Events {
-        Events(self.0.subscribe())
-    }
-}
-
-impl Default for Announcer {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(KEPT))
+        let listeners = self.0.get_or_init(|| broadcast::Sender::new(KEPT));
+        Events(listeners.subscribe())
     }
 }
 

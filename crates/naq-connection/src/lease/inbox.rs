@@ -8,7 +8,8 @@ use async_nats::{HeaderMap, Message, StatusCode};
 use bytes::Bytes;
 
 use super::Connection;
-use super::publish::hand_over;
+use super::given::Given;
+use super::publish::{Handed, hand_over};
 use crate::error::{ConnectionError, ConnectionErrorKind};
 use crate::link::size;
 
@@ -43,6 +44,7 @@ impl Connection {
             (self.request_timeout(), &self.link.client, payload.into());
         let subject = subject.to_subject();
         let size = size(&subject, &headers, &payload);
+        let subject = Given::new(subject);
         let accepted = pin!(async {
             if headers.is_empty() {
                 client.publish_with_reply(subject, reply, payload).await
@@ -52,7 +54,11 @@ impl Connection {
                     .await
             }
         });
-        hand_over(&self.link, size, accepted, deadline).await
+        let handed = hand_over(&self.link, size, accepted, deadline).await?;
+        if handed == Handed::AtOnce {
+            self.link.meter().asked_at_once();
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ mod acked;
 mod connection;
 mod deadline;
 mod flush;
+mod given;
 mod inbox;
 mod jetstream;
 mod publish;

@@ -11,6 +11,7 @@ use futures::poll;
 use tokio::time::{Instant, timeout};
 
 use super::Connection;
+use super::given::Given;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 use crate::link::{Link, size};
 
@@ -34,9 +35,10 @@ impl Connection {
         let epoch = self.link.epoch_of_next()?;
         let (client, subject, payload) = (&self.link.client, subject.to_subject(), payload.into());
         let size = subject.len() + payload.len();
-        let accepted = pin!(client.publish(subject, payload));
-        hand_over(&self.link, size, accepted, self.link.request_timeout).await?;
-        self.accepted_in(epoch);
+        let accepted = pin!(client.publish(Given::new(subject), payload));
+        let deadline = self.link.request_timeout;
+        let handed = hand_over(&self.link, size, accepted, deadline).await?;
+        self.accepted_in(epoch, handed);
         Ok(())
     }
 
@@ -68,6 +70,7 @@ impl Connection {
         let epoch = self.link.epoch_of_next()?;
         let (client, subject, payload) = (&self.link.client, subject.to_subject(), payload.into());
         let size = size(&subject, &headers, &payload);
+        let subject = Given::new(subject);
         let accepted = pin!(async {
             if headers.is_empty() {
                 client.publish(subject, payload).await
@@ -75,16 +78,27 @@ impl Connection {
                 client.publish_with_headers(subject, headers, payload).await
             }
         });
-        hand_over(&self.link, size, accepted, deadline).await?;
-        self.accepted_in(epoch);
+        let handed = hand_over(&self.link, size, accepted, deadline).await?;
+        self.accepted_in(epoch, handed);
         Ok(())
     }
 
     /// The client has taken a message, to send it in `epoch`.
-    fn accepted_in(&self, epoch: u64) {
+    fn accepted_in(&self, epoch: u64, handed: Handed) {
         self.link.count_publish();
+        if handed == Handed::Late {
+            self.link.meter().published_late();
+        }
         self.mark_unconfirmed(epoch);
     }
+}
+
+/// How the client took a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handed {
+    AtOnce,
+    /// Somebody had to wait for it.
+    Late,
 }
 
 /// Waits until there is room for the message, and until the client has taken it.
@@ -93,30 +107,28 @@ pub(super) async fn hand_over(
     size: usize,
     mut accepted: Pin<&mut impl Future<Output = Result<(), PublishError>>>,
     deadline: Duration,
-) -> Result<(), ConnectionError> {
+) -> Result<Handed, ConnectionError> {
     // Most often all goes through at once; then no clock is read, and nothing large is moved.
-    let mut queued = false;
-    if let Some(room) = link.room_now(size) {
-        let first = poll!(accepted.as_mut());
-        room.used();
-        queued = true;
-        if let Poll::Ready(outcome) = first {
-            link.meter().published_at_once();
-            return outcome.map_err(|error| refused(link, error));
-        }
+    let room = link.room_now(size);
+    if room && let Poll::Ready(outcome) = poll!(accepted.as_mut()) {
+        return match outcome {
+            Ok(()) => Ok(Handed::AtOnce),
+            Err(error) => Err(refused(link, error)),
+        };
     }
     let start = Instant::now();
     // Boxed: a message that has to wait can bear an allocation, the others a large future less.
     let later = Box::pin(async {
-        let outcome = match queued {
-            true => accepted.await,
-            false => link.room(size).await?.carry(accepted).await,
-        };
+        if !room {
+            link.room(size).await?;
+        }
+        let outcome = accepted.await;
         outcome.map_err(|error| refused(link, error))
     });
     let outcome = timeout(deadline, later).await;
     link.meter().published(start.elapsed());
-    outcome.unwrap_or_else(|_elapsed| Err(late(deadline)))
+    outcome.unwrap_or_else(|_elapsed| Err(late(deadline)))?;
+    Ok(Handed::Late)
 }
 
 /// The error of a message that was not queued.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Connection;
 use super::deadline::end;
+use super::given::Given;
 use super::publish::late;
 use crate::error::{ConnectionError, ConnectionErrorKind, Operation};
 use crate::link::{Link, size};
@@ -71,25 +72,22 @@ impl Connection {
         };
         let (subject, payload) = (subject.to_subject(), payload.into());
         let size = size(&subject, &headers, &payload);
-        let room = match self.link.room_now(size) {
-            Some(room) => room,
-            None => {
-                let room = timeout_at(until, Box::pin(self.link.room(size))).await;
-                room.map_err(|_elapsed| late(deadline))??
-            }
-        };
+        if !self.link.room_now(size) {
+            let room = timeout_at(until, Box::pin(self.link.room(size))).await;
+            room.map_err(|_elapsed| late(deadline))??;
+        }
         // No timeout of the client's own: it would not cover the way into the client.
         let mut request = Request::new().payload(payload).timeout(None);
         if !headers.is_empty() {
             request = request.headers(headers);
         }
         // Each future is pinned where it is made: moved into the next one it would take its place twice.
-        let sent = pin!(self.link.client.send_request(subject, request));
+        let sent = pin!(self.link.client.send_request(Given::new(subject), request));
         let reply = pin!(async {
             let awaited = self.link.await_reply();
             tokio::select! {
                 biased;
-                reply = room.carry(sent) => {
+                reply = sent => {
                     awaited.came();
                     reply.map_err(|error| failed(&self.link, error))
                 }

@@ -7,19 +7,20 @@
 //!
 //! The semaphore is one word, and a word that all threads write to travels between them with each
 //! message. So each thread takes a little more than it needs and keeps the rest in a place of its
-//! own; who has to wait collects these rests first.
+//! own; who has to wait collects these rests first. What was taken and is in no rest is queued: one
+//! word to write for each message. A message counts as queued from the moment when it has its room,
+//! so the limit can be passed by those that are on their way from there into the queue while the
+//! socket is asked: one a thread.
 
 use std::array;
-use std::mem;
-use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::monitor::stripe;
 use async_nats::client::FlushError;
 use async_nats::{Client, HeaderMap};
-use futures::poll;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
+
+use crate::monitor::stripe;
 
 const PLACES: usize = 8;
 /// Most that a place takes in advance, in bytes, and which part of the budget.
@@ -31,37 +32,33 @@ pub(crate) struct Budget {
     limit: u32,
     /// What a place takes in advance.
     advance: u32,
-    places: [Place; PLACES],
-    /// Of `places`: the bytes that were queued and have come back to `free`.
-    returned: AtomicU64,
+    rests: [Rest; PLACES],
+    taken: Mutex<Taken>,
     free: Semaphore,
     /// Held by the one who waits for the socket.
-    flushing: Mutex<()>,
+    flushing: tokio::sync::Mutex<()>,
 }
 
-/// On cache lines of its own (two, for processors that fetch them in pairs).
+/// What a thread has taken from `free` and not yet used. On cache lines of its own (two, for
+/// processors that fetch them in pairs).
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Place {
-    /// Taken from `free`, and not yet used.
-    rest: AtomicU64,
-    /// Bytes that went into the client's queue.
-    queued: AtomicU64,
+struct Rest(AtomicU64);
+
+/// All that was ever taken from `free`.
+#[derive(Debug, Default)]
+struct Taken {
+    /// In bytes, without what was collected.
+    bytes: u64,
+    /// Of it, the bytes that were queued and have come back to `free`.
+    returned: u64,
 }
 
-/// Room for one message.
-#[derive(Debug)]
-#[must_use = "dropped, the room is free again"]
-pub(crate) struct Room<'a> {
-    budget: &'a Budget,
-    size: u32,
-}
-
-impl Place {
+impl Rest {
     fn take(&self, size: u64) -> bool {
         let less = |rest: u64| rest.checked_sub(size);
-        let (relaxed, rest) = (Ordering::Relaxed, &self.rest);
-        rest.fetch_update(relaxed, relaxed, less).is_ok()
+        let (relaxed, rest) = (Ordering::Relaxed, &self.0);
+        rest.fetch_update(Ordering::Release, relaxed, less).is_ok()
     }
 }
 
@@ -72,22 +69,22 @@ impl Budget {
         Self {
             limit,
             advance: (limit / SHARE).min(ADVANCE),
-            places: array::from_fn(|_| Place::default()),
-            returned: AtomicU64::new(0),
+            rests: array::from_fn(|_| Rest::default()),
+            taken: Mutex::default(),
             free: Semaphore::new(limit as usize),
-            flushing: Mutex::new(()),
+            flushing: tokio::sync::Mutex::new(()),
         }
     }
 
-    /// Waits for room. Who waits is served in the order of coming; meanwhile others only get the rests
+    /// Waits for room for one message, which counts as queued then. Who waits is served in the order of coming; meanwhile others only get the rests
     /// of their places, which run out. A message that is larger than the whole budget goes alone.
     /// Fails when the client has ended; dropping the future is safe.
-    pub(crate) async fn room(&self, client: &Client, size: usize) -> Result<Room<'_>, FlushError> {
-        if let Some(room) = self.room_now(size) {
-            return Ok(room);
+    pub(crate) async fn room(&self, client: &Client, size: usize) -> Result<(), FlushError> {
+        if self.room_now(size) {
+            return Ok(());
         }
         let size = self.counted(size);
-        let mut permit = pin!(self.free.acquire_many(size));
+        let mut permit = std::pin::pin!(self.free.acquire_many(size));
         loop {
             // What a place took meanwhile comes back with the next round.
             self.collect();
@@ -95,56 +92,47 @@ impl Budget {
                 biased;
                 // The semaphore is never closed.
                 Ok(permit) = permit.as_mut() => {
+                    self.taken().bytes += u64::from(size);
                     permit.forget();
-                    return Ok(Room { budget: self, size });
+                    return Ok(());
                 }
                 flushed = self.flush(client) => flushed?,
             }
         }
     }
 
-    /// Room, if there is some for this thread.
-    pub(crate) fn room_now(&self, size: usize) -> Option<Room<'_>> {
+    /// As [`room`](Self::room), false if there is none for this thread.
+    pub(crate) fn room_now(&self, size: usize) -> bool {
         let size = self.counted(size);
-        let room = Room { budget: self, size };
-        let place = self.place();
-        if place.take(u64::from(size)) {
-            return Some(room);
-        }
-        let taken = match self.take(size.saturating_add(self.advance)) {
-            true => {
-                let rest = &place.rest;
-                rest.fetch_add(u64::from(self.advance), Ordering::Relaxed);
-                true
-            }
-            false => self.take(size),
-        };
-        if taken {
-            return Some(room);
-        }
-        // It has taken nothing that could come back.
-        mem::forget(room);
-        None
+        let rest = &self.rests[stripe() % PLACES];
+        rest.take(u64::from(size)) || self.take(size, rest)
     }
 
-    fn take(&self, size: u32) -> bool {
-        let permit = self.free.try_acquire_many(size);
-        permit.map(|permit| permit.forget()).is_ok()
+    /// Takes from `free`, with something in advance if there is enough.
+    fn take(&self, size: u32, rest: &Rest) -> bool {
+        let mut taken = self.taken();
+        for advance in [self.advance, 0] {
+            let bytes = size.saturating_add(advance);
+            if let Ok(permit) = self.free.try_acquire_many(bytes) {
+                permit.forget();
+                taken.bytes += u64::from(bytes);
+                rest.0.fetch_add(u64::from(bytes - size), Ordering::Relaxed);
+                return true;
+            }
+        }
+        false
     }
 
     fn counted(&self, size: usize) -> u32 {
         u32::try_from(size).unwrap_or(u32::MAX).min(self.limit)
     }
 
-    /// That of this thread.
-    fn place(&self) -> &Place {
-        &self.places[stripe() % PLACES]
-    }
-
     /// Takes back what places have taken in advance.
     fn collect(&self) {
-        let rests = self.places.iter();
-        let rests: u64 = rests.map(|p| p.rest.swap(0, Ordering::Relaxed)).sum();
+        let mut taken = self.taken();
+        let rests = self.rests.iter();
+        let rests: u64 = rests.map(|rest| rest.0.swap(0, Ordering::Relaxed)).sum();
+        taken.bytes -= rests;
         self.give_back(rests);
     }
 
@@ -165,44 +153,23 @@ impl Budget {
 
     /// Bytes that were queued so far.
     pub(crate) fn queued(&self) -> u64 {
-        let places = self.places.iter();
-        places.map(|p| p.queued.load(Ordering::Acquire)).sum()
+        // Locked, rests only shrink.
+        let taken = self.taken();
+        let rests = self.rests.iter();
+        let rests: u64 = rests.map(|rest| rest.0.load(Ordering::Acquire)).sum();
+        taken.bytes - rests
     }
 
     /// The first `queued` bytes have left.
     pub(crate) fn sent(&self, queued: u64) {
-        if self.returned.load(Ordering::Acquire) >= queued {
-            return;
-        }
-        let returned = self.returned.fetch_max(queued, Ordering::AcqRel);
-        self.give_back(queued.saturating_sub(returned));
-    }
-}
-
-impl Room<'_> {
-    /// The message is in the client's queue, or in line for it. What is queued after that comes behind
-    /// it, a flush too.
-    pub(crate) fn used(self) {
-        let queued = &self.budget.place().queued;
-        queued.fetch_add(u64::from(self.size), Ordering::Release);
-        // It comes back when it has left, not now.
-        mem::forget(self);
+        let mut taken = self.taken();
+        let more = queued.saturating_sub(taken.returned);
+        taken.returned += more;
+        self.give_back(more);
     }
 
-    /// Runs `send`, whose first poll puts the message into the client's queue, or in line for it.
-    pub(crate) async fn carry<T>(self, mut send: Pin<&mut impl Future<Output = T>>) -> T {
-        let first = poll!(send.as_mut());
-        self.used();
-        match first {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => send.await,
-        }
-    }
-}
-
-impl Drop for Room<'_> {
-    fn drop(&mut self) {
-        self.budget.give_back(u64::from(self.size));
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -225,8 +192,8 @@ mod tests {
     use super::*;
 
     fn free(budget: &Budget) -> u64 {
-        let places = budget.places.iter();
-        let rests: u64 = places.map(|p| p.rest.load(Ordering::Relaxed)).sum();
+        let rests = budget.rests.iter();
+        let rests: u64 = rests.map(|rest| rest.0.load(Ordering::Relaxed)).sum();
         rests + budget.free.available_permits() as u64
     }
 
@@ -235,7 +202,7 @@ mod tests {
         for limit in [100, 1_000_000] {
             let budget = Budget::new(limit);
             for _ in 0..2 {
-                budget.room_now(30).unwrap().used();
+                assert!(budget.room_now(30));
             }
             assert_eq!(free(&budget), limit - 60);
             budget.sent(60);
@@ -246,13 +213,6 @@ mod tests {
     }
 
     #[test]
-    fn room_that_is_not_used_comes_back() {
-        let budget = Budget::new(100);
-        drop(budget.room_now(30).unwrap());
-        assert_eq!((free(&budget), budget.queued()), (100, 0));
-    }
-
-    #[test]
     fn what_places_took_in_advance_never_passes_the_limit_and_is_collected() {
         let limit = 1_000_000;
         let budget = Budget::new(limit);
@@ -260,8 +220,8 @@ mod tests {
             let threads: Vec<_> = (0..2 * PLACES)
                 .map(|_| {
                     scope.spawn(|| {
-                        let rooms = std::iter::from_fn(|| budget.room_now(100));
-                        rooms.map(Room::used).count() as u64 * 100
+                        let rooms = std::iter::repeat_with(|| budget.room_now(100));
+                        rooms.take_while(|room| *room).count() as u64 * 100
                     })
                 })
                 .collect();
@@ -274,11 +234,11 @@ mod tests {
         assert!(used <= limit && limit - used < 100 * PLACES as u64);
         assert_eq!((budget.queued(), free(&budget)), (used, limit - used));
         budget.sent(used);
-        budget.room_now(1).unwrap().used();
+        assert!(budget.room_now(1));
         // A message as large as all of it needs the rests too.
-        assert!(budget.room_now(999_999).is_none());
+        assert!(!budget.room_now(999_999));
         budget.collect();
-        assert!(budget.room_now(999_999).is_some());
+        assert!(budget.room_now(999_999));
     }
 
     #[test]

@@ -14,10 +14,10 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::buckets::Buckets;
-use super::budget::{Budget, Room};
+use super::budget::Budget;
 use super::feed::Feed;
 use crate::error::{ConnectionError, ConnectionErrorKind};
-use crate::monitor::{Meter, Striped};
+use crate::monitor::{Meter, Published};
 use crate::state::{Failure, Phase, State};
 
 pub(crate) struct Link {
@@ -28,8 +28,7 @@ pub(crate) struct Link {
     pub(crate) flush_timeout: Duration,
     pub(super) feed: Arc<Feed>,
     pub(super) budget: Budget,
-    pub(super) published: Striped,
-    pub(super) confirmed: AtomicU64,
+    pub(super) published: Arc<Published>,
     /// The epoch while it is connected, else zero: what a publish looks at, without the lock of `states`.
     up_in: AtomicU64,
     pub(super) overheard: AtomicBool,
@@ -58,9 +57,8 @@ impl Link {
             request_timeout: settings.request_timeout,
             flush_timeout: settings.flush_timeout,
             budget: Budget::new(settings.max_pending_bytes),
-            published: Striped::default(),
+            published: Arc::default(),
             up_in: AtomicU64::new(0),
-            confirmed: AtomicU64::new(0),
             overheard: AtomicBool::new(false),
             stalled: AtomicU64::new(0),
             retired: CancellationToken::new(),
@@ -76,11 +74,9 @@ impl Link {
             feed,
         });
         link.feed.attach(&link);
-        let weak = Arc::downgrade(&link);
-        link.meter().client_made(
-            Arc::clone(&link.statistics),
-            Arc::new(move || weak.upgrade().map_or(0, |link| link.unconfirmed())),
-        );
+        let published = Arc::clone(&link.published);
+        link.meter()
+            .client_made(Arc::clone(&link.statistics), published);
         link
     }
 
@@ -143,26 +139,26 @@ impl Link {
     }
 
     /// Waits until a message of this size may be queued, without limit: the caller has the deadline.
-    pub(crate) async fn room(&self, size: usize) -> Result<Room<'_>, ConnectionError> {
+    /// From then on it counts as queued, so that it should be at once.
+    pub(crate) async fn room(&self, size: usize) -> Result<(), ConnectionError> {
         let room = self.budget.room(&self.client, size).await;
         room.map_err(|_ended| self.closed())
     }
 
-    /// Room for a message of this size, if nobody has to wait for it.
-    pub(crate) fn room_now(&self, size: usize) -> Option<Room<'_>> {
+    /// As [`room`](Self::room), false if somebody would have to wait for it.
+    pub(crate) fn room_now(&self, size: usize) -> bool {
         self.budget.room_now(size)
     }
 
     /// Counts a message that the client has accepted.
     pub(crate) fn count_publish(&self) {
-        self.published.increment();
+        self.published.count_one();
         self.touch();
     }
 
     /// Accepted messages after the last confirmed flush.
     pub(crate) fn unconfirmed(&self) -> u64 {
-        let confirmed = self.confirmed.load(Ordering::Acquire);
-        self.published.sum().saturating_sub(confirmed)
+        self.published.unconfirmed()
     }
 
     /// The epoch, once the connection is up.

@@ -74,7 +74,7 @@ impl Link {
         epoch: u64,
         patience: &Patience,
     ) -> Result<(), ConnectionError> {
-        let (published, queued) = (self.published.sum(), self.budget.queued());
+        let (published, queued) = (self.published.messages(), self.budget.queued());
         let start = Instant::now();
         let answer = tokio::select! {
             biased;
@@ -87,9 +87,7 @@ impl Link {
         }
         self.meter().round_trip(start.elapsed());
         self.budget.sent(queued);
-        if self.confirmed.load(Ordering::Acquire) < published {
-            self.confirmed.fetch_max(published, Ordering::AcqRel);
-        }
+        self.published.confirm(published);
         Ok(())
     }
 

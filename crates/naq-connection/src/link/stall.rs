@@ -76,25 +76,30 @@ impl Link {
                     self.dozing.store(false, Ordering::Relaxed);
                     vigil = Vigil::new(self.counts());
                 }
-                Next::Ask if self.answers(limit / 2).await => vigil.answered(self.counts()),
-                Next::Ask => return self.is_up() && self.connects() == connects,
+                Next::Ask => match self.answer(limit / 2).await {
+                    Answer::Came => vigil.answered(self.counts()),
+                    // Still owed, so it is asked again after the next look.
+                    Answer::Unclear => vigil = Vigil::new(self.counts()),
+                    Answer::None => return self.is_up() && self.connects() == connects,
+                },
             }
         }
     }
 
-    /// Whether anything comes in within `limit`. A backlog that the socket still takes is no
-    /// stall: then the question is not even out. Nor is a program that is too busy to look in time.
-    async fn answers(&self, limit: Duration) -> bool {
+    /// What comes of a question within `limit`.
+    async fn answer(&self, limit: Duration) -> Answer {
         let (came, went) = (self.counts().in_bytes, self.written());
         let deadline = Instant::now() + limit;
         let written = matches!(timeout_at(deadline, self.client.flush()).await, Ok(Ok(())));
-        if !written {
-            return self.counts().in_bytes != came
-                || self.written() != went
-                || is_late(deadline, limit);
+        if written && timeout_at(deadline, self.ask()).await.is_ok() {
+            return Answer::Came;
         }
-        let answered = timeout_at(deadline, self.ask()).await;
-        answered.is_ok() || self.counts().in_bytes != came || is_late(deadline, limit)
+        // A backlog that the socket still takes is no stall: then the question is not even out.
+        let moves = self.counts().in_bytes != came || !written && self.written() != went;
+        match moves || is_late(deadline, limit) {
+            true => Answer::Unclear,
+            false => Answer::None,
+        }
     }
 
     /// Makes the client give the connection up; false if it does not.
@@ -124,6 +129,14 @@ impl Link {
     fn written(&self) -> u64 {
         self.statistics.out_bytes.load(Ordering::Relaxed)
     }
+}
+
+/// What came of a question.
+enum Answer {
+    Came,
+    /// None so far, but something moves, or this program was too busy to look in time.
+    Unclear,
+    None,
 }
 
 /// Whether this program got so little time that it could not have seen an answer.

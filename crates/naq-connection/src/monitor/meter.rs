@@ -13,7 +13,7 @@ use async_nats::client::Statistics;
 use super::histogram::Histogram;
 use super::leases::{Entry, Key, LeaseInfo, Leases, Place};
 use super::striped::Striped;
-use super::traffic::{Traffic, Unconfirmed};
+use super::traffic::{Published, Traffic};
 
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -25,7 +25,10 @@ pub(crate) struct Meter {
     pub(super) cancelled: AtomicU64,
     pub(super) dials_failed: AtomicU64,
     pub(super) abandoned: AtomicU64,
-    pub(super) published_at_once: Striped,
+    /// Published after a wait.
+    pub(super) published_late: AtomicU64,
+    /// Messages with a reply address that nobody had to wait for.
+    pub(super) asked_at_once: Striped,
     pub(super) acquire: Histogram,
     pub(super) dial: Histogram,
     pub(super) rtt: Histogram,
@@ -46,7 +49,8 @@ impl Meter {
             cancelled: AtomicU64::new(0),
             dials_failed: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
-            published_at_once: Striped::default(),
+            published_late: AtomicU64::new(0),
+            asked_at_once: Striped::default(),
             acquire: Histogram::default(),
             dial: Histogram::default(),
             rtt: Histogram::default(),
@@ -123,8 +127,18 @@ impl Meter {
         self.abandoned.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn published_at_once(&self) {
-        self.published_at_once.increment();
+    pub(crate) fn published_late(&self) {
+        self.published_late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn asked_at_once(&self) {
+        self.asked_at_once.increment();
+    }
+
+    /// Messages that were handed to a client without any waiting.
+    pub(super) fn handed_at_once(&self, published: u64) -> u64 {
+        let late = self.published_late.load(Ordering::Relaxed);
+        published.saturating_sub(late) + self.asked_at_once.sum()
     }
 
     pub(crate) fn published(&self, took: Duration) {
@@ -144,8 +158,8 @@ impl Meter {
     }
 
     /// A client is there; it counts until [`client_gone`](Self::client_gone), and what it did stays.
-    pub(crate) fn client_made(&self, client: Arc<Statistics>, unconfirmed: Unconfirmed) {
-        self.traffic.add(client, unconfirmed);
+    pub(crate) fn client_made(&self, client: Arc<Statistics>, published: Arc<Published>) {
+        self.traffic.add(client, published);
     }
 
     pub(crate) fn client_gone(&self, client: &Arc<Statistics>) {
@@ -154,8 +168,9 @@ impl Meter {
 
     pub(super) fn reset(&self) {
         self.leases.reset();
-        self.published_at_once.reset();
+        self.asked_at_once.reset();
         for count in [
+            &self.published_late,
             &self.failed,
             &self.cancelled,
             &self.dials_failed,

@@ -34,5 +34,6 @@ pub use timing::Timing;
 pub(crate) use activity::Activity;
 pub(crate) use leases::{Key, Place};
 pub(crate) use meter::Meter;
-pub(crate) use striped::{Striped, stripe};
+pub(crate) use striped::stripe;
+pub(crate) use traffic::Published;
 pub(crate) use watcher::watch;

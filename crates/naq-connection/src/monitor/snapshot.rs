@@ -110,7 +110,8 @@ impl Total {
         self.acquire.add(&meter.acquire.counts());
         self.acquire.add_at_once(meter.leases.at_once());
         self.publish.add(&meter.publish.counts());
-        self.publish.add_at_once(meter.published_at_once.sum());
+        self.publish
+            .add_at_once(meter.handed_at_once(traffic.published));
         self.dial.add(&meter.dial.counts());
         self.rtt.add(&meter.rtt.counts());
         self.request.add(&meter.request.counts());

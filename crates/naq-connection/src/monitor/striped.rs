@@ -22,7 +22,7 @@ pub(crate) fn stripe() -> usize {
 
 /// A count that many threads raise and few read.
 #[derive(Debug)]
-pub(crate) struct Striped([Padded<AtomicU64>; STRIPES]);
+pub(super) struct Striped([Padded<AtomicU64>; STRIPES]);
 
 impl Default for Striped {
     fn default() -> Self {

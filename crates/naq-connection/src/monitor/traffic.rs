@@ -1,10 +1,12 @@
 //! Bytes, messages and connects: the sums of clients that are there and of those that were.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::client::Statistics;
+
+use super::striped::Striped;
 
 /// Sums over clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,10 +16,11 @@ pub(super) struct Sums {
     pub(super) messages_in: u64,
     pub(super) messages_out: u64,
     pub(super) reconnects: u64,
+    pub(super) published: u64,
 }
 
 impl Sums {
-    fn of(statistics: &Statistics) -> Self {
+    fn of((statistics, published): &Client) -> Self {
         let connects = statistics.connects.load(Ordering::Relaxed);
         Self {
             bytes_in: statistics.in_bytes.load(Ordering::Relaxed),
@@ -25,6 +28,7 @@ impl Sums {
             messages_in: statistics.in_messages.load(Ordering::Relaxed),
             messages_out: statistics.out_messages.load(Ordering::Relaxed),
             reconnects: connects.saturating_sub(1),
+            published: published.messages(),
         }
     }
 
@@ -35,19 +39,49 @@ impl Sums {
             messages_in: with(self.messages_in, other.messages_in),
             messages_out: with(self.messages_out, other.messages_out),
             reconnects: with(self.reconnects, other.reconnects),
+            published: with(self.published, other.published),
         }
     }
 }
 
-/// Tells how many messages of a client are unconfirmed. Must not keep the client alive.
-pub(crate) type Unconfirmed = Arc<dyn Fn() -> u64 + Send + Sync>;
+/// The messages that leases published on one client.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    messages: Striped,
+    confirmed: AtomicU64,
+}
+
+impl Published {
+    pub(crate) fn count_one(&self) {
+        self.messages.increment();
+    }
+
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages.sum()
+    }
+
+    /// The server has read the first `messages`.
+    pub(crate) fn confirm(&self, messages: u64) {
+        if self.confirmed.load(Ordering::Acquire) < messages {
+            self.confirmed.fetch_max(messages, Ordering::AcqRel);
+        }
+    }
+
+    /// Those after the last that is confirmed.
+    pub(crate) fn unconfirmed(&self) -> u64 {
+        let confirmed = self.confirmed.load(Ordering::Acquire);
+        self.messages().saturating_sub(confirmed)
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Traffic(Mutex<Inner>);
 
+type Client = (Arc<Statistics>, Arc<Published>);
+
 #[derive(Default)]
 struct Inner {
-    live: Vec<(Arc<Statistics>, Unconfirmed)>,
+    live: Vec<Client>,
     /// Of clients that have ended.
     past: Sums,
     /// At the last reset.
@@ -56,7 +90,7 @@ struct Inner {
 
 impl Inner {
     fn sums(&self) -> Sums {
-        let live = self.live.iter().map(|(statistics, _)| Sums::of(statistics));
+        let live = self.live.iter().map(Sums::of);
         live.fold(self.past, |sum, client| {
             sum.combine(client, u64::saturating_add)
         })
@@ -64,21 +98,16 @@ impl Inner {
 }
 
 impl Traffic {
-    pub(super) fn add(&self, client: Arc<Statistics>, unconfirmed: Unconfirmed) {
-        self.lock().live.push((client, unconfirmed));
+    pub(super) fn add(&self, client: Arc<Statistics>, published: Arc<Published>) {
+        self.lock().live.push((client, published));
     }
 
     pub(super) fn retire(&self, client: &Arc<Statistics>) {
         let mut inner = self.lock();
         let at = inner.live.iter().position(|(c, _)| Arc::ptr_eq(c, client));
         if let Some(at) = at {
-            let (statistics, unconfirmed) = inner.live.swap_remove(at);
-            inner.past = inner
-                .past
-                .combine(Sums::of(&statistics), u64::saturating_add);
-            drop(inner);
-            // Outside the lock, since it may be the last to hold something.
-            drop(unconfirmed);
+            let sums = Sums::of(&inner.live.swap_remove(at));
+            inner.past = inner.past.combine(sums, u64::saturating_add);
         }
     }
 
@@ -88,14 +117,9 @@ impl Traffic {
     }
 
     pub(super) fn unconfirmed(&self) -> u64 {
-        // Called outside the lock: a call may turn out to hold the client last, and its end comes here.
-        let counts: Vec<_> = self
-            .lock()
-            .live
-            .iter()
-            .map(|(_, c)| Arc::clone(c))
-            .collect();
-        counts.iter().map(|count| count()).sum()
+        let inner = self.lock();
+        let counts = inner.live.iter();
+        counts.map(|(_, published)| published.unconfirmed()).sum()
     }
 
     pub(super) fn reset(&self) {
@@ -124,11 +148,15 @@ mod tests {
         let client = Arc::new(Statistics::default());
         client.connects.store(3, Ordering::Relaxed);
         client.out_bytes.store(70, Ordering::Relaxed);
-        traffic.add(Arc::clone(&client), Arc::new(|| 5));
+        let published = Arc::new(Published::default());
+        (0..8).for_each(|_| published.count_one());
+        published.confirm(3);
+        traffic.add(Arc::clone(&client), published);
         assert_eq!(traffic.unconfirmed(), 5);
         traffic.retire(&client);
         let sums = traffic.sums();
         assert_eq!((sums.reconnects, sums.bytes_out), (2, 70));
+        assert_eq!(sums.published, 8);
         assert_eq!(traffic.unconfirmed(), 0);
         traffic.reset();
         assert_eq!(traffic.sums(), Sums::default());

@@ -19,6 +19,7 @@ mod failover;
 mod failure;
 mod flush;
 mod health;
+mod inbox;
 mod kv;
 mod lame_duck;
 mod lanes;

@@ -1,5 +1,6 @@
 //! Links on which nothing comes in any more.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use naq_config::settings::NatsSettings;
@@ -141,6 +142,32 @@ async fn an_idle_connection_is_not_asked_and_wakes_up_with_its_next_use() {
     let error = timeout(SOON, request).await.unwrap().unwrap_err();
     assert_eq!(*error.kind(), ConnectionErrorKind::ConnectionLost { epoch });
     restored(&connection, epoch).await;
+}
+
+#[tokio::test]
+async fn a_program_that_was_held_up_asks_again_and_sees_the_stall() {
+    let limit = Duration::from_millis(300);
+    let (_server, proxy, service) = behind_a_proxy(limit).await;
+    let connection = service.connection().await.unwrap();
+    connection.flush_confirmed().await.unwrap();
+    proxy.stall();
+    let epoch = connection.state().epoch;
+    let mut request = pin!(connection.request_within("a", Default::default(), "", LONG));
+    let mut outcome = None;
+    for _ in 0..4 {
+        // Long enough for a question to be asked; its answer is overdue after the pause.
+        outcome = timeout(limit / 10, &mut request).await.ok();
+        if outcome.is_some() {
+            break;
+        }
+        std::thread::sleep(limit);
+    }
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => timeout(SOON, request).await.unwrap(),
+    };
+    let error = outcome.unwrap_err();
+    assert_eq!(*error.kind(), ConnectionErrorKind::ConnectionLost { epoch });
 }
 
 #[tokio::test]
