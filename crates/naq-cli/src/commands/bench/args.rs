@@ -21,7 +21,7 @@ the median of the ratios of its rounds. Other programs on the machine change rat
   idle          CPU of a worker process on 10 empty queues, and what it sends
   memory        resident memory of a worker process with 100 slots while it drains 1,000,000 jobs
   scale         CPU per job of server and worker: a backlog of 1,000 (`raw`) against 100,000 and 1,000,000 jobs, 1,000
-                queues, and 100,000 delayed jobs; the worst is shown as `naq`
+                queues, and 100,000 delayed jobs; the worst is shown as `naq`. It may grow as the raw client's loop does
   workers       drain by 4 worker processes against 1 (`raw`)
   events        drain_result with events against the same without them (`raw`)
 

@@ -235,7 +235,10 @@ fn bound(row: &str) -> &'static str {
              server each second."
         }
         "memory" => "the program itself and its runtime; jobs in hand are bounded by the slots.",
-        "scale" => "the server's look for the next message of a queue in the stream of all queues.",
+        "scale" => {
+            "the server's look for the next message of a queue in the stream of all queues; `raw_` is the \
+                    raw client's loop over the same."
+        }
         "events" => {
             "two events per job, gathered into messages of 100: making them, and the server storing their bytes."
         }

@@ -95,6 +95,13 @@ impl Row {
         self
     }
 
+    /// Another way to meet the target: its words, and whether it holds.
+    pub(super) fn or(mut self, rule: &str, met: bool) -> Self {
+        self.rule = format!("{}, or {rule}", self.rule);
+        self.met |= met;
+        self
+    }
+
     fn judged(mut self, target: Target) -> Self {
         let figure = match target {
             Target::Below(_) => Some(self.naq),
@@ -143,6 +150,7 @@ mod tests {
         assert!(row(Target::AtMostRaw(1.5)).met);
         assert!(!row(Target::AtMostRaw(1.5)).and("fair", false).met);
         assert_eq!(row(Target::AtLeastRaw(0.9)).rule, ">= 0.90x");
+        assert!(row(Target::AtLeastRaw(0.9)).or("as raw", true).met);
         let alone = Row::alone("memory", "MB", &samples(31.0), Target::Below(30.0));
         assert!(!alone.met && alone.raw.is_none());
         assert_eq!(alone.rule, "< 30 MB");

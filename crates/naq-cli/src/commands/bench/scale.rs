@@ -1,7 +1,8 @@
 //! The row `scale`: whether a job costs the same, however much there is besides it.
 //!
 //! What is compared is CPU time, of the server (if it is ours) and of this process: it depends less on what else the
-//! machine does. What the start of a worker costs is measured apart and taken off.
+//! machine does. What the start of a worker costs is measured apart and taken off. Where the server itself has more to do
+//! per job, the raw client's loop over the same queues shows it.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use naq::{JobContext, Jobs};
 use super::args::Plan;
 use super::drain::GRACE;
 use super::load::{NOOP, Note, fill, job, noop};
+use super::raw::Raw;
 use super::row::{Row, Target};
 use super::samples::Samples;
 use super::stage::Stage;
@@ -21,6 +23,8 @@ use crate::exit_code;
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 /// When the delayed jobs would be due: not during the measurement.
 const LATER: Duration = Duration::from_secs(24 * 3600);
+/// How much more a job may cost.
+const FLAT: f64 = 1.15;
 /// Passes over the smallest backlog, which is over too soon to be measured once.
 const SMALL_PASSES: u32 = 20;
 
@@ -63,35 +67,79 @@ pub(super) async fn row(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
         passes: SMALL_PASSES,
         ..Case::new("backlog_1k", plan.size(1_000, 200), 1)
     };
-    let base = measure(small, one_starts).await?;
-    let mut costs = vec![(small.name, base)];
-    for case in [
-        Case::new("backlog_100k", large, 1),
-        Case::new("backlog_1m", plan.size(1_000_000, 2_000), 1),
-    ] {
-        costs.push((case.name, measure(case, one_starts).await?));
+    let cases = [
+        (small, one_starts),
+        (Case::new("backlog_100k", large, 1), one_starts),
+        (
+            Case::new("backlog_1m", plan.size(1_000_000, 2_000), 1),
+            one_starts,
+        ),
+        (Case::new("queues_1000", large, many), many_start),
+    ];
+    let raw = Raw::on(stage).await?;
+    let mut costs = Vec::new();
+    for (case, off) in cases {
+        let cost = measure(case, off).await?;
+        costs.push((case.name, cost, Some(raw_cost(stage, &raw, &case).await?)));
     }
-    let crowd = Case::new("queues_1000", large, many);
-    costs.push((crowd.name, measure(crowd, many_start).await?));
     delay(&stage.naq, large).await?;
     let delayed = Case::new("delayed_100k", large, 1);
-    costs.push((delayed.name, measure(delayed, one_starts).await?));
-    Ok(compare(base, costs))
+    costs.push((delayed.name, measure(delayed, one_starts).await?, None));
+    Ok(compare(&costs))
 }
 
-fn compare(base: f64, costs: Vec<(&'static str, f64)>) -> Row {
-    let worst = costs.iter().map(|(_, cost)| *cost).fold(0.0, f64::max);
+/// The costs of NAQ, and of the raw client where it was measured; the first case is what the others are compared with.
+fn compare(costs: &[(&'static str, f64, Option<f64>)]) -> Row {
+    let (base, raw_base) = costs
+        .first()
+        .map_or((0.0, None), |first| (first.1, first.2));
+    let worst = costs.iter().map(|(_, cost, _)| *cost).fold(0.0, f64::max);
+    let is_flat = costs.iter().all(|(_, cost, raw)| {
+        let grown = raw.zip(raw_base).map_or(1.0, |(raw, base)| raw / base);
+        *cost <= base * FLAT * grown.max(1.0)
+    });
     let sample = |cost: f64| -> Samples { [cost].into_iter().collect() };
     let row = Row::compared(
         "scale",
         "us of CPU per job",
         &sample(base),
         &sample(worst),
-        Target::AtMostRaw(1.15),
+        Target::AtMostRaw(FLAT),
     );
-    costs
-        .into_iter()
-        .fold(row, |row, (name, cost)| row.with(name, cost))
+    let row = row.or("as much as the raw loop grows", is_flat);
+    costs.iter().fold(row, |row, (name, cost, raw)| {
+        let row = row.with(*name, *cost);
+        match raw {
+            Some(raw) => row.with(format!("raw_{name}"), *raw),
+            None => row,
+        }
+    })
+}
+
+/// CPU time per job in microseconds of the raw client's loop, one queue after the other.
+#[expect(clippy::cast_precision_loss, reason = "microseconds for people")]
+async fn raw_cost(stage: &Stage, raw: &Raw, case: &Case) -> Result<f64, CliError> {
+    let mut consumers = Vec::new();
+    for n in 0..case.queues {
+        let queue = format!("{}-{n}", case.name);
+        consumers.push((raw.consumer(&queue).await?, queue));
+    }
+    let (mut pids, each) = (stage.server_pids(), case.backlog / case.queues.max(1));
+    pids.push(std::process::id());
+    let mut used = Duration::ZERO;
+    for _ in 0..case.passes {
+        for (_, queue) in &consumers {
+            raw.publish_many(queue, each).await?;
+        }
+        let before = usage::cpu_of(&pids)?;
+        for (consumer, _) in &consumers {
+            raw.drain_result(consumer, each).await?;
+        }
+        used += usage::cpu_of(&pids)?.saturating_sub(before);
+        stage.tidy().await?;
+    }
+    let jobs = each * case.queues * u64::from(case.passes);
+    Ok(used.as_secs_f64() * 1e6 / jobs.max(1) as f64)
 }
 
 /// CPU time per job in microseconds, less `off` for each start of a worker; of a case without jobs: per start.
