@@ -104,7 +104,7 @@ impl PullLoop {
             }
             // The next news, or the next connection, leads here again.
             Err(error) => {
-                tracing::warn!(queue = %self.queue, %error, "could not mend the consumer")
+                tracing::warn!(queue = %self.queue, %error, "could not mend the consumer");
             }
         }
     }
