@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::{Message, Subject};
 
+use super::JobContext;
 use super::limits::Place;
 use super::telling::Begun;
 use crate::model::{JobId, QueueName};
@@ -105,6 +106,12 @@ impl Delivered {
     /// The attempt, counted from 1.
     pub(super) fn attempt(&self) -> u32 {
         self.attempts_before.saturating_add(self.deliveries)
+    }
+
+    /// Keeps what has to be known of an attempt that has ended.
+    pub(super) fn has_run(&mut self, context: &JobContext) {
+        self.last_note = self.last_note.max(context.last_note());
+        self.was_cancelled = context.cancel_reason().is_some();
     }
 
     /// The retry begins that was waited for here.

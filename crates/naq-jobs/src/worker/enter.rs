@@ -8,6 +8,7 @@ use naq_connection::Connection;
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::limits::{Place, Pool};
+use super::line::Standing;
 use super::runner::Runner;
 use super::shared_slots::Slot;
 use super::tally::Left;
@@ -72,19 +73,29 @@ impl Runner {
                 // A place that became free just now found nobody in line.
                 continue;
             }
-            tokio::select! {
-                biased;
-                () = hold.lost().given() => return Ok(Some((Left::Abandoned, false))),
-                () = self.stopping.cancelled() => {
-                    return Ok(Some((Box::pin(self.hand_back(job, hold)).await?, false)));
-                }
-                () = standing.called() => {}
-                () = tokio::time::sleep(job.ack_wait / 3) => {}
+            if let Some(left) = self.stand(standing, job, hold).await? {
+                return Ok(Some((left, false)));
             }
             if self.steering.order(&job.queue) == QueueOrder::Strict {
                 let rank = u32::try_from(slot.rank()).unwrap_or_default();
                 tokio::time::sleep(AFTER_HIGHER * rank).await;
             }
+        }
+    }
+
+    /// Stands in line until it is called, or the call may have been lost. `Some`: how the job left instead.
+    async fn stand(
+        &self,
+        standing: &Standing<'_>,
+        job: &Delivered,
+        hold: &Hold,
+    ) -> Result<Option<Left>, JobsError> {
+        tokio::select! {
+            biased;
+            () = hold.lost().given() => Ok(Some(Left::Abandoned)),
+            () = self.stopping.cancelled() => Box::pin(self.hand_back(job, hold)).await.map(Some),
+            () = standing.called() => Ok(None),
+            () = tokio::time::sleep(job.ack_wait / 3) => Ok(None),
         }
     }
 

@@ -314,8 +314,7 @@ impl Runner {
             }
             self.tell_started(job, &context, unix_ms(now));
             let end = attempt::run(prepared, context.clone(), &limits).await;
-            job.last_note = job.last_note.max(context.last_note());
-            job.was_cancelled = context.cancel_reason().is_some();
+            job.has_run(&context);
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = match hold.has_lapsed() {

@@ -36,9 +36,9 @@ use super::steering::Steering;
 use super::tally::{StopReport, Tally};
 use crate::control::{read_queue, remove_worker, terms};
 use crate::event_log::LAST_FLUSH;
-use crate::model::Priority;
+use crate::model::{Priority, QueueName};
 use crate::notes::Outbox;
-use crate::server::{ensure_consumer, now_ms, prepare};
+use crate::server::{Link, ensure_consumer, now_ms, prepare};
 use crate::wire::Names;
 use crate::workflow::Advancer;
 use crate::{JobsError, JobsErrorKind};
@@ -62,18 +62,7 @@ pub struct RunningWorker {
 
 /// Makes the consumers and starts the tasks.
 pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
-    let (link, queues) = (&plan.link, &plan.queues);
-    let consumers = prepare(link, "prepare the queues", move |conn| async move {
-        let mut consumers = Vec::with_capacity(queues.len());
-        for queue in queues {
-            let setting = read_queue(&conn, link, queue).await?;
-            let terms = terms(link, queue, &setting.value);
-            let level = (queue, Priority::Normal);
-            consumers.push(ensure_consumer(&conn, link, level, terms).await?);
-        }
-        Ok(consumers)
-    })
-    .await?;
+    let consumers = consumers(&plan.link, &plan.queues).await?;
     let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
     let steering = (plan.link.clone(), plan.concurrency, plan.queues.clone());
     let runner = Arc::new(Runner {
@@ -123,6 +112,24 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         keepers,
         gone,
     })
+}
+
+/// Makes the consumers of the queues; says their names and lease times.
+async fn consumers(
+    link: &Link,
+    queues: &[QueueName],
+) -> Result<Vec<(String, Duration)>, JobsError> {
+    prepare(link, "prepare the queues", move |conn| async move {
+        let mut consumers = Vec::with_capacity(queues.len());
+        for queue in queues {
+            let setting = read_queue(&conn, link, queue).await?;
+            let terms = terms(link, queue, &setting.value);
+            let level = (queue, Priority::Normal);
+            consumers.push(ensure_consumer(&conn, link, level, terms).await?);
+        }
+        Ok(consumers)
+    })
+    .await
 }
 
 /// Pulls from a queue, and from its other priorities as soon as they are used.
