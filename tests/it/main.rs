@@ -6,6 +6,7 @@
 
 mod setup;
 
+mod builds;
 mod bulk;
 mod calendar;
 mod cancel;
@@ -41,11 +42,13 @@ mod retry;
 mod run;
 mod schedule_fast;
 mod schedule_faults;
+mod schedule_load;
 mod schedule_queue;
 mod schedules;
 mod soak;
 mod stop;
 mod streams;
+mod strict;
 mod testing;
 mod together;
 mod traces;
@@ -54,3 +57,4 @@ mod workflow_changes;
 mod workflow_ends;
 mod workflow_faults;
 mod workflows;
+mod wrong;

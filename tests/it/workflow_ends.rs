@@ -227,9 +227,17 @@ fn away(name: &str) -> Workflow {
 
 /// `first` is cancelled: what needs it is skipped, what waits for its failure or end runs, and the whole has failed.
 async fn goes_on_without_its_first(flow: &WorkflowHandle) {
-    let outcome = flow.wait(LONG).await.unwrap();
+    let never = flow.result::<()>("next", LONG);
+    let (outcome, never) = tokio::join!(flow.wait(LONG), never);
+    let outcome = outcome.unwrap();
     assert_eq!(outcome.status, Status::Failed);
     assert_eq!(outcome.error.unwrap().message, "failed: first");
+    let never = never.unwrap_err();
+    assert_eq!(never.kind(), JobsErrorKind::JobCancelled);
+    assert!(
+        never.to_string().contains("it never ran, it is skipped"),
+        "{never}"
+    );
     use NodeState::{Cancelled, Completed, Skipped};
     let ends: Vec<NodeState> = states(flow).await.into_iter().map(|(_, end)| end).collect();
     assert_eq!(ends, [Cancelled, Skipped, Completed, Completed]);

@@ -37,7 +37,7 @@ enum Command {
     Worker(worker::Args),
     /// List the live workers: the same as `naq worker list`
     ListWorkers(worker::ListArgs),
-    Enqueue(enqueue::Args),
+    Enqueue(Box<enqueue::Args>),
     Job(job::Args),
     JobControl(job::ControlArgs),
     Explain(explain::Args),
@@ -48,6 +48,7 @@ enum Command {
     /// Remove the jobs of queues that wait: the same as `naq queue purge`
     Purge(queue::PurgeArgs),
     Dead(dead::Args),
+    #[command(alias = "scheduler")]
     Schedule(schedule::Args),
     Workflow(workflow::Args),
     /// List the schedules: the same as `naq schedule list`
@@ -106,7 +107,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Dev(args) => Box::pin(dev::run(context, args)).await,
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
-        Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Enqueue(args) => Box::pin(enqueue::run(context, *args)).await,
         Command::Kind(args) => Box::pin(kind::run(context, args)).await,
         Command::Job(args) => Box::pin(job::run(context, args)).await,
         Command::JobControl(args) => Box::pin(job::control(context, args)).await,
@@ -146,6 +147,11 @@ mod tests {
             "naq worker",
             "naq worker mail reports -c 4 -n w",
             "naq worker list",
+            "naq worker start mail -c 4",
+            "naq scheduler list",
+            "naq system config-init",
+            "naq job purge mail --dry-run",
+            "naq job control nightly reschedule --interval 1h",
             "naq worker list --json",
             "naq worker -- list",
         ] {

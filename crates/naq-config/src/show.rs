@@ -144,6 +144,7 @@ impl Rows {
                 path(handler.working_directory.as_deref()),
             );
             self.row(key("max_output"), handler.max_output);
+            self.row(key("stop_grace"), time(handler.stop_grace));
         }
     }
 

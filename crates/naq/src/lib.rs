@@ -72,11 +72,11 @@ pub use naq_jobs::{
     QueueName, QueueOrder, QueuePage, QueueSetting, Rate, Reason, ResultFilter, ResultPage,
     Results, RetryPolicy, RunningJob, RunningProcessor, RunningWorker, Schedule, ScheduleChange,
     ScheduleExplanation, ScheduleName, SchedulePage, ScheduleReason, ScheduleRule, ScheduleState,
-    Schedules, SpanEnd, SpanStart, State, StatsBy, StatsRow, Status, Stock, StopReport, Timetable,
-    TimetableError, TraceContext, TraceOperation, TraceSpan, Tracer, Unique, UnknownEventType,
-    Watch, Worker, WorkerConnection, WorkerFact, WorkerInfo, WorkerRecord, WorkerSetting,
-    WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState, WorkflowStatus,
-    WorkflowSummary, Workflows, Zone, enter_trace, job, reasons, set_tracer,
+    Schedules, SpanEnd, SpanStart, State, StatsBy, StatsRow, Status, Stock, StopReport, Sweep,
+    Timetable, TimetableError, TraceContext, TraceOperation, TraceSpan, Tracer, Unique,
+    UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact, WorkerInfo, WorkerRecord,
+    WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState,
+    WorkflowStatus, WorkflowSummary, Workflows, Zone, enter_trace, job, reasons, set_tracer,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};

@@ -4,6 +4,9 @@
 #[path = "../examples/campaign.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod campaign;
+#[path = "../examples/cron_reports.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod cron_reports;
 #[path = "../examples/images.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod images;
@@ -194,4 +197,27 @@ async fn pictures_larger_than_a_message_come_through_the_pipeline_unharmed() {
         assert_eq!(picture.thumbnail, 100 * 75 * 4, "{picture:?}");
     }
     assert_eq!(error, "fatal: 9 bytes are no 800 x 600");
+}
+
+#[tokio::test]
+async fn reports_in_three_zones_are_due_at_their_local_times_and_made_when_triggered() {
+    let spring = std::time::UNIX_EPOCH + Duration::from_secs(1_772_755_200);
+    let expected = "\
+2026-03-06T03:15:00Z  Fri 06 Mar 09:00 +05:45  kathmandu
+2026-03-06T07:30:00Z  Fri 06 Mar 02:30 -05:00  new-york
+2026-03-06T08:00:00Z  Fri 06 Mar 09:00 +01:00  amsterdam
+2026-03-07T07:30:00Z  Sat 07 Mar 02:30 -05:00  new-york
+2026-03-08T03:15:00Z  Sun 08 Mar 09:00 +05:45  kathmandu
+2026-03-08T07:00:00Z  Sun 08 Mar 03:00 -04:00  new-york    the clock skips this time: at the end of the gap
+2026-03-09T03:15:00Z  Mon 09 Mar 09:00 +05:45  kathmandu
+2026-03-09T08:00:00Z  Mon 09 Mar 09:00 +01:00  amsterdam
+2026-03-10T08:00:00Z  Tue 10 Mar 09:00 +01:00  amsterdam";
+    assert_eq!(cron_reports::calendar(spring, 3).unwrap(), expected);
+    let said = cron_reports::run().await.unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    for (line, (office, ..)) in lines.iter().zip(cron_reports::OFFICES) {
+        let starts = format!("report-{office}: sales of {office} up to ");
+        assert!(line.starts_with(&starts), "{said}");
+    }
 }

@@ -39,6 +39,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             jobs.enqueue(WORK.job(&1)?.id(JobId::new(id)?)).await?;
             return Ok(());
         }
+        Some(Some(("enqueue-large", id))) => {
+            let text = "x".repeat(700_000);
+            let job = naq_jobs::Job::from_payload("echo", &text)?;
+            jobs.enqueue(job.queue("mail")?.id(JobId::new(id)?)).await?;
+            return Ok(());
+        }
         Some(Some(("requeue", id))) => {
             return Ok(jobs.dead_letters().requeue(&JobId::new(id)?).await?);
         }
@@ -48,7 +54,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             return Ok(());
         }
         Some(_) => {
-            return Err("IT_DO is `enqueue:<id>`, `requeue:<id>` or `cancel-workflow:<id>`".into());
+            let known =
+                "`enqueue:<id>`, `enqueue-large:<id>`, `requeue:<id>` or `cancel-workflow:<id>`";
+            return Err(format!("IT_DO is {known}").into());
         }
         None => {}
     }

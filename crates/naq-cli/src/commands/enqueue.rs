@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use naq::{Job, JobId, Landing, Priority};
+use naq::{Job, JobId, Landing};
 
 use super::batch_file::{self, BatchFlags};
 use super::enqueue_flags::EnqueueFlags;
@@ -56,19 +56,6 @@ pub(crate) struct Args {
     #[command(flatten)]
     batch: BatchFlags,
 
-    /// Which jobs of the queue go first
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "normal",
-        hide_default_value = true
-    )]
-    priority: PriorityFlag,
-
-    /// Count it together with others of this key for the limits of the queue that are per key
-    #[arg(long, value_name = "TEXT")]
-    limit_key: Option<String>,
-
     /// Run it not before this time has passed
     #[arg(short, long, value_name = "TIME", value_parser = parse, conflicts_with = "at")]
     delay: Option<Duration>,
@@ -86,26 +73,6 @@ pub(crate) struct Args {
     /// for each job
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum PriorityFlag {
-    /// Before all others
-    High,
-    /// As most jobs
-    Normal,
-    /// When nothing else waits
-    Low,
-}
-
-impl From<PriorityFlag> for Priority {
-    fn from(flag: PriorityFlag) -> Self {
-        match flag {
-            PriorityFlag::High => Self::High,
-            PriorityFlag::Normal => Self::Normal,
-            PriorityFlag::Low => Self::Low,
-        }
-    }
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
@@ -183,10 +150,6 @@ fn note(context: &Context, landing: Landing) {
 /// The job as the flags say.
 fn dressed(job: Job, args: &Args) -> Result<Job, CliError> {
     let mut job = args.more.clone().apply(args.options.clone().apply(job)?)?;
-    job = job.priority(args.priority.into());
-    if let Some(key) = &args.limit_key {
-        job = job.limit_key(key.clone())?;
-    }
     if let Some(delay) = args.delay {
         job = job.delay(delay);
     }

@@ -22,6 +22,7 @@ mod job_control;
 mod jobs;
 mod metrics;
 mod processes;
+mod programs;
 mod schedule;
 mod traces;
 mod walk;

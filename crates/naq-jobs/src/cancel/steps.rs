@@ -14,7 +14,7 @@ use crate::flow_end::tell_end;
 use crate::model::JobId;
 use crate::parked::release_after;
 use crate::payload::release;
-use crate::results::{outcome_headers, parse};
+use crate::results::{outcome_headers, parse, strict_headers};
 use crate::server::{
     Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
 };
@@ -35,6 +35,8 @@ const CONTEXT: &str = "cancel a job";
 struct Seen {
     found: Vec<Found>,
     fence: u64,
+    /// The fence counts claims, too.
+    is_strict: bool,
     /// The outcome `cancelled` is there, by this call or an earlier one.
     is_written: bool,
     from: CancelledFrom,
@@ -117,6 +119,14 @@ async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<
     let (stream, subject) = (link.names().results_stream(), link.names().result(id));
     // The messages first: a job that ends in between has its outcome when that is read.
     let found = find(conn, link, id).await?;
+    let claim = match found.iter().any(Found::is_strict) {
+        false => None,
+        // Before the outcome: one that is written in between makes the cancel look again.
+        true => {
+            let newest = last_at_leader(conn, &stream, &link.names().claim_or_result(id)).await?;
+            Some(newest.map_or(0, |newest| newest.sequence))
+        }
+    };
     let outcome = last_at_leader(conn, &stream, &subject).await?;
     let run = found.iter().map(Found::fence).max().unwrap_or(0);
     let fence = match outcome {
@@ -133,6 +143,7 @@ async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<
             return Ok(Seen {
                 found,
                 fence: 0,
+                is_strict: false,
                 is_written,
                 from,
             });
@@ -148,7 +159,8 @@ async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<
     let from = place_of(conn, link, &found).await?;
     Ok(Seen {
         found,
-        fence,
+        fence: claim.unwrap_or(fence),
+        is_strict: claim.is_some(),
         is_written: false,
         from,
     })
@@ -208,7 +220,10 @@ async fn write(
     let body = serde_json::to_vec(&outcome)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, CONTEXT).because(e))?;
     let ttl = ttl.unwrap_or(link.settings().results.ttl);
-    let fields = outcome_headers(&outcome, ttl, seen.fence);
+    let fields = match seen.is_strict {
+        false => outcome_headers(&outcome, ttl, seen.fence),
+        true => strict_headers(&outcome, ttl, seen.fence, &link.names().claim_or_result(id)),
+    };
     match conn
         .publish_acked(link.names().result(id), fields, body)
         .await

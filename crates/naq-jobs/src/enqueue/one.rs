@@ -154,6 +154,7 @@ async fn send<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
 /// As [`prepare`], with the payload compressed if it is to be, and in the object store if it is too large for a message.
 pub(super) async fn prepare_large<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
     offload_payload(link, &mut job).await?;
+    failpoint::reach("payload-stored");
     let payload_ref = job.payload_ref.clone();
     let prepared = prepare(link, job);
     if let (Err(_), Some(reference)) = (&prepared, &payload_ref) {

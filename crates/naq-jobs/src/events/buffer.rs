@@ -13,7 +13,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::EventType;
+use super::batch::{Batch, Group};
 use super::fact::Fact;
 
 /// Bytes after which a batch is full.
@@ -21,35 +21,6 @@ const MAX_BYTES: usize = 60 * 1024;
 
 /// Counts that may wait to be sent; further groups are not counted.
 const MAX_COUNTS: usize = 20_000;
-
-/// What the events of a batch have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Group {
-    pub(crate) event_type: EventType,
-    pub(crate) queue: Box<str>,
-    pub(crate) kind: Box<str>,
-    pub(crate) worker: Box<str>,
-}
-
-/// Events of one group, as they are sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Batch {
-    pub(crate) group: Group,
-    /// The job, if there is one event and it has one.
-    pub(crate) job: Option<Box<str>>,
-    /// The entries, with commas between them.
-    pub(crate) entries: Vec<u8>,
-    pub(crate) events: u64,
-    /// Events that a gap in it stands for.
-    lost: u64,
-    first_ms: u64,
-    /// Its place among those that were opened: the order of their first events.
-    opened: u64,
-    /// Times of the attempts that it tells the end of, and of the waits before it tells the start, in milliseconds.
-    pub(crate) times_ms: Vec<f64>,
-    /// Makes a repeated publish recognisable.
-    pub(crate) number: u64,
-}
 
 /// How much of a group there was in an hour.
 #[derive(Debug, Clone, PartialEq)]
@@ -233,65 +204,12 @@ impl Buffer {
         if let Some(batch) = self.sealed.pop_front() {
             self.waiting -= batch.events;
             // A gap that is lost has to be told again.
-            self.dropped += if batch.lost > 0 {
-                batch.lost
+            self.dropped += if batch.lost() > 0 {
+                batch.lost()
             } else {
                 batch.events
             };
         }
-    }
-}
-
-impl Batch {
-    /// Events that were dropped, if it is a gap.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost
-    }
-
-    fn new(fact: &Fact<'_>, opened: u64, size: usize) -> Self {
-        Self {
-            group: Group {
-                event_type: fact.event_type,
-                queue: fact.queue.into(),
-                kind: fact.kind.into(),
-                worker: fact.worker.into(),
-            },
-            job: fact.job_id.map(Into::into),
-            entries: Vec::with_capacity(size.max(256)),
-            events: 0,
-            lost: 0,
-            first_ms: fact.at_ms,
-            opened,
-            times_ms: Vec::new(),
-            number: 0,
-        }
-    }
-
-    fn add(&mut self, fact: &Fact<'_>) {
-        let length = self.entries.len();
-        if self.events > 0 {
-            self.entries.push(b',');
-            self.job = None;
-        }
-        if serde_json::to_writer(&mut self.entries, fact).is_err() {
-            // A detail that has no JSON form; none of ours is like that.
-            self.entries.truncate(length);
-            return;
-        }
-        self.events += 1;
-        self.lost += fact.lost.unwrap_or(0);
-        let wait = fact.wait_ms.and_then(|ms| u32::try_from(ms).ok());
-        self.times_ms
-            .extend(fact.duration_ms.or(wait.map(f64::from)));
-    }
-}
-
-impl Group {
-    fn is(&self, fact: &Fact<'_>) -> bool {
-        self.event_type == fact.event_type
-            && *self.queue == *fact.queue
-            && *self.kind == *fact.kind
-            && *self.worker == *fact.worker
     }
 }
 
@@ -307,6 +225,7 @@ fn whole(ms: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::EventType;
 
     fn fact<'a>(event_type: EventType, kind: &'a str, id: &'a str) -> Fact<'a> {
         Fact::of(event_type, "q", kind, id)

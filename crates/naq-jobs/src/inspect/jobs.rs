@@ -11,6 +11,7 @@ use super::list::{JobPage, PendingState, list};
 use super::nodes::{cancel_node, is_node};
 use super::purge::{PurgePlan, purge};
 use super::queues::{QueuePage, queue, queues};
+use super::sweep::{Sweep, sweep};
 use super::{Found, JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
 use crate::jobs::{Jobs, WorkerInfo};
 use crate::model::{JobId, QueueName};
@@ -64,6 +65,21 @@ impl Jobs {
             }
             None => Ok(None),
         }
+    }
+
+    /// Removes large payloads that no job and no dead letter refers to, or only counts them: what was left by a sender that died
+    /// before its job was stored, and of dead letters that the server dropped for their age.
+    ///
+    /// `older_than` keeps what is being enqueued right now: a day is safe, less than an hour is not while somebody enqueues.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`]: some may be gone; call it again.
+    pub async fn sweep_payloads(
+        &self,
+        older_than: Duration,
+        is_dry_run: bool,
+    ) -> Result<Sweep, JobsError> {
+        sweep(self.link(), older_than, is_dry_run).await
     }
 
     /// The live workers. One that died is listed until its record expires (`workers.ttl`).

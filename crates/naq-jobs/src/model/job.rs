@@ -23,6 +23,7 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
+    pub(crate) strict: bool,
     pub(crate) due: Option<Due>,
     pub(crate) priority: Priority,
     pub(crate) limit_key: Option<String>,
@@ -81,6 +82,7 @@ impl Job {
             timeout: None,
             result_ttl: None,
             keeps_result: true,
+            strict: false,
             due: None,
             priority: Priority::default(),
             limit_key: None,
@@ -109,6 +111,7 @@ impl<R> Job<R> {
             timeout: self.timeout,
             result_ttl: self.result_ttl,
             keeps_result: self.keeps_result,
+            strict: self.strict,
             due: self.due,
             priority: self.priority,
             limit_key: self.limit_key,
@@ -183,6 +186,18 @@ impl<R> Job<R> {
     #[must_use]
     pub fn discard_result(mut self) -> Self {
         self.keeps_result = false;
+        self
+    }
+
+    /// Lets only the newest run of the job settle it: each run claims the job before its handler starts, and an attempt whose
+    /// claim is not the newest any more is refused, even if it is done first. Costs one message more for each run, and the outcome
+    /// is always recorded. The claim is a number that only grows ([`crate::JobContext::fence`]), for systems that refuse
+    /// writes of the past.
+    ///
+    /// Without, the first attempt that is done settles the job, and a later one is refused.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
         self
     }
 

@@ -26,6 +26,7 @@ pub struct Kind<A, R> {
     pub(crate) queue: Option<&'static str>,
     pub(crate) retries: u32,
     keeps_result: bool,
+    strict: bool,
     timeout: Option<Duration>,
     compression: Option<Compression>,
     pub(crate) version: u32,
@@ -49,6 +50,7 @@ impl<A, R> Kind<A, R> {
             queue: None,
             retries: 0,
             keeps_result: true,
+            strict: false,
             timeout: None,
             compression: None,
             version: 1,
@@ -75,6 +77,13 @@ impl<A, R> Kind<A, R> {
     #[must_use]
     pub const fn discard_result(mut self) -> Self {
         self.keeps_result = false;
+        self
+    }
+
+    /// Lets only the newest run of a job of this kind settle it; see [`Job::strict`].
+    #[must_use]
+    pub const fn strict(mut self) -> Self {
+        self.strict = true;
         self
     }
 
@@ -119,6 +128,7 @@ impl<A, R> Kind<A, R> {
         let mut job = Job::from_payload(self.name, args)?
             .retry(RetryPolicy::fixed(self.retries, Duration::from_secs(1)));
         job.keeps_result = self.keeps_result;
+        job.strict = self.strict;
         job.timeout = self.timeout;
         job.compression = self.compression;
         job.payload_version = self.version;

@@ -39,6 +39,16 @@ impl ObjectRef {
         }
     }
 
+    /// A reference that is only for removing the object `object`.
+    pub(crate) fn named(object: String) -> Self {
+        Self {
+            object,
+            size: 0,
+            digest: String::new(),
+            encoding: None,
+        }
+    }
+
     /// Whether these are the bytes.
     pub(crate) fn fits(&self, bytes: &[u8]) -> bool {
         u64::try_from(bytes.len()) == Ok(self.size) && digest(bytes) == self.digest

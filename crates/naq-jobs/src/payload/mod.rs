@@ -10,5 +10,5 @@ mod offload;
 mod zlib;
 
 pub(crate) use fetch::{Unfetched, fetch_result, payload, payload_in};
-pub(crate) use object::remove;
+pub(crate) use object::{entry_of, remove};
 pub(crate) use offload::{Kept, is_plain, offload_payload, offload_result, payload_of, release};

@@ -294,6 +294,53 @@ mod tests {
     }
 
     #[test]
+    fn a_queued_schedule_keeps_one_back() {
+        let mut queued = record(10, CatchUp::One);
+        queued.overlap = Overlap::Queue;
+        let table = queued.timetable().unwrap();
+        let name = ScheduleName::new("s").unwrap();
+        let mut fire = |now, last| {
+            let runs = advance(&mut queued, &table, &name, at(now), last);
+            let runs: Vec<i64> = runs.iter().map(|run| run.as_second() - START).collect();
+            (runs, queued.skipped)
+        };
+        assert_eq!(fire(0, LastJob::Over), (vec![0], 0));
+        assert_eq!(fire(10, LastJob::Busy), (vec![10], 0));
+        assert_eq!(fire(20, LastJob::KeptBack), (vec![], 1));
+        // Of several one runs and one is kept back.
+        assert_eq!(fire(50, LastJob::Over), (vec![40, 50], 2));
+    }
+
+    #[test]
+    fn a_short_interval_counts_in_milliseconds_and_is_late_after_one_second() {
+        let mut fast = record(1, CatchUp::One);
+        fast.rule = WireRule::Every {
+            seconds: 0,
+            millis: 300,
+            anchor_s: START,
+        };
+        fast.set_next(Some(at(0) + SignedDuration::from_millis(300)));
+        let table = fast.timetable().unwrap();
+        let name = ScheduleName::new("s").unwrap();
+        let mut fire = |fast: &mut Record, now: i64| {
+            let now = at(0) + SignedDuration::from_millis(now);
+            let runs = advance(fast, &table, &name, now, LastJob::Over);
+            let since = |run: &Timestamp| run.as_millisecond() - START * 1000;
+            runs.iter().map(since).collect::<Vec<i64>>()
+        };
+        assert_eq!(fire(&mut fast, 310), [300]);
+        assert_eq!(fire(&mut fast, 1300), [600, 900, 1200]);
+        // 1500 to 2100 were missed, and newer ones run.
+        assert_eq!(fire(&mut fast, 3200), [2400, 2700, 3000]);
+        fast.catch_up = CatchUp::All {
+            most: 2,
+            within: Duration::from_secs(60),
+        };
+        assert_eq!(fire(&mut fast, 6000), [4500, 4800, 5100, 5400, 5700, 6000]);
+        assert_eq!(fast.next(), Some(at(6) + SignedDuration::from_millis(300)));
+    }
+
+    #[test]
     fn a_change_keeps_what_is_due_and_moves_the_rest() {
         let mut changed = record(60, CatchUp::One);
         changed.rule = WireRule::Every {

@@ -13,6 +13,7 @@ mod fence;
 mod link;
 mod persist;
 mod reader;
+mod restock;
 mod stored;
 mod stream;
 
@@ -33,7 +34,7 @@ pub(crate) use persist::{persist, prepare};
 pub(crate) use reader::create_reader;
 pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
-    next_at_leader, oldest, page, subjects_at_leader,
+    next_at_leader, oldest, page, subjects_at_leader, subjects_page,
 };
 pub(crate) use stream::{
     delete_sequence, ensure_event_streams, ensure_payloads, ensure_streams, exists, purge,

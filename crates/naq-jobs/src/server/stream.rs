@@ -287,8 +287,11 @@ pub(crate) async fn delete_sequence(
     let body = serde_json::json!({ "seq": sequence, "no_erase": true });
     match call::<Deleted>(conn, &format!("STREAM.MSG.DELETE.{stream}"), &body).await? {
         Ok(done) => Ok(done.success),
-        // 10043: no message with that sequence.
+        // 10043: no message with that sequence; 10057: the removal failed, also since it has gone at this very moment.
         Err(error) if error.err_code == 10043 || error.code == 404 => Ok(false),
+        Err(error) if error.err_code == 10057 && error.description == "no message found" => {
+            Ok(false)
+        }
         Err(error) => Err(refused(
             format!("remove a message of the stream {stream}"),
             error,

@@ -183,6 +183,22 @@ impl Names {
         }
     }
 
+    /// Who runs a strict job now.
+    pub(crate) fn claim(&self, id: &JobId) -> String {
+        format!("{}.claim.{id}", self.prefix)
+    }
+
+    /// Claim and outcome of a job; always written exactly so, since servers of a cluster compare it as a text.
+    pub(crate) fn claim_or_result(&self, id: &JobId) -> String {
+        format!("{}.*.{id}", self.prefix)
+    }
+
+    /// The subjects of the stream of outcomes.
+    pub(crate) fn results_subjects(&self) -> Vec<String> {
+        let claims = format!("{}.claim.*", self.prefix);
+        vec![self.result_filter(), claims, self.barrier()]
+    }
+
     /// Where the outcome of a job is recorded.
     pub(crate) fn result(&self, id: &JobId) -> String {
         format!("{}.result.{id}", self.prefix)

@@ -1,6 +1,7 @@
 //! One attempt: the handler's future under its limits, with panics caught.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use super::signal::Signal;
 use super::verdict::AttemptEnd;
 use super::{JobContext, JobError};
 use crate::wire::{FailureReason, JobFailure};
+
+/// Longest time that a handler gets to end by itself when the worker stops: jobs have to be handed back after it.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// What can end an attempt from outside.
 #[derive(Debug)]
@@ -80,20 +84,42 @@ async fn supervise(
         return ended(result);
     }
     // Boxed, since each job would carry it from its start.
-    let over = Box::pin(async {
+    Box::pin(outlast(work, handler, context, limits)).await
+}
+
+/// Waits for the end of a handler that takes its time, or ends it.
+async fn outlast<W>(
+    mut work: Pin<&mut W>,
+    handler: &dyn Handle,
+    context: &JobContext,
+    limits: &Limits<'_>,
+) -> AttemptEnd
+where
+    W: Future<Output = std::thread::Result<Result<Box<RawValue>, JobError>>>,
+{
+    let (end, grace) = tokio::select! {
+        biased;
+        () = limits.lost.given() => return AttemptEnd::LeaseLost,
+        () = limits.abort.cancelled() => (AttemptEnd::Interrupted, handler.grace().min(ABORT_GRACE)),
+        result = &mut work => return ended(result),
+        () = context.hard_stop() => return AttemptEnd::Interrupted,
+        () = tokio::time::sleep(limits.timeout) => (timed_out(limits.timeout), handler.grace()),
+    };
+    if !grace.is_zero() {
+        context.cancelled().cancel();
         tokio::select! {
-            biased;
-            () = limits.lost.given() => AttemptEnd::LeaseLost,
-            () = limits.abort.cancelled() => AttemptEnd::Interrupted,
-            result = work => ended(result),
-            () = context.hard_stop() => AttemptEnd::Interrupted,
-            () = tokio::time::sleep(limits.timeout) => AttemptEnd::Failed(JobError::of(JobFailure::new(
-                FailureReason::Timeout,
-                format!("job timed out after {:?}", limits.timeout),
-            ))),
+            () = limits.lost.given() => return AttemptEnd::LeaseLost,
+            // What it says now comes too late.
+            _ = work => {}
+            () = tokio::time::sleep(grace) => {}
         }
-    });
-    over.await
+    }
+    end
+}
+
+fn timed_out(limit: Duration) -> AttemptEnd {
+    let text = format!("job timed out after {limit:?}");
+    AttemptEnd::Failed(JobError::of(JobFailure::new(FailureReason::Timeout, text)))
 }
 
 fn ended(result: std::thread::Result<Result<Box<RawValue>, JobError>>) -> AttemptEnd {

@@ -90,9 +90,12 @@ impl Runner {
         // still offered: the fence lets the first one win.
         match self.settler(job, hold).record(&outcome, span.ttl).await {
             Ok(Recorded::Ours) => Ok(Left::Completed),
-            Ok(Recorded::Other(_)) => {
+            Ok(recorded) => {
                 Box::pin(self.drop_result(&outcome)).await;
-                Ok(Left::Elsewhere)
+                Ok(match recorded {
+                    Recorded::Superseded => Left::Abandoned,
+                    Recorded::Ours | Recorded::Other(_) => Left::Elsewhere,
+                })
             }
             Err(error) if error.kind() == JobsErrorKind::TooLarge => {
                 let limit = self.link.lease("record the outcome").await?.max_payload();
@@ -119,11 +122,10 @@ impl Runner {
         let mut outcome = self.outcome(job, Status::Failed, span);
         outcome.error = Some(failure.clone());
         let recorded = settler.record(&outcome, span.ttl).await?;
-        if matches!(
-            recorded,
-            Recorded::Other(Status::Completed | Status::Cancelled)
-        ) {
-            return Ok(Left::Elsewhere);
+        match recorded {
+            Recorded::Superseded => return Ok(Left::Abandoned),
+            Recorded::Other(Status::Completed | Status::Cancelled) => return Ok(Left::Elsewhere),
+            Recorded::Ours | Recorded::Other(Status::Failed) => {}
         }
         settler.bury(&failure).await?;
         self.tell_failed(job, &failure);
@@ -156,6 +158,7 @@ impl Runner {
         Ok(match recorded {
             Recorded::Ours | Recorded::Other(Status::Cancelled) => Left::Cancelled,
             Recorded::Other(Status::Completed | Status::Failed) => Left::Elsewhere,
+            Recorded::Superseded => Left::Abandoned,
         })
     }
 

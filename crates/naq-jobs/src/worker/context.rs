@@ -27,6 +27,7 @@ pub(super) struct Inner {
     pub(super) kind: KindName,
     pub(super) queue: QueueName,
     pub(super) attempt: u32,
+    pub(super) fence: Option<u64>,
     pub(super) retries: u32,
     pub(super) enqueued_at: Option<SystemTime>,
     pub(super) deadline: Option<SystemTime>,
@@ -69,6 +70,14 @@ impl JobContext {
     /// The attempt, counted from 1: retries and deliveries after a lost worker both count.
     pub fn attempt(&self) -> u32 {
         self.0.attempt
+    }
+
+    /// The number of this run, if the job is a strict one ([`crate::Job::strict`]): larger than that of each run of the job before
+    /// it, whatever happened to workers and servers. Give it to a system outside with each write, and let that refuse a write
+    /// with a smaller number than it has seen: so a worker that was stopped and goes on can do no harm there. Retries that are
+    /// waited for inside of a run share its number.
+    pub fn fence(&self) -> Option<u64> {
+        self.0.fence
     }
 
     /// How often the job may be retried after an error.

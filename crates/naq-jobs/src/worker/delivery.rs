@@ -43,6 +43,8 @@ pub(super) struct Delivered {
     /// Somebody has cancelled it while it ran here.
     pub(super) was_cancelled: bool,
     pub(super) fence: u64,
+    /// The claim under which it runs, if it is a strict one.
+    pub(super) claim: Option<u64>,
     /// The attempt that runs, or was the last one.
     pub(super) begun: Option<Begun>,
     /// Why the last attempt failed.
@@ -83,6 +85,7 @@ impl Delivered {
             last_note: 0,
             was_cancelled: false,
             fence: headers.fence,
+            claim: None,
             begun: None,
             failure: None,
             places: Vec::new(),

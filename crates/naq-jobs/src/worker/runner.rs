@@ -199,28 +199,31 @@ impl Runner {
             keeps_result: true,
             packs_result: false,
         };
+        if decoded.as_ref().is_ok_and(|envelope| envelope.strict)
+            && let Some(left) = Box::pin(self.claim(job, hold, span.ttl)).await?
+        {
+            return Ok((left, true));
+        }
         let mut has_object = false;
+        if let Ok(envelope) = &decoded {
+            span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
+            // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
+            span.keeps_result = envelope.keeps_result
+                || envelope.strict
+                || envelope.is_awaited
+                || envelope.payload_ref.is_some();
+        }
         let verdict = match decoded {
             Err(error) => Verdict::Dead(undecodable(&error)),
-            Ok(envelope) => {
-                span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
-                // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
-                span.keeps_result =
-                    envelope.keeps_result || envelope.payload_ref.is_some() || envelope.is_awaited;
-                if envelope.is_plain() {
-                    match self.prepare(job, &envelope) {
-                        Ok(prepared) => {
-                            self.attempts_in_place(job, &envelope, &prepared, hold)
-                                .await
-                        }
-                        Err(verdict) => verdict,
-                    }
-                } else {
-                    has_object = envelope.payload_ref.is_some();
-                    span.packs_result = envelope.is_packed();
-                    Box::pin(self.attempts_of_large(job, envelope, hold)).await?
-                }
+            Ok(envelope) if !envelope.is_plain() => {
+                has_object = envelope.payload_ref.is_some();
+                span.packs_result = envelope.is_packed();
+                Box::pin(self.attempts_of_large(job, envelope, hold)).await?
             }
+            Ok(ref envelope) => match self.prepare(job, envelope) {
+                Ok(prepared) => self.attempts_in_place(job, envelope, &prepared, hold).await,
+                Err(verdict) => verdict,
+            },
         };
         if !span.keeps_result && !job.was_cancelled && matches!(verdict, Verdict::Complete(_)) {
             return Ok((Left::Completed, false));
@@ -357,6 +360,7 @@ impl Runner {
             kind: envelope.kind.clone(),
             queue: job.queue.clone(),
             attempt: job.attempt(),
+            fence: job.claim,
             retries: envelope.retry.retries,
             enqueued_at: envelope.enqueued_at,
             deadline: envelope.deadline,

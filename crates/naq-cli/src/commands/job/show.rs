@@ -4,6 +4,7 @@ use naq::{JobId, JobStatus, Jobs};
 use serde_json::{Value, json};
 
 use super::describe::{described, status_text};
+use super::not_there;
 use crate::commands::body;
 use crate::context::Context;
 use crate::error::CliError;
@@ -11,8 +12,6 @@ use crate::exit_code;
 use crate::output::Table;
 
 /// Print one word: pending, running, scheduled, retry, paused, completed, failed, cancelled or unknown
-///
-/// A node of a workflow that has no job yet is waiting, one that never will have is skipped or cancelled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 7: unknown, nothing is stored of the job.")]
 pub(super) struct StatusArgs {
@@ -50,9 +49,7 @@ pub(super) struct PayloadArgs {
 
 /// Remove a job that has not started: waiting, scheduled or paused
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "It leaves no outcome, unless it is a node of a workflow: that is cancelled. A job that runs is refused."
-)]
+#[command(after_help = "It leaves no outcome. A job that runs is refused.")]
 pub(super) struct DeleteArgs {
     /// The job's id
     pub(super) id: JobId,
@@ -152,12 +149,4 @@ pub(super) async fn delete(
         return Ok(context.output.json(&json!({ "id": args.id.as_str() }))?);
     }
     Ok(context.output.line(format!("{} is deleted", args.id))?)
-}
-
-fn not_there(id: &JobId) -> CliError {
-    CliError::new(
-        exit_code::NOT_FOUND,
-        format!("nothing is stored of job {id}"),
-    )
-    .hint("it never was, its outcome has expired, or it completed without keeping one")
 }

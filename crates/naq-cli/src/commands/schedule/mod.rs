@@ -27,6 +27,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Create(Box<create::Args>),
+    #[command(alias = "jobs")]
     List(list::Args),
     Show(show::Args),
     Pause(change::PauseArgs),
