@@ -44,11 +44,7 @@ pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use explain::*;
 pub use inspect::*;
 pub use jobs::{Jobs, Stock, WorkerInfo};
-pub use model::{
-    Backoff, Encoding, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter,
-    Job, JobId, Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName,
-    TraceContext, Unique,
-};
+pub use model::*;
 pub use naq_config::settings::{Compression, InvalidRate, Rate};
 pub use naq_macros::job;
 pub use notes::{JobNews, LogLine, Part, Progress, Watch};
