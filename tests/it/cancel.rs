@@ -8,7 +8,7 @@ use naq_jobs::{
     CancelledFrom, FailureReason, JobContext, JobError, JobHandle, JobId, Jobs, JobsErrorKind,
     Kind, RetryPolicy, RunningWorker, Status,
 };
-use naq_testing::eventually_eq;
+use naq_testing::{FaultProxy, eventually_eq};
 use tokio::sync::mpsc;
 
 use crate::setup::{Bed, Gate, LONG, Ledger, job_id};
@@ -301,6 +301,79 @@ async fn a_result_after_the_cancel_changes_nothing() {
     let report = worker.stop(LONG).await;
     assert_eq!((report.completed, report.failed), (0, 0));
     is_cancelled(&job, "too late").await;
+    nothing_is_left(&bed).await;
+}
+
+/// A job that keeps no result has no fence: one that heard of its cancel does not count as completed all the same.
+#[tokio::test]
+async fn a_job_without_a_kept_result_that_ends_in_its_grace_stays_cancelled() {
+    let bed = Bed::new().await;
+    let gate = Gate::new();
+    let passing = gate.clone();
+    let worker = bed
+        .jobs
+        .worker()
+        .handle(QUICK, move |_: JobContext, (): ()| {
+            let gate = passing.clone();
+            async move {
+                gate.pass().await;
+                Ok::<_, JobError>(())
+            }
+        })
+        .start()
+        .await
+        .unwrap();
+    let job = QUICK.job(&()).unwrap().discard_result();
+    let job = bed.jobs.enqueue(job).await.unwrap();
+    gate.started(1).await;
+    let report = bed.jobs.cancel(job.id()).grace(LONG).await.unwrap();
+    assert!(
+        matches!(report.from, CancelledFrom::Running { .. }),
+        "{report:?}"
+    );
+    gate.open(1);
+    let report = worker.stop(LONG).await;
+    assert_eq!((report.completed, report.failed), (0, 0), "{report:?}");
+    is_cancelled(&job, "cancelled").await;
+    nothing_is_left(&bed).await;
+}
+
+/// The push of a cancel is sent once. A worker that was cut off at that time makes up for it.
+#[tokio::test]
+async fn a_cancel_that_is_pushed_while_the_worker_is_cut_off_reaches_its_job() {
+    let bed = Bed::new().await;
+    let proxy = FaultProxy::to(&bed.server.url());
+    let far = bed
+        .other(|s| {
+            s.nats.servers = vec![proxy.url()];
+            s.queues.ack_wait = LONG;
+        })
+        .await;
+    let mut crew = Crew::start(&far, 2).await;
+    let mut jobs = Vec::new();
+    for _ in 0..2 {
+        let job = LONG_JOB.job(&true).unwrap();
+        jobs.push(bed.jobs.enqueue(job).await.unwrap());
+        crew.runs().await;
+    }
+    proxy.refuse();
+    proxy.cut();
+    let report = bed
+        .jobs
+        .cancel(jobs[0].id())
+        .reason("missed")
+        .await
+        .unwrap();
+    assert_eq!(report.from, CancelledFrom::Leased);
+    is_cancelled(&jobs[0], "missed").await;
+    proxy.accept();
+    let (id, _, reason) = crew.hears().await;
+    assert_eq!((&id, reason.as_deref()), (jobs[0].id(), Some("missed")));
+    // The other one goes on, and hears of its own.
+    bed.jobs.cancel(jobs[1].id()).reason("heard").await.unwrap();
+    let (id, _, reason) = crew.hears().await;
+    assert_eq!((&id, reason.as_deref()), (jobs[1].id(), Some("heard")));
+    assert_eq!(crew.worker.stop(LONG).await.cancelled, 2);
     nothing_is_left(&bed).await;
 }
 

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use naq_jobs::{JobContext, JobError, Kind, Reason, RetryPolicy, RunningWorker};
-use naq_testing::eventually;
+use naq_jobs::{
+    JobContext, JobError, Kind, Overlap, Reason, RetryPolicy, RunningWorker, ScheduleName,
+    ScheduleReason,
+};
+use naq_testing::{eventually, eventually_eq};
 use serde_json::{Value, json};
 
 use crate::setup::{Bed, ECHO, Gate, LONG, job_id};
@@ -285,5 +288,46 @@ async fn a_limited_job_is_told_who_holds_the_places_and_a_paused_kind_who_paused
     gate.open(1);
     controls.resume_kind(&kind).await.unwrap();
     reason(&bed, "held", |r| matches!(r, Reason::Completed { .. })).await;
+    worker.stop(LONG).await;
+}
+
+#[tokio::test]
+async fn a_schedule_is_explained_and_so_is_a_job_that_it_keeps_back() {
+    let bed = Bed::new().await;
+    let name: ScheduleName = "slow".parse().unwrap();
+    let words = async || -> Vec<String> {
+        let explained = bed.jobs.explain_schedule(&name).await.unwrap().unwrap();
+        let word = |reason| serde_json::to_value(reason).unwrap()["reason"].clone();
+        let words = explained.reasons.into_iter().map(word);
+        words
+            .map(|word| word.as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert!(bed.jobs.explain_schedule(&name).await.unwrap().is_none());
+    let job = GATED.job(&json!(1)).unwrap().queue("mail").unwrap();
+    let new = bed.jobs.schedule(job).every(Duration::from_secs(1));
+    let new = new.overlap(Overlap::Queue).paused();
+    new.create("slow").await.unwrap();
+    assert_eq!(words().await, ["paused"]);
+    bed.jobs.schedules().resume(&name).await.unwrap();
+    assert_eq!(words().await, ["nobody_serves", "fires"]);
+    // Nobody handles its firing either.
+    let overdue = ["overdue", "nobody_serves", "fires"].map(str::to_owned);
+    eventually_eq(LONG, overdue.to_vec(), &words).await;
+    let gate = Gate::new();
+    let worker = gated(&bed, &gate, 10).await;
+    gate.started(1).await;
+    let kept = ["kept_back", "fires"].map(str::to_owned);
+    eventually_eq(LONG, kept.to_vec(), &words).await;
+    let explained = bed.jobs.explain_schedule(&name).await.unwrap().unwrap();
+    let ScheduleReason::KeptBack { job, after } = explained.reasons[0].clone() else {
+        panic!("{explained:?}");
+    };
+    let waits = reason(&bed, &job, |_| true).await;
+    assert_eq!(waits, Reason::Awaits { job: after.clone() });
+    reason(&bed, &after, |seen| matches!(seen, Reason::Runs { .. })).await;
+    bed.jobs.schedules().delete(&name).await.unwrap();
+    gate.open(10);
+    bed.emptied().await;
     worker.stop(LONG).await;
 }

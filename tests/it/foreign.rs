@@ -259,6 +259,7 @@ async fn a_python_program_enqueues_reads_outcomes_and_respects_a_key() {
     assert_eq!(said["duplicate"], json!([false, true]));
     assert_eq!(said["unique"], json!([["py-3", true], ["py-3", false]]));
     assert_eq!(said["wrong"], "NoStreamResponseError");
+    assert_eq!(said["packed"], json!([2000, "Zo\u{eb}"]));
     let ended = json!([["py-1", "completed", "Zo\u{eb}"], ["py-2", "completed", {"due": true}]]);
     assert_eq!(said["ended"], ended);
     // We see its key, too.
@@ -272,5 +273,5 @@ async fn a_python_program_enqueues_reads_outcomes_and_respects_a_key() {
     let held = healthy_worker(&bed, "held").await;
     assert_eq!(ours.result(LONG).await.unwrap(), json!(3));
     held.stop(LONG).await;
-    assert_eq!(worker.stop(LONG).await.completed, 2);
+    assert_eq!(worker.stop(LONG).await.completed, 3);
 }

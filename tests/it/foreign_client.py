@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import sys
+import zlib
 
 import nats
 from nats.js.errors import APIError
@@ -76,6 +77,11 @@ async def main(url):
     )
     taken = await unique(nc, js, "held", "py-3", "invoice 17", envelope("echo", 3))
     refused = await unique(nc, js, "held", "py-4", "invoice 17", envelope("echo", 4))
+    text = zlib.compress(json.dumps(["Zoë"] * 2000).encode())
+    packed = {"v": 1, "kind": "echo", "payload_zlib": base64.b64encode(text).decode()}
+    await js.publish(f"{PREFIX}.queue.mail.py-5", json.dumps(packed).encode())
+    packed = await outcome(nc, js, "py-5", 60)
+    unpacked = json.loads(zlib.decompress(base64.b64decode(packed["result_zlib"])))
     wrong = "accepted"
     try:
         await js.publish(f"{PREFIX}.queue.mail.one.too.many", b"{}")
@@ -86,6 +92,7 @@ async def main(url):
         "duplicate": [bool(first.duplicate), bool(again.duplicate)],
         "unique": [taken, refused],
         "wrong": wrong,
+        "packed": [len(unpacked), unpacked[0]],
         "ended": [[end["id"], end["status"], end["result"]] for end in ended],
     }))
     await nc.close()

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use naq_jobs::{
-    JobContext, JobError, JobId, JobStatus, JobsErrorKind, Kind, PendingState, PurgePlan,
-    QueueInfo, QueueName, RetryPolicy, RunningWorker, Status,
+    EventType, JobContext, JobError, JobId, JobStatus, JobsErrorKind, Kind, PendingState,
+    PurgePlan, QueueInfo, QueueName, RetryPolicy, RunningWorker, StatsBy, Status,
 };
 use naq_testing::{eventually, eventually_eq};
 use serde_json::{Value, json};
@@ -388,5 +388,64 @@ async fn jobs_that_have_not_ended_are_listed_by_queue_and_state_page_by_page() {
     for id in &ids {
         bed.jobs.results().wait(&job_id(id), LONG).await.unwrap();
     }
+    worker.stop(LONG).await;
+}
+
+/// AC-28: what a monitor of one's own asks for: depth, in flight, workers, the share of failures, by queue and over time.
+#[tokio::test]
+async fn a_monitor_of_ones_own_sees_depth_in_flight_workers_and_the_share_of_failures() {
+    let bed = Bed::with(|s| s.events.flush_interval = Duration::from_millis(50)).await;
+    let gate = Gate::new();
+    let at_gate = gate.clone();
+    let handler = move |_: JobContext, value: Value| {
+        let gate = at_gate.clone();
+        async move {
+            gate.pass().await;
+            match value == "bad" {
+                true => Err(JobError::message("told to fail")),
+                false => Ok(value),
+            }
+        }
+    };
+    let worker = bed.jobs.worker().queue("mail").concurrency(1);
+    let worker = worker.handle(GATED, handler).start().await.unwrap();
+    for id in ["a", "b", "c", "bad", "d"] {
+        put(&bed, "mail", id).await;
+    }
+    gate.started(1).await;
+    let mail = bed.jobs.queue(&queue_name("mail")).await.unwrap();
+    assert_eq!((mail.waiting, mail.in_flight, mail.slots), (4, 1, 1));
+    let shown = eventually(LONG, async || {
+        let workers = bed.jobs.workers().await.unwrap();
+        let busy = workers.into_iter().find(|w| w.record.running.len() == 1);
+        busy.ok_or("the worker does not show its job yet")
+    })
+    .await;
+    assert_eq!(shown.record.concurrency, 1);
+    gate.open(5);
+    let events = bed.jobs.events();
+    let row = eventually(LONG, async || {
+        let rows = events.stats(2, &[StatsBy::Queue]).await.unwrap().rows;
+        let mut rows = rows.into_iter();
+        let row = rows.find(|row| row.queue.as_deref() == Some("mail"));
+        let row = row.ok_or("nothing is counted yet".to_owned())?;
+        match row.count(EventType::Completed) + row.count(EventType::Failed) {
+            5 => Ok(row),
+            ended => Err(format!("{ended} have ended")),
+        }
+    })
+    .await;
+    assert_eq!(row.failure_rate(), Some(0.2));
+    assert!(row.mean_duration().is_some());
+    // The history: the same by the hour.
+    let hours = events.stats(2, &[StatsBy::Hour]).await.unwrap().rows;
+    let failed: u64 = hours.iter().map(|row| row.count(EventType::Failed)).sum();
+    assert_eq!(failed, 1, "{hours:?}");
+    eventually(LONG, async || {
+        let mail = bed.jobs.queue(&queue_name("mail")).await.unwrap();
+        let seen = (mail.waiting, mail.in_flight, mail.dead);
+        (seen == (0, 0, 1)).then_some(()).ok_or(seen)
+    })
+    .await;
     worker.stop(LONG).await;
 }

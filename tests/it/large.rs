@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use naq_jobs::{
-    FailureReason, Job, JobContext, JobError, JobHandle, JobsErrorKind, Kind, Landing, Priority,
-    PurgePlan, QueueName, RetryPolicy, RunningWorker, Unique,
+    FailureReason, Job, JobContext, JobError, JobHandle, JobId, JobsErrorKind, Kind, Landing,
+    Priority, PurgePlan, QueueName, RetryPolicy, RunningWorker, Unique,
 };
 use naq_testing::eventually_eq;
 use serde_json::{Value, json};
 
 use crate::dead::{broken_worker, healthy_worker, letter};
+use crate::process::{LedgerFile, WorkerProcess};
 use crate::setup::{Bed, ECHO, Gate, LONG, job_id};
 
 const BUCKET: &str = "OBJ_naq_payloads";
@@ -319,4 +320,85 @@ async fn sizes_are_limited_by_settings() {
     let error = bed.jobs.enqueue(large(1_100_000)).await.unwrap_err();
     assert_eq!(error.kind(), JobsErrorKind::TooLarge);
     assert!(error.to_string().contains("payloads.max_size"), "{error}");
+}
+
+/// Large jobs: one that waits, one that is due later, a unique one, a dead one (which is said), a requeued one, a result; one that
+/// was dropped from the dead letters, and an object of somebody else.
+async fn jobs_everywhere(bed: &Bed) -> JobId {
+    put(bed, large(700_000).delay(Duration::from_secs(3600))).await;
+    let dead = put(bed, large(700_000)).await;
+    let requeued = put(bed, large(700_000)).await;
+    let dropped = put(bed, large(700_000)).await;
+    let worker = broken_worker(bed, &["mail"]).await;
+    for job in [&dead, &requeued, &dropped] {
+        letter(bed, job.id()).await;
+    }
+    worker.stop(LONG).await;
+    let result = put(bed, ECHO.job(&json!(1)).unwrap().queue("big").unwrap()).await;
+    let worker = bed.jobs.worker().queue("big");
+    let worker = worker.handle(ECHO, async |_: JobContext, _: Value| {
+        Ok::<_, JobError>(text(700_000))
+    });
+    let worker = worker.start().await.unwrap();
+    result.result(LONG).await.unwrap();
+    worker.stop(LONG).await;
+    bed.jobs
+        .dead_letters()
+        .requeue(requeued.id())
+        .await
+        .unwrap();
+    put(bed, large(700_000)).await;
+    let unique = large(700_000).unique(Unique::key("k"));
+    put(bed, unique).await;
+    // As the server does when it is too old.
+    let aged = format!("naq.failed.mail.{}", dropped.id());
+    bed.ask("STREAM.PURGE.naq_failed_jobs", json!({ "filter": aged }))
+        .await;
+    let foreign = bed.conn().await;
+    foreign
+        .publish_acked("$O.naq_payloads.C.mine", async_nats::HeaderMap::new(), "x")
+        .await
+        .unwrap();
+    dead.id().clone()
+}
+
+/// The lines of the failure table of 0005 in which an object is left behind.
+#[tokio::test]
+async fn payloads_of_jobs_that_never_were_are_swept_and_those_of_all_others_are_not() {
+    let bed = Bed::new().await;
+    let (url, ledger) = (bed.server.url(), LedgerFile::new());
+    for (place, id) in [("payload-chunks-stored", "a"), ("payload-stored", "b")] {
+        let settings = [
+            ("NAQ_DIE_AT", place),
+            ("IT_DO", &format!("enqueue-large:{id}")),
+        ];
+        WorkerProcess::start(&url, &ledger, &settings).died().await;
+    }
+    assert_eq!(bed.subjects(BUCKET, "$O.naq_payloads.C.*").await.len(), 2);
+    let dead = jobs_everywhere(&bed).await;
+    let sweep = async |age, dry| bed.jobs.sweep_payloads(age, dry).await.unwrap();
+    let before = stored(&bed).await;
+    let young = sweep(Duration::from_secs(3600), false).await;
+    assert_eq!((young.orphans, young.foreign), (0, 1), "{young:?}");
+    let counted = sweep(Duration::ZERO, true).await;
+    assert_eq!((counted.orphans, counted.foreign), (3, 1), "{counted:?}");
+    assert_eq!(stored(&bed).await, before, "a dry run removes nothing");
+    let swept = sweep(Duration::ZERO, false).await;
+    assert_eq!(swept, counted);
+    assert_eq!(
+        stored(&bed).await,
+        before - 3 * 6 - 2,
+        "chunks, and two entries"
+    );
+    assert_eq!(sweep(Duration::ZERO, false).await.orphans, 0);
+    // What is left is whole.
+    let worker = healthy_worker(&bed, "mail").await;
+    let page = bed.jobs.dead_letters().list(None, 0, 10).await.unwrap();
+    for letter in page.letters {
+        assert_eq!(letter.id, dead);
+        bed.jobs.dead_letters().requeue(&letter.id).await.unwrap();
+    }
+    eventually_eq(LONG, 1, async || bed.waiting().await).await;
+    let report = worker.stop(LONG).await;
+    assert_eq!((report.completed, report.failed), (4, 0), "{report:?}");
 }

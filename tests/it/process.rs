@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) id: String,
     pub(crate) attempt: u32,
     pub(crate) pid: u32,
+    /// Microseconds since 1970.
+    pub(crate) at: u64,
 }
 
 impl WorkerProcess {
@@ -113,6 +115,7 @@ impl LedgerFile {
                     id: parts[1].to_owned(),
                     attempt: parts[2].parse().unwrap(),
                     pid: parts[3].parse().unwrap(),
+                    at: parts[4].parse().unwrap(),
                 }
             })
             .collect()

@@ -18,7 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 pub(crate) const ECHO: Kind<Value, Value> = Kind::new("echo");
 
 /// Shows the logs of a failed test, as `RUST_LOG` asks.
-fn show_logs() {
+pub(crate) fn show_logs() {
     // Another test of this process may have done it already.
     drop(
         tracing_subscriber::fmt()

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use naq_jobs::{NodeState, On, Workflow, WorkflowHandle, WorkflowState};
-use naq_testing::{eventually, eventually_eq};
+use naq_jobs::{Jobs, NodeState, On, Workflow, WorkflowHandle, WorkflowState};
+use naq_testing::{TestCluster, eventually, eventually_eq};
 use rustix::process::Signal;
 
 use crate::process::{LedgerFile, STEP, WorkerProcess};
@@ -221,6 +221,113 @@ async fn a_workflow_ends_wherever_its_worker_dies() {
         // Four jobs and the whole.
         let stored = bed.subjects("naq_results", "naq.result.*").await;
         assert_eq!(stored.len(), 5, "{place}: {stored:?}");
+        assert!(heir.terminate().await);
+    }
+}
+
+/// Three copies: the node that leads the jobs dies in the middle, and a worker before and after it.
+#[tokio::test]
+async fn a_random_graph_ends_as_the_model_says_over_the_loss_of_the_leader_and_of_workers() {
+    let (cluster, ledger) = (TestCluster::start().await, LedgerFile::new());
+    let jobs = Jobs::connect(cluster.settings()).await.unwrap();
+    let settings = [("NAQ_REPLICAS", "3"), ("NAQ_REQUEST_TIMEOUT", "5s")];
+    let urls = cluster.urls().join(",");
+    let start = || WorkerProcess::start(&urls, &ledger, &settings);
+    let plan = Plan::draw(150, 20_261_122);
+    let flow = jobs.submit(plan.workflow()).await.unwrap();
+    let (steady, victim) = (start(), start());
+    reaches(&flow, 30).await;
+    victim.kill().await;
+    let victim = start();
+    reaches(&flow, 60).await;
+    let leader = crate::crash::leader_of(&jobs, &cluster).await;
+    cluster.node(leader).kill().await.unwrap();
+    // Once there is a leader again.
+    let ended = eventually(LONG, async || match flow.status().await {
+        Ok(status) => Ok(status.nodes.iter().filter(|n| n.state.has_ended()).count()),
+        Err(error) => Err(error),
+    })
+    .await;
+    reaches(&flow, (ended + 20).min(150)).await;
+    victim.kill().await;
+    ends_as_the_model_says(&flow, &plan).await;
+    assert!(steady.terminate().await);
+}
+
+/// Retry from a node, and the worker dies at one of its ends or at that of the whole; another one goes on.
+#[tokio::test]
+async fn a_retry_ends_wherever_its_worker_dies() {
+    for place in [
+        "flow-job-ended",
+        "flow-end-taken",
+        "flow-turn-stored",
+        "flow-outcome-recorded",
+    ] {
+        let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+        let step = |fails| STEP.job(&(1, fails)).unwrap();
+        let flow = Workflow::new("again")
+            .node("first", step(false))
+            .node("bad", step(true))
+            .after(["first"])
+            .node("undo", step(false))
+            .after_failure(["bad"]);
+        let flow = bed.jobs.submit(flow).await.unwrap();
+        let url = bed.server.url();
+        let worker = WorkerProcess::start(&url, &ledger, &[]);
+        assert!(!flow.wait(LONG).await.unwrap().is_success());
+        assert!(worker.terminate().await);
+        let workflows = bed.jobs.workflows();
+        assert_eq!(workflows.retry(flow.id(), &["bad"]).await.unwrap(), 2);
+        // It runs: that is no time for another retry.
+        let early = workflows.retry(flow.id(), &[]).await.unwrap_err();
+        assert!(early.to_string().contains("it is not over"), "{early}");
+        WorkerProcess::start(&url, &ledger, &[("NAQ_DIE_AT", place)])
+            .died()
+            .await;
+        let heir = WorkerProcess::start(&url, &ledger, &[]);
+        eventually_eq(LONG, (2, 1), async || {
+            let status = flow.status().await.unwrap();
+            let attempt = flow.wait(LONG).await.unwrap().attempt;
+            (attempt, status.retries)
+        })
+        .await;
+        let status = flow.status().await.unwrap();
+        let ends: Vec<NodeState> = status.nodes.iter().map(|node| node.state).collect();
+        use NodeState::{Completed, Failed};
+        assert_eq!(ends, [Completed, Failed, Completed], "{place}");
+        let left = async || bed.server.jsz().await.messages("naq_jobs");
+        eventually_eq(LONG, 2, left).await;
+        // Three jobs of the first round, two of the second, and the whole.
+        let stored = bed.subjects("naq_results", "naq.result.*").await;
+        assert_eq!(stored.len(), 6, "{place}: {stored:?}");
+        assert!(heir.terminate().await);
+    }
+}
+
+/// The time is up, and the worker that hears of it dies when the stop is stored, or at the outcome.
+#[tokio::test]
+async fn a_deadline_is_kept_wherever_the_worker_dies_that_hears_of_it() {
+    for place in ["flow-stopping", "flow-outcome-recorded"] {
+        let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+        let flow = Workflow::new("late")
+            .node("long", STEP.job(&(600_000, false)).unwrap())
+            .node("next", STEP.job(&(1, false)).unwrap())
+            .after(["long"])
+            .deadline(Duration::from_millis(500));
+        let flow = bed.jobs.submit(flow).await.unwrap();
+        let url = bed.server.url();
+        WorkerProcess::start(&url, &ledger, &[("NAQ_DIE_AT", place)])
+            .died()
+            .await;
+        let heir = WorkerProcess::start(&url, &ledger, &[]);
+        let outcome = flow.wait(LONG).await.unwrap();
+        let error = outcome.error.unwrap();
+        assert_eq!(error.reason, naq_jobs::FailureReason::Deadline, "{place}");
+        let status = flow.status().await.unwrap();
+        assert_eq!(status.state, WorkflowState::Failed);
+        assert_eq!(status.count(NodeState::Cancelled), 2, "{place}");
+        let left = async || bed.server.jsz().await.messages("naq_jobs");
+        eventually_eq(LONG, 2, left).await;
         assert!(heir.terminate().await);
     }
 }

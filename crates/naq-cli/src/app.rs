@@ -11,6 +11,7 @@ use crate::commands::{
 use crate::context::{Context, Globals};
 use crate::error::CliError;
 use crate::exit_code;
+use crate::traces::Traces;
 
 /// Background jobs on NATS JetStream.
 #[derive(Debug, Parser)]
@@ -36,7 +37,7 @@ enum Command {
     Worker(worker::Args),
     /// List the live workers: the same as `naq worker list`
     ListWorkers(worker::ListArgs),
-    Enqueue(enqueue::Args),
+    Enqueue(Box<enqueue::Args>),
     Job(job::Args),
     JobControl(job::ControlArgs),
     Explain(explain::Args),
@@ -47,6 +48,7 @@ enum Command {
     /// Remove the jobs of queues that wait: the same as `naq queue purge`
     Purge(queue::PurgeArgs),
     Dead(dead::Args),
+    #[command(alias = "scheduler")]
     Schedule(schedule::Args),
     Workflow(workflow::Args),
     /// List the schedules: the same as `naq schedule list`
@@ -91,7 +93,9 @@ fn start(context: &Context, command: Command) -> Result<(), CliError> {
         .map_err(|error| {
             CliError::new(exit_code::INTERNAL, "failed to start the runtime").because(&error)
         })?;
+    let traces = Traces::start(&context.output);
     let done = runtime.block_on(dispatch(context, command));
+    traces.end();
     // Nobody waits for a read of standard input that never ends.
     runtime.shutdown_background();
     done
@@ -103,7 +107,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Dev(args) => Box::pin(dev::run(context, args)).await,
         Command::Worker(args) => Box::pin(worker::run(context, args)).await,
         Command::ListWorkers(args) => Box::pin(worker::list(context, args)).await,
-        Command::Enqueue(args) => Box::pin(enqueue::run(context, args)).await,
+        Command::Enqueue(args) => Box::pin(enqueue::run(context, *args)).await,
         Command::Kind(args) => Box::pin(kind::run(context, args)).await,
         Command::Job(args) => Box::pin(job::run(context, args)).await,
         Command::JobControl(args) => Box::pin(job::control(context, args)).await,
@@ -143,6 +147,11 @@ mod tests {
             "naq worker",
             "naq worker mail reports -c 4 -n w",
             "naq worker list",
+            "naq worker start mail -c 4",
+            "naq scheduler list",
+            "naq system config-init",
+            "naq job purge mail --dry-run",
+            "naq job control nightly reschedule --interval 1h",
             "naq worker list --json",
             "naq worker -- list",
         ] {

@@ -19,6 +19,7 @@ mod logging;
 mod output;
 mod scrape;
 mod signals;
+mod traces;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

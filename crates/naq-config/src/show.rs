@@ -144,6 +144,7 @@ impl Rows {
                 path(handler.working_directory.as_deref()),
             );
             self.row(key("max_output"), handler.max_output);
+            self.row(key("stop_grace"), time(handler.stop_grace));
         }
     }
 
@@ -169,6 +170,8 @@ impl Rows {
     fn payloads(&mut self, payloads: &PayloadsSettings) {
         self.row("payloads.inline_max", payloads.inline_max);
         self.row("payloads.max_size", payloads.max_size);
+        self.row("payloads.compression", payloads.compression.as_str());
+        self.row("payloads.compress_min", payloads.compress_min);
     }
 
     fn events(&mut self, events: &EventsSettings) {

@@ -6,7 +6,7 @@ use naq_config::Settings;
 use naq_connection::{ConnectionService, ShutdownReport};
 
 use crate::JobsError;
-use crate::cancel::CancelRequest;
+use crate::cancel_request::CancelRequest;
 use crate::control::Controls;
 use crate::dead::DeadLetters;
 use crate::enqueue::{Bulk, JobHandle, Landed, enqueue, enqueue_all, enqueue_many};
@@ -15,7 +15,7 @@ use crate::model::{Job, JobId};
 use crate::notes::Watch;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams};
+use crate::server::{Link, count, ensure_streams, prepare};
 use crate::wire::{WorkerRecord, later_patterns, queue_patterns};
 use crate::worker::Worker;
 use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit, submit_after};
@@ -88,7 +88,11 @@ impl Jobs {
     /// As [`Self::connect`].
     pub async fn on(service: ConnectionService, settings: Settings) -> Result<Self, JobsError> {
         let link = Link::new(service, settings);
-        ensure_streams(&link).await?;
+        let streams = &link;
+        prepare(streams, "prepare the streams", move |_| {
+            ensure_streams(streams)
+        })
+        .await?;
         start_outbox(&link);
         Ok(Self { link, inline: None })
     }
@@ -117,7 +121,7 @@ impl Jobs {
         let landed = enqueue(&self.link, job).await?;
         let handle = JobHandle::new(landed, self.results());
         if let Some(within) = within {
-            handle.outcome(within).await?;
+            Box::pin(handle.outcome(within)).await?;
         }
         Ok(handle)
     }
@@ -262,8 +266,8 @@ impl Jobs {
         submit(&self.link, workflow).await
     }
 
-    /// Enqueues a job that runs once the jobs `ids` have completed, also if that was long ago. If one of them fails, it never
-    /// runs: what it is waited for with then times out. It is a [`Workflow`] of one node, which can do more.
+    /// Enqueues a job that runs once the jobs `ids` have completed, also if that was long ago. If one of them does not, it never
+    /// runs, and has the outcome `cancelled`, which says why. It is a [`Workflow`] of one node, which can do more.
     ///
     /// # Errors
     /// As [`Self::submit`]; [`crate::JobsErrorKind::NotFound`] if nothing is known of one of `ids`.

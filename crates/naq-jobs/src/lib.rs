@@ -7,6 +7,7 @@
 
 mod attribute;
 mod cancel;
+mod cancel_request;
 mod control;
 mod dead;
 mod enqueue;
@@ -15,6 +16,7 @@ mod event_log;
 mod events;
 mod explain;
 mod failpoint;
+mod flow_end;
 mod inspect;
 mod jobs;
 mod model;
@@ -24,34 +26,36 @@ mod payload;
 mod results;
 mod schedule;
 mod server;
+mod traces;
 mod wire;
 mod worker;
 mod workflow;
 
 #[doc(hidden)]
 pub use attribute::{Returned, serde};
-pub use cancel::{CancelReport, CancelRequest, CancelledFrom};
+pub use cancel::{CancelReport, CancelledFrom};
+pub use cancel_request::CancelRequest;
 pub use control::{Controls, KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub use dead::{DeadBulk, DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage};
 pub use enqueue::{Bulk, JobHandle};
 pub use error::{JobsError, JobsErrorKind};
 pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
-pub use explain::{Explanation, Facts, Hold, Reason, WorkerFact, reasons};
-pub use inspect::{
-    JobInfo, JobPage, JobStatus, ListedJob, PendingState, PurgePlan, QueueInfo, QueuePage,
-};
+pub use explain::*;
+pub use inspect::*;
 pub use jobs::{Jobs, Stock, WorkerInfo};
 pub use model::{
-    Backoff, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter, Job, JobId,
-    Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName, Unique,
+    Backoff, Encoding, InvalidJobId, InvalidKind, InvalidQueueName, InvalidScheduleName, Jitter,
+    Job, JobId, Kind, KindName, Landing, ObjectRef, Priority, QueueName, RetryPolicy, ScheduleName,
+    TraceContext, Unique,
 };
-pub use naq_config::settings::{InvalidRate, Rate};
+pub use naq_config::settings::{Compression, InvalidRate, Rate};
 pub use naq_macros::job;
 pub use notes::{JobNews, LogLine, Part, Progress, Watch};
 pub use results::{ResultFilter, ResultPage, Results};
 pub use schedule::*;
 pub use server::MINIMUM_SERVER;
+pub use traces::*;
 /// The level of a line in the log of a job.
 pub use tracing::Level;
 pub use wire::{

@@ -16,6 +16,8 @@
 //! With the feature `jobs`, `TestJobs` is a job system of its own for one test: run what was enqueued, look at it, and move
 //! time on.
 //!
+//! With the feature `traces`, `TraceCollector` takes the traces of a program as a real collector does, and `tree` draws them.
+//!
 //! Everything here panics instead of returning errors: in a test, a server that cannot be started or asked is a
 //! failure, never a reason to skip.
 
@@ -27,6 +29,8 @@ mod report;
 mod test_cluster;
 mod test_server;
 mod test_settings;
+#[cfg(feature = "traces")]
+mod traces;
 
 pub use eventually::{eventually, eventually_eq};
 #[cfg(feature = "jobs")]
@@ -35,3 +39,5 @@ pub use proxy::{Direction, FaultProxy};
 pub use report::{Connection, Connz, Consumer, Jsz, Stream, Varz};
 pub use test_cluster::TestCluster;
 pub use test_server::TestServer;
+#[cfg(feature = "traces")]
+pub use traces::{CollectedSpan, TraceCollector, tree};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use naq::embedded::EmbeddedServer;
-use naq::{JobContext, JobError, Jobs, Kind, Settings, Workflow};
+use naq::{JobContext, JobError, Jobs, Kind, Outcome, Settings, Workflow, WorkflowHandle};
 
 const EXTRACT: Kind<String, u64> = Kind::new("extract").retries(3);
 const CLEAN: Kind<String, u64> = Kind::new("clean");
@@ -51,8 +51,34 @@ fn etl() -> Result<Workflow, Failure> {
         .after(["report"]))
 }
 
-/// Runs it, and says what is notified.
-pub(crate) async fn run() -> Result<String, Failure> {
+/// A job that has run.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) name: String,
+    pub(crate) took: Duration,
+    /// It is on the path that took longest: who wants the whole to be faster begins there.
+    pub(crate) is_on_path: bool,
+}
+
+/// The jobs of a workflow that is over, in the order of the graph.
+async fn ran(jobs: &Jobs, etl: &WorkflowHandle) -> Result<Vec<Ran>, Failure> {
+    let status = jobs.workflows().with_times(etl.status().await?).await?;
+    let (path, _) = status.critical_path();
+    let nodes = status.in_order().into_iter().map(|at| &status.nodes[at]);
+    let ran = nodes.map(|node| Ran {
+        name: node.name.clone(),
+        took: node
+            .outcome
+            .as_ref()
+            .map(Outcome::duration)
+            .unwrap_or_default(),
+        is_on_path: path.iter().any(|on_path| on_path.name == node.name),
+    });
+    Ok(ran.collect())
+}
+
+/// Runs it; says what is notified, and what ran.
+pub(crate) async fn run() -> Result<(String, Vec<Ran>), Failure> {
     let server = EmbeddedServer::builder().start().await?;
     let mut settings = Settings::default();
     settings.nats.servers = vec![server.url()];
@@ -60,7 +86,10 @@ pub(crate) async fn run() -> Result<String, Failure> {
     let worker = jobs
         .worker()
         .handle(EXTRACT, async |_: JobContext, table: String| {
-            Ok::<_, JobError>(u64::try_from(table.len()).unwrap_or(0) * 100)
+            let rows = u64::try_from(table.len()).unwrap_or(0) * 100;
+            // As long as a table of that size takes.
+            tokio::time::sleep(Duration::from_micros(rows * 20)).await;
+            Ok::<_, JobError>(rows)
         })
         .handle(CLEAN, async |context: JobContext, from: String| {
             let rows: u64 = result(&context, &from).await?;
@@ -92,15 +121,22 @@ pub(crate) async fn run() -> Result<String, Failure> {
     let etl = jobs.submit(etl()?).await?;
     let said = etl.result("notify", Duration::from_secs(60)).await?;
     etl.wait(Duration::from_secs(60)).await?;
+    let ran = ran(&jobs, &etl).await?;
     worker.stop(Duration::from_secs(10)).await;
     jobs.shutdown().await;
     server.stop().await?;
-    Ok(said)
+    Ok((said, ran))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     use std::io::Write;
-    writeln!(std::io::stdout(), "{}", run().await?)?;
+    let mut out = std::io::stdout();
+    let (said, ran) = run().await?;
+    for job in ran {
+        let mark = if job.is_on_path { "*" } else { " " };
+        writeln!(out, "{mark} {:<18} {:>6.1?}", job.name, job.took)?;
+    }
+    writeln!(out, "{said}   (* the path that took longest)")?;
     Ok(())
 }

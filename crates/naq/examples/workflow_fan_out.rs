@@ -1,8 +1,9 @@
 //! A nightly fan-out: one job finds the work, adds a job for each piece of it, and a join waits for all of them.
 //!
-//! `cargo run --release --example workflow_fan_out [pieces]` starts a server of its own; 10,000 pieces by default.
+//! `cargo run --release --example workflow_fan_out [pieces]` starts a server of its own; 10,000 pieces by default, or what
+//! `NAQ_FAN_OUT` says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use naq::embedded::EmbeddedServer;
 use naq::{JobContext, JobError, Jobs, Kind, Settings, Workflow};
@@ -33,6 +34,14 @@ async fn join(context: JobContext, (): ()) -> Result<u64, JobError> {
         .ok_or_else(|| JobError::message("no workflow"))?;
     let results: Vec<u64> = workflow.results("pieces").await?;
     Ok(results.into_iter().sum())
+}
+
+/// Pieces, where no argument says how many: `NAQ_FAN_OUT`, or `usual`.
+pub(crate) fn pieces(usual: u64) -> Result<u64, Failure> {
+    match std::env::var("NAQ_FAN_OUT") {
+        Ok(text) => Ok(text.parse()?),
+        Err(_) => Ok(usual),
+    }
 }
 
 /// Runs the fan-out, and says what the join has found.
@@ -68,13 +77,16 @@ pub(crate) async fn run(pieces: u64) -> Result<u64, Failure> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     use std::io::Write;
-    let pieces = std::env::args()
-        .nth(1)
-        .map_or(Ok(10_000), |text| text.parse())?;
+    let pieces = match std::env::args().nth(1) {
+        Some(text) => text.parse()?,
+        None => pieces(10_000)?,
+    };
+    let begun = Instant::now();
+    let sum = run(pieces).await?;
     writeln!(
         std::io::stdout(),
-        "the join has found {}",
-        run(pieces).await?
+        "{pieces} pieces were found, done and joined in {:.1?}: the sum of their results is {sum}",
+        begun.elapsed()
     )?;
     Ok(())
 }

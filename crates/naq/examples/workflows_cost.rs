@@ -16,6 +16,20 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 type Failure = Box<dyn std::error::Error>;
 
+/// The server, and jobs on it.
+struct Bench {
+    server: EmbeddedServer,
+    jobs: Jobs,
+}
+
+/// Time that something took, and messages that went to the server and came from it, for each job of it.
+#[derive(Clone, Copy)]
+struct Cost {
+    took: Duration,
+    to: f64,
+    from: f64,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let mut numbers = std::env::args().skip(1).map(|text| text.parse::<usize>());
@@ -31,59 +45,131 @@ async fn main() -> Result<(), Failure> {
         .handle(NOTE, async |_: JobContext, n: u64| Ok::<_, JobError>(n))
         .start()
         .await?;
-    plain(&jobs, 100).await?;
+    let bench = Bench { server, jobs };
+    bench.plain(100).await?;
 
-    let each = one_by_one(&jobs, nodes.min(1000)).await?;
+    let each = bench.one_by_one(nodes.min(1000)).await?;
     let chain = Workflow::new("chain").chain((0..nodes).map(|n| (format!("n{n}"), note())));
-    let took = run(&jobs, &format!("chain of {nodes}"), chain).await?;
+    let cost = bench
+        .run(&format!("chain of {nodes}"), nodes, chain)
+        .await?;
     ratio(
         "chain against plain jobs awaited one by one",
-        took / u32::try_from(nodes)?,
-        each,
+        cost.took / u32::try_from(nodes)?,
+        each.took,
     );
 
-    let many = plain(&jobs, nodes).await?;
-    let took = run(
-        &jobs,
-        &format!("graph of {nodes}, 20 layers"),
-        layers(nodes),
-    )
-    .await?;
-    ratio("graph against as many plain jobs", took, many);
+    let many = bench.plain(nodes).await?;
+    let what = format!("graph of {nodes}, 20 layers");
+    let cost = bench.run(&what, nodes, layers(nodes)).await?;
+    ratio("graph against as many plain jobs", cost.took, many.took);
 
-    let many = plain(&jobs, width).await?;
+    let many = bench.plain(width).await?;
     let fan = Workflow::new("fan")
         .group("many", (0..width).map(|_| note()))
         .node("join", note())
         .after(["many"]);
-    let took = run(&jobs, &format!("fan-in of {width}"), fan).await?;
-    ratio("fan-in against as many plain jobs", took, many);
+    let cost = bench.run(&format!("fan-in of {width}"), width, fan).await?;
+    ratio("fan-in against as many plain jobs", cost.took, many.took);
 
-    small(&jobs, nodes / 10).await?;
+    bench.small(nodes / 10).await?;
     worker.stop(Duration::from_secs(10)).await;
-    jobs.shutdown().await;
-    server.stop().await?;
+    bench.jobs.shutdown().await;
+    bench.server.stop().await?;
     Ok(())
 }
 
-/// Many small workflows at the same time.
-async fn small(jobs: &Jobs, count: usize) -> Result<(), Failure> {
-    let began = Instant::now();
-    let mut handles = Vec::new();
-    for _ in 0..count {
-        let small = Workflow::new("small").chain((0..10).map(|n| (format!("n{n}"), note())));
-        handles.push(jobs.submit(small).await?);
+impl Bench {
+    /// Messages that the server has got and sent.
+    async fn traffic(&self) -> Result<(f64, f64), Failure> {
+        let varz = self.server.monitor("/varz").await?;
+        let read = |name: &str| varz[name].as_f64().ok_or("no number in /varz");
+        Ok((read("in_msgs")?, read("out_msgs")?))
     }
-    println!("{} chains of 10 submitted: {:?}", count, began.elapsed());
-    for handle in &handles {
-        handle.wait(LIMIT).await?;
+
+    /// Does something with `count` jobs, and says what it cost.
+    async fn measured<T>(
+        &self,
+        what: &str,
+        count: usize,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Cost, Failure> {
+        let (before, began) = (self.traffic().await?, Instant::now());
+        work.await?;
+        let (took, after) = (began.elapsed(), self.traffic().await?);
+        let count = f64::from(u32::try_from(count)?);
+        let cost = Cost {
+            took,
+            to: (after.0 - before.0) / count,
+            from: (after.1 - before.1) / count,
+        };
+        println!(
+            "{what}: {took:?}; messages per job: {:.1} to the server, {:.1} from it",
+            cost.to, cost.from
+        );
+        Ok(cost)
     }
-    println!(
-        "{} chains of 10, side by side: {:?}",
-        count,
-        began.elapsed()
-    );
-    Ok(())
+
+    /// Many small workflows at the same time.
+    async fn small(&self, count: usize) -> Result<Cost, Failure> {
+        let work = async {
+            let mut handles = Vec::new();
+            for _ in 0..count {
+                let small =
+                    Workflow::new("small").chain((0..10).map(|n| (format!("n{n}"), note())));
+                handles.push(self.jobs.submit(small).await?);
+            }
+            for handle in &handles {
+                handle.wait(LIMIT).await?;
+            }
+            Ok(())
+        };
+        let what = format!("{count} chains of 10, side by side");
+        self.measured(&what, count * 10, work).await
+    }
+
+    /// Runs a workflow of `count` jobs to its end.
+    async fn run(&self, what: &str, count: usize, workflow: Workflow) -> Result<Cost, Failure> {
+        let work = async {
+            let handle = self.jobs.submit(workflow).await?;
+            let outcome = handle.wait(LIMIT).await?;
+            if outcome.is_success() {
+                Ok(())
+            } else {
+                Err(Failure::from("the workflow has failed"))
+            }
+        };
+        self.measured(what, count, work).await
+    }
+
+    /// As many plain jobs, enqueued together, and the wait for all of them.
+    async fn plain(&self, count: usize) -> Result<Cost, Failure> {
+        let work = async {
+            let handles = self.jobs.enqueue_many((0..count).map(|_| note())).await;
+            let last = handles.into_iter().last().ok_or("no jobs")??;
+            last.result(LIMIT).await?;
+            while self.jobs.stock().await?.waiting > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Ok(())
+        };
+        let what = format!("{count} plain jobs");
+        self.measured(&what, count, work).await
+    }
+
+    /// Plain jobs, the next enqueued when the result of the last one is there; the time of each.
+    async fn one_by_one(&self, count: usize) -> Result<Cost, Failure> {
+        let work = async {
+            for _ in 0..count {
+                self.jobs.enqueue(note()).await?.result(LIMIT).await?;
+            }
+            Ok(())
+        };
+        let what = format!("{count} plain jobs, awaited one by one");
+        let mut cost = self.measured(&what, count, work).await?;
+        cost.took /= u32::try_from(count)?;
+        Ok(cost)
+    }
 }
 
 fn note() -> Job<u64> {
@@ -104,45 +190,6 @@ fn layers(nodes: usize) -> Workflow {
         }
     }
     workflow
-}
-
-/// Runs a workflow to its end.
-async fn run(jobs: &Jobs, what: &str, workflow: Workflow) -> Result<Duration, Failure> {
-    let began = Instant::now();
-    let handle = jobs.submit(workflow).await?;
-    let submitted = began.elapsed();
-    let outcome = handle.wait(LIMIT).await?;
-    let took = began.elapsed();
-    println!(
-        "{what}: submitted {submitted:?}, over after {took:?}, {}",
-        outcome.status
-    );
-    Ok(took)
-}
-
-/// As many plain jobs, enqueued together, and the wait for all of them.
-async fn plain(jobs: &Jobs, count: usize) -> Result<Duration, Failure> {
-    let began = Instant::now();
-    let handles = jobs.enqueue_many((0..count).map(|_| note())).await;
-    let last = handles.into_iter().last().ok_or("no jobs")??;
-    last.result(LIMIT).await?;
-    while jobs.stock().await?.waiting > 0 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    let took = began.elapsed();
-    println!("{count} plain jobs: {took:?}");
-    Ok(took)
-}
-
-/// Plain jobs, the next enqueued when the result of the last one is there; the time of each.
-async fn one_by_one(jobs: &Jobs, count: usize) -> Result<Duration, Failure> {
-    let began = Instant::now();
-    for _ in 0..count {
-        jobs.enqueue(note()).await?.result(LIMIT).await?;
-    }
-    let each = began.elapsed() / u32::try_from(count)?;
-    println!("{count} plain jobs, awaited one by one: {each:?} each");
-    Ok(each)
 }
 
 fn ratio(what: &str, workflow: Duration, plain: Duration) {

@@ -45,10 +45,11 @@
 //! | tell and see how far a job is | [`JobContext::progress`], [`Jobs::watch`] |
 //! | retry | [`RetryPolicy`] |
 //! | pause, limit, scale while jobs run | [`Jobs::controls`], [`Priority`], [`Job::limit_key`] |
-//! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`] |
+//! | make jobs again and again | [`Jobs::schedule`], [`Schedules`], [`Timetable`], [`Jobs::explain_schedule`] |
 //! | let jobs wait for one another | [`Workflow`], [`Jobs::submit`], [`Workflows`], [`Membership`] |
 //! | look after what failed | [`Jobs::dead_letters`] |
 //! | see what happens | [`Jobs::events`], [`EventFilter`], [`EventProcessor`] |
+//! | follow a job through traces | feature `otel`, [`TraceContext`], [`JobContext::trace`] |
 //! | see where jobs are and why they do not run | [`Jobs::status`], [`Jobs::queues`], [`Jobs::explain`] |
 //! | configure | [`Loader`], [`Settings`] |
 //! | use connections without jobs | [`connection`] |
@@ -58,22 +59,24 @@
 pub use naq_config::{ConfigError, Loader, Settings};
 pub use naq_jobs::{
     AttemptError, AttemptReply, AttemptRequest, AttemptService, Backoff, Bulk, CancelReport,
-    CancelRequest, CancelledFrom, CatchUp, Controls, Cron, CronError, DeadBulk, DeadFilter,
-    DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL, Event,
-    EventBody, EventFilter, EventProcessor, EventStats, EventStream, EventType, Events,
-    Explanation, Facts, FailureReason, Firing, Firings, FromJob, Handler, Hold, InvalidRate,
-    InvalidScheduleName, InvalidZone, Jitter, Job, JobContext, JobError, JobFailure, JobFunction,
-    JobHandle, JobHistory, JobId, JobInfo, JobLogLayer, JobNews, JobPage, JobStatus, Jobs,
-    JobsError, JobsErrorKind, Kind, KindName, KindSetting, Landing, Level, ListedJob, LogLine,
-    MINIMUM_SERVER, Membership, NewSchedule, NodeKind, NodeState, NodeStatus, ObjectRef, On,
-    Outcome, Overlap, Part, Paused, PendingState, Priority, ProcessorReport, Progress,
-    ProgressNote, PurgePlan, QueueInfo, QueueName, QueueOrder, QueuePage, QueueSetting, Rate,
-    Reason, ResultFilter, ResultPage, Results, RetryPolicy, RunningJob, RunningProcessor,
-    RunningWorker, Schedule, ScheduleChange, ScheduleName, SchedulePage, ScheduleRule,
-    ScheduleState, Schedules, State, StatsBy, StatsRow, Status, Stock, StopReport, Timetable,
-    TimetableError, Unique, UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact,
-    WorkerInfo, WorkerRecord, WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage,
-    WorkflowState, WorkflowStatus, WorkflowSummary, Workflows, Zone, job, reasons,
+    CancelRequest, CancelledFrom, CatchUp, Compression, Controls, Cron, CronError, DeadBulk,
+    DeadFilter, DeadGroup, DeadGroups, DeadLetter, DeadLetters, DeadPage, Dst, DstMark, EXIT_FATAL,
+    Encoding, EnteredTrace, Event, EventBody, EventFilter, EventProcessor, EventStats, EventStream,
+    EventType, Events, Explanation, Facts, FailureReason, Firing, Firings, FlowNodeRef, FlowPlace,
+    FlowReason, FromJob, Handler, Hold, InvalidRate, InvalidScheduleName, InvalidZone, Jitter, Job,
+    JobContext, JobError, JobFailure, JobFunction, JobHandle, JobHistory, JobId, JobInfo,
+    JobLogLayer, JobNews, JobPage, JobStatus, Jobs, JobsError, JobsErrorKind, Kind, KindName,
+    KindSetting, Landing, Level, ListedJob, LogLine, MINIMUM_SERVER, Membership, NewSchedule,
+    NodeKind, NodePlace, NodeState, NodeStatus, ObjectRef, On, Outcome, Overlap, Part, Paused,
+    PendingState, Priority, ProcessorReport, Progress, ProgressNote, PurgePlan, QueueInfo,
+    QueueName, QueueOrder, QueuePage, QueueSetting, Rate, Reason, ResultFilter, ResultPage,
+    Results, RetryPolicy, RunningJob, RunningProcessor, RunningWorker, Schedule, ScheduleChange,
+    ScheduleExplanation, ScheduleName, SchedulePage, ScheduleReason, ScheduleRule, ScheduleState,
+    Schedules, SpanEnd, SpanStart, State, StatsBy, StatsRow, Status, Stock, StopReport, Sweep,
+    Timetable, TimetableError, TraceContext, TraceOperation, TraceSpan, Tracer, Unique,
+    UnknownEventType, Watch, Worker, WorkerConnection, WorkerFact, WorkerInfo, WorkerRecord,
+    WorkerSetting, WorkerStatus, Workflow, WorkflowHandle, WorkflowPage, WorkflowState,
+    WorkflowStatus, WorkflowSummary, Workflows, Zone, enter_trace, job, reasons, set_tracer,
 };
 #[doc(hidden)]
 pub use naq_jobs::{Returned, serde};
@@ -84,6 +87,9 @@ pub use naq_config as config;
 pub use naq_connection as connection;
 /// A real nats-server as a supervised child: for development, tests and demonstrations.
 pub use naq_embedded as embedded;
+/// OpenTelemetry traces of jobs, and their export.
+#[cfg(feature = "otel")]
+pub use naq_otel as otel;
 
 /// The README's program is compiled and run, so that it stays true.
 #[cfg(doctest)]

@@ -4,6 +4,9 @@
 #[path = "../examples/campaign.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod campaign;
+#[path = "../examples/cron_reports.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod cron_reports;
 #[path = "../examples/images.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod images;
@@ -27,9 +30,15 @@ use serde_json::Value;
 
 #[tokio::test]
 async fn the_etl_reports_what_it_has_loaded() {
+    let (said, ran) = workflow_etl::run().await.unwrap();
+    assert_eq!(said, "done: 2070 rows loaded, 2070 archived");
+    assert_eq!(ran.len(), 11);
+    let path = ran.iter().filter(|job| job.is_on_path);
+    let path: Vec<&str> = path.map(|job| job.name.as_str()).collect();
+    assert_eq!(path.len(), 6, "{path:?}");
     assert_eq!(
-        workflow_etl::run().await.unwrap(),
-        "done: 2070 rows loaded, 2070 archived"
+        (path[2], path[4..].join(" ").as_str()),
+        ("validate", "report notify")
     );
 }
 
@@ -47,7 +56,10 @@ async fn the_saga_undoes_what_was_done() {
 
 #[tokio::test]
 async fn the_fan_out_joins_all_its_pieces() {
-    assert_eq!(workflow_fan_out::run(300).await.unwrap(), 300 * 299);
+    // `NAQ_FAN_OUT=10000` runs it whole.
+    let pieces = workflow_fan_out::pieces(300).unwrap();
+    let sum = workflow_fan_out::run(pieces).await.unwrap();
+    assert_eq!(sum, pieces * (pieces - 1));
 }
 
 fn field(json: &str, name: &str) -> Value {
@@ -185,4 +197,27 @@ async fn pictures_larger_than_a_message_come_through_the_pipeline_unharmed() {
         assert_eq!(picture.thumbnail, 100 * 75 * 4, "{picture:?}");
     }
     assert_eq!(error, "fatal: 9 bytes are no 800 x 600");
+}
+
+#[tokio::test]
+async fn reports_in_three_zones_are_due_at_their_local_times_and_made_when_triggered() {
+    let spring = std::time::UNIX_EPOCH + Duration::from_secs(1_772_755_200);
+    let expected = "\
+2026-03-06T03:15:00Z  Fri 06 Mar 09:00 +05:45  kathmandu
+2026-03-06T07:30:00Z  Fri 06 Mar 02:30 -05:00  new-york
+2026-03-06T08:00:00Z  Fri 06 Mar 09:00 +01:00  amsterdam
+2026-03-07T07:30:00Z  Sat 07 Mar 02:30 -05:00  new-york
+2026-03-08T03:15:00Z  Sun 08 Mar 09:00 +05:45  kathmandu
+2026-03-08T07:00:00Z  Sun 08 Mar 03:00 -04:00  new-york    the clock skips this time: at the end of the gap
+2026-03-09T03:15:00Z  Mon 09 Mar 09:00 +05:45  kathmandu
+2026-03-09T08:00:00Z  Mon 09 Mar 09:00 +01:00  amsterdam
+2026-03-10T08:00:00Z  Tue 10 Mar 09:00 +01:00  amsterdam";
+    assert_eq!(cron_reports::calendar(spring, 3).unwrap(), expected);
+    let said = cron_reports::run().await.unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    for (line, (office, ..)) in lines.iter().zip(cron_reports::OFFICES) {
+        let starts = format!("report-{office}: sales of {office} up to ");
+        assert!(line.starts_with(&starts), "{said}");
+    }
 }

@@ -5,9 +5,10 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use naq_config::Loader;
+use naq_it::{MIXED, Mixed};
 use naq_jobs::{JobContext, JobError, JobId, Jobs, Kind};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,17 +39,36 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             jobs.enqueue(WORK.job(&1)?.id(JobId::new(id)?)).await?;
             return Ok(());
         }
+        Some(Some(("enqueue-large", id))) => {
+            let text = "x".repeat(700_000);
+            let job = naq_jobs::Job::from_payload("echo", &text)?;
+            jobs.enqueue(job.queue("mail")?.id(JobId::new(id)?)).await?;
+            return Ok(());
+        }
         Some(Some(("requeue", id))) => {
             return Ok(jobs.dead_letters().requeue(&JobId::new(id)?).await?);
         }
-        Some(_) => return Err("IT_DO is `enqueue:<id>` or `requeue:<id>`".into()),
+        Some(Some(("cancel-workflow", id))) => {
+            let reason = "cancelled by a test";
+            jobs.workflows().cancel(&JobId::new(id)?, reason).await?;
+            return Ok(());
+        }
+        Some(_) => {
+            let known =
+                "`enqueue:<id>`, `enqueue-large:<id>`, `requeue:<id>` or `cancel-workflow:<id>`";
+            return Err(format!("IT_DO is {known}").into());
+        }
         None => {}
     }
     let mut terminate = signal(SignalKind::terminate())?;
-    jobs.worker()
+    let queues = std::env::var("IT_QUEUES").unwrap_or_default();
+    let names = queues.split(',').filter(|name| !name.is_empty());
+    names
+        .fold(jobs.worker(), |worker, queue| worker.queue(queue))
         .handle(WORK, work)
         .handle(FAIL, fail)
         .handle(STEP, step)
+        .handle(MIXED, mixed)
         .run_until(async move {
             terminate.recv().await;
         })
@@ -80,12 +100,47 @@ async fn step(_: JobContext, (millis, fails): (u64, bool)) -> Result<(), JobErro
     Ok(())
 }
 
+/// An attempt, from its start to the moment in which its future is dropped, whatever the reason.
+struct Attempt(JobContext);
+
+impl Attempt {
+    fn begin(context: &JobContext) -> Result<Self, JobError> {
+        record("start", context)?;
+        Ok(Self(context.clone()))
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        // A line that is missing makes the attempt too long, and the test says so.
+        drop(record("gone", &self.0));
+    }
+}
+
+async fn mixed(context: JobContext, work: Mixed) -> Result<String, JobError> {
+    let _attempt = Attempt::begin(&context)?;
+    let age = context.enqueued_at().and_then(|at| at.elapsed().ok());
+    if work.snoozes && age.is_some_and(|age| age < Duration::from_millis(500)) {
+        return Err(JobError::snooze(Duration::from_secs(1)));
+    }
+    if work.tells {
+        context.progress(1, 2).message("half of it");
+    }
+    tokio::time::sleep(Duration::from_millis(work.millis)).await;
+    if context.attempt() <= work.fails {
+        return Err(JobError::message("told to fail"));
+    }
+    record("end", &context)?;
+    Ok("x".repeat(work.result))
+}
+
 /// One line per event; a short append to a file is whole also when several processes write.
 fn record(what: &str, context: &JobContext) -> Result<(), JobError> {
     let path = std::env::var("IT_LEDGER")?;
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
     let line = format!(
-        "{what} {} {} {}\n",
+        "{what} {} {} {} {now}\n",
         context.id(),
         context.attempt(),
         std::process::id()

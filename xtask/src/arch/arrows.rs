@@ -10,16 +10,17 @@ use crate::tree::Tree;
 
 /// Each crate under `crates/` and its floor. A crate may use crates of lower floors only, so two
 /// on the same floor know nothing of each other.
-const FLOORS: [(&str, u8); 9] = [
+const FLOORS: [(&str, u8); 10] = [
     ("naq-config", 0),
     ("naq-embedded", 0),
     ("naq-macros", 0),
     ("naq-connection", 1),
     ("naq-jobs", 2),
-    ("naq", 3),
-    ("naq-cli", 4),
-    ("naq-dashboard", 4),
-    (TESTING, 4),
+    ("naq-otel", 3),
+    ("naq", 4),
+    ("naq-cli", 5),
+    ("naq-dashboard", 5),
+    (TESTING, 5),
 ];
 
 /// Serves tests only, so it may use every library, and no product code may use it.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use naq::{Job, JobId, Landing, Priority};
+use naq::{Job, JobId, Landing};
 
 use super::batch_file::{self, BatchFlags};
 use super::enqueue_flags::EnqueueFlags;
@@ -22,7 +22,9 @@ use crate::logging::{self, Level};
   echo '[1, 2]' | naq enqueue sum - --wait=30s
   naq enqueue backup --at 2030-01-01T03:00:00+01:00
   naq enqueue invoice 17 --unique invoice-17 --expires-in 1h --deadline 10m
-  naq enqueue scan --file picture.json --header tenant=acme
+  naq enqueue fetch 1 --retries 5 --retry-strategy exponential --retry-jitter full --retry-on http_5xx,timeout
+  naq enqueue scan --file picture.json --header tenant=acme --compress zlib
+  naq enqueue bill 17 --after invoice-17,address-17
   naq enqueue mail --batch mails.jsonl --resume mails-2030-01")]
 pub(crate) struct Args {
     /// The job's kind: which handler runs it
@@ -54,19 +56,6 @@ pub(crate) struct Args {
     #[command(flatten)]
     batch: BatchFlags,
 
-    /// Which jobs of the queue go first
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "normal",
-        hide_default_value = true
-    )]
-    priority: PriorityFlag,
-
-    /// Count it together with others of this key for the limits of the queue that are per key
-    #[arg(long, value_name = "TEXT")]
-    limit_key: Option<String>,
-
     /// Run it not before this time has passed
     #[arg(short, long, value_name = "TIME", value_parser = parse, conflicts_with = "at")]
     delay: Option<Duration>,
@@ -86,26 +75,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum PriorityFlag {
-    /// Before all others
-    High,
-    /// As most jobs
-    Normal,
-    /// When nothing else waits
-    Low,
-}
-
-impl From<PriorityFlag> for Priority {
-    fn from(flag: PriorityFlag) -> Self {
-        match flag {
-            PriorityFlag::High => Self::High,
-            PriorityFlag::Normal => Self::Normal,
-            PriorityFlag::Low => Self::Low,
-        }
-    }
-}
-
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     if let Some(path) = args.batch.batch.clone() {
@@ -115,9 +84,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
         return Box::pin(run).await;
     }
     let (wait, as_json, is_unique) = (args.wait, args.json, args.more.is_unique());
+    let after = args.more.after().to_vec();
     let job = job(args).await?;
     let jobs = context.jobs().await?;
-    let handle = jobs.enqueue(job).await?;
+    let handle = match after {
+        after if after.is_empty() => jobs.enqueue(job).await?,
+        after => jobs.enqueue_after(job, after).await?,
+    };
     let id = handle.id();
     let shown = match wait {
         None if as_json => {
@@ -177,10 +150,6 @@ fn note(context: &Context, landing: Landing) {
 /// The job as the flags say.
 fn dressed(job: Job, args: &Args) -> Result<Job, CliError> {
     let mut job = args.more.clone().apply(args.options.clone().apply(job)?)?;
-    job = job.priority(args.priority.into());
-    if let Some(key) = &args.limit_key {
-        job = job.limit_key(key.clone())?;
-    }
     if let Some(delay) = args.delay {
         job = job.delay(delay);
     }

@@ -1,13 +1,13 @@
-//! The flags of `naq enqueue` that say which job of a key counts, until when, and with which headers.
+//! The flags of `naq enqueue` that say which job of a key counts, and what it waits for.
 
 use std::time::Duration;
 
-use naq::{Job, Unique};
+use naq::{Compression, Job, JobId, Unique};
 
 use crate::duration::parse_positive;
 use crate::error::CliError;
 
-/// Which job of a key counts, until when, and with which headers.
+/// Which job of a key counts, and what it waits for.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct EnqueueFlags {
     /// Enqueue it only if no other job of this key waits or runs in its queue; else print the id of that one
@@ -33,20 +33,39 @@ pub(super) struct EnqueueFlags {
     #[arg(group = "policy")]
     throttle: Option<Duration>,
 
-    /// Cancel it if it has not started after so much time
-    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
-    expires_in: Option<Duration>,
+    /// Compress the payload, and with it the result: none or zlib [default: `payloads.compression`]
+    #[arg(long, value_name = "NAME")]
+    compress: Option<CompressFlag>,
 
-    /// Time over all attempts and retries, from when it is due
-    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
-    deadline: Option<Duration>,
+    /// Run it once these jobs have completed, with commas; it never runs if one of them fails
+    #[arg(
+        long,
+        visible_alias = "depends-on",
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    #[arg(conflicts_with_all = ["unique", "batch", "compress"])]
+    after: Vec<JobId>,
 
-    /// A header that travels with the job; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
-    header: Vec<(String, String)>,
+    /// The trace that it belongs to: the header `traceparent` of W3C Trace Context
+    #[arg(long, value_name = "TEXT")]
+    trace_parent: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CompressFlag {
+    /// As it is
+    None,
+    /// As a zlib stream, if that is shorter
+    Zlib,
 }
 
 impl EnqueueFlags {
+    /// The jobs that have to complete first.
+    pub(super) fn after(&self) -> &[JobId] {
+        &self.after
+    }
+
     /// Whether there is a key.
     pub(super) fn is_unique(&self) -> bool {
         self.unique.is_some()
@@ -64,21 +83,14 @@ impl EnqueueFlags {
                 _ => unique,
             });
         }
-        if let Some(after) = self.expires_in {
-            job = job.expires_in(after);
+        match self.compress {
+            Some(CompressFlag::None) => job = job.compression(Compression::None),
+            Some(CompressFlag::Zlib) => job = job.compression(Compression::Zlib),
+            None => {}
         }
-        if let Some(within) = self.deadline {
-            job = job.deadline(within);
-        }
-        for (name, value) in self.header {
-            job = job.header(name, value)?;
+        if let Some(text) = self.trace_parent {
+            job = job.trace_parent(text)?;
         }
         Ok(job)
     }
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "write it as NAME=VALUE".to_owned())
 }

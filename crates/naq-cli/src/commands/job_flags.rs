@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use naq::{Backoff, Job, RetryPolicy};
+use naq::{Job, Priority};
 
-use crate::duration::{parse, parse_positive};
+use super::retry_flags::RetryFlags;
+use crate::duration::parse_positive;
 use crate::error::CliError;
 
 /// How a job is run.
@@ -14,17 +15,8 @@ pub(super) struct JobFlags {
     #[arg(short, long)]
     queue: Option<String>,
 
-    /// How often it is run again after an error [default: the number of delays]
-    #[arg(short, long, value_name = "N")]
-    retries: Option<u32>,
-
-    /// Wait before a retry; several with commas, one for each [default: 1s]
-    #[arg(long, value_name = "TIME", value_parser = parse, value_delimiter = ',')]
-    retry_delay: Vec<Duration>,
-
-    /// Always the same wait, or twice the wait each time
-    #[arg(long, value_name = "NAME", default_value = "linear")]
-    retry_strategy: Strategy,
+    #[command(flatten)]
+    retry: RetryFlags,
 
     /// Time limit of one attempt [default: `workers.max_job_duration`]
     #[arg(short, long, value_name = "TIME", value_parser = parse_positive)]
@@ -33,21 +25,69 @@ pub(super) struct JobFlags {
     /// How long the outcome is kept [default: `results.ttl`]
     #[arg(long, value_name = "TIME", value_parser = parse_positive)]
     result_ttl: Option<Duration>,
+
+    /// Keep no result: the job costs half, and may rarely run twice; a failure is recorded as ever
+    #[arg(long, conflicts_with = "result_ttl")]
+    discard_result: bool,
+
+    /// Let only the newest run settle the job: one message more for each run
+    #[arg(long, conflicts_with = "discard_result")]
+    strict: bool,
+
+    /// The version of the payload, for workers that know several [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    payload_version: Option<u32>,
+
+    /// Which jobs of the queue go first
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "normal",
+        hide_default_value = true
+    )]
+    priority: PriorityFlag,
+
+    /// Count it together with others of this key for the limits of the queue that are per key
+    #[arg(long, value_name = "TEXT")]
+    limit_key: Option<String>,
+
+    /// Cancel it if it has not started after so much time
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    expires_in: Option<Duration>,
+
+    /// Time over all attempts and retries, from when it is due
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    deadline: Option<Duration>,
+
+    /// A header that travels with the job; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
+    header: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Strategy {
-    /// Always the same wait
-    Linear,
-    /// Twice the wait each time
-    Exponential,
+enum PriorityFlag {
+    /// Before all others
+    High,
+    /// As most jobs
+    Normal,
+    /// When nothing else waits
+    Low,
+}
+
+impl From<PriorityFlag> for Priority {
+    fn from(flag: PriorityFlag) -> Self {
+        match flag {
+            PriorityFlag::High => Self::High,
+            PriorityFlag::Normal => Self::Normal,
+            PriorityFlag::Low => Self::Low,
+        }
+    }
 }
 
 impl JobFlags {
     /// Sets what was asked for.
     pub(super) fn apply(self, job: Job) -> Result<Job, CliError> {
-        let retry = retry_policy(self.retries, self.retry_delay, self.retry_strategy)?;
-        let mut job = job.retry(retry);
+        let mut job = job.retry(self.retry.policy()?);
         if let Some(queue) = self.queue {
             job = job.queue(queue)?;
         }
@@ -57,62 +97,34 @@ impl JobFlags {
         if let Some(ttl) = self.result_ttl {
             job = job.result_ttl(ttl);
         }
+        if self.discard_result {
+            job = job.discard_result();
+        }
+        if self.strict {
+            job = job.strict();
+        }
+        if let Some(version) = self.payload_version {
+            job = job.payload_version(version);
+        }
+        job = job.priority(self.priority.into());
+        if let Some(key) = self.limit_key {
+            job = job.limit_key(key)?;
+        }
+        if let Some(after) = self.expires_in {
+            job = job.expires_in(after);
+        }
+        if let Some(within) = self.deadline {
+            job = job.deadline(within);
+        }
+        for (name, value) in self.header {
+            job = job.header(name, value)?;
+        }
         Ok(job)
     }
 }
 
-fn retry_policy(
-    retries: Option<u32>,
-    delays: Vec<Duration>,
-    strategy: Strategy,
-) -> Result<RetryPolicy, CliError> {
-    let several = delays.len() > 1;
-    let retries = match retries {
-        Some(retries) => retries,
-        None => u32::try_from(delays.len()).unwrap_or(u32::MAX),
-    };
-    let first = delays.first().copied().unwrap_or(Duration::from_secs(1));
-    let backoff = match strategy {
-        Strategy::Linear if several => Backoff::Table(delays),
-        Strategy::Linear => Backoff::Fixed(first),
-        Strategy::Exponential if several => {
-            return Err(CliError::usage(
-                "an exponential strategy starts from one --retry-delay",
-            ));
-        }
-        Strategy::Exponential => Backoff::Exponential(first),
-    };
-    Ok(RetryPolicy {
-        retries,
-        backoff,
-        ..RetryPolicy::default()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const S: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn the_flags_of_retry_make_a_policy() {
-        let policy = |retries, delays: &[Duration], strategy| {
-            retry_policy(retries, delays.to_vec(), strategy).unwrap()
-        };
-        assert_eq!(policy(None, &[], Strategy::Linear).retries, 0);
-        assert_eq!(
-            policy(Some(3), &[2 * S], Strategy::Linear),
-            RetryPolicy::fixed(3, 2 * S)
-        );
-        assert_eq!(
-            policy(Some(3), &[2 * S], Strategy::Exponential),
-            RetryPolicy::exponential(3, 2 * S)
-        );
-        assert_eq!(
-            policy(None, &[S, 2 * S], Strategy::Linear),
-            RetryPolicy::table([S, 2 * S])
-        );
-        assert!(retry_policy(None, vec![S, S], Strategy::Exponential).is_err());
-    }
+fn header(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write it as NAME=VALUE".to_owned())
 }

@@ -22,8 +22,10 @@ pub(crate) mod worker;
 pub(crate) mod workflow;
 
 mod batch_file;
+mod body;
 mod enqueue_flags;
 mod job_flags;
 mod operator;
 mod outcome;
 mod payload;
+mod retry_flags;

@@ -3,15 +3,16 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use naq::{Jobs, JobsError, QueueInfo, WorkerInfo, WorkerStatus};
+use naq::{Jobs, JobsError, QueueInfo, StatsBy, StatsRow, WorkerInfo, WorkerStatus};
 
 /// The page; `naq_up` says whether the server answered.
 pub(crate) async fn cluster_page(jobs: Jobs) -> String {
     let mut page = Page(String::new());
     match read(&jobs).await {
-        Ok((queues, workers)) => {
+        Ok((queues, workers, hours)) => {
             page.one("naq_up", "Whether the server answered.", 1.0);
             of_queues(&mut page, &queues);
+            of_hours(&mut page, &hours);
             of_workers(&mut page, &workers);
         }
         Err(error) => {
@@ -22,8 +23,13 @@ pub(crate) async fn cluster_page(jobs: Jobs) -> String {
     page.0
 }
 
-async fn read(jobs: &Jobs) -> Result<(Vec<QueueInfo>, Vec<WorkerInfo>), JobsError> {
-    Ok((Box::pin(jobs.queues()).await?, jobs.workers().await?))
+/// Hours that the share of failures is taken over: the present one alone may have just begun.
+const HOURS: u32 = 2;
+
+async fn read(jobs: &Jobs) -> Result<(Vec<QueueInfo>, Vec<WorkerInfo>, Vec<StatsRow>), JobsError> {
+    let queues = Box::pin(jobs.queues()).await?;
+    let stats = jobs.events().stats(HOURS, &[StatsBy::Queue]).await?;
+    Ok((queues, jobs.workers().await?, stats.rows))
 }
 
 type Reading = fn(&QueueInfo) -> u64;
@@ -66,6 +72,17 @@ fn of_queues(page: &mut Page, queues: &[QueueInfo]) {
     page.head(name, "Deliveries that are over.", "counter");
     for queue in queues {
         page.of_queue(name, queue, queue.settled);
+    }
+}
+
+fn of_hours(page: &mut Page, rows: &[StatsRow]) {
+    let name = "naq_queue_failure_ratio";
+    let help = "Share of failed jobs among those that ended in this hour and the last.";
+    page.head(name, help, "gauge");
+    for row in rows {
+        if let (Some(queue), Some(rate)) = (&row.queue, row.failure_rate()) {
+            page.line(format_args!("{name}{{queue=\"{queue}\"}} {rate}"));
+        }
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) fn naq(dir: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>)
     let mut command = Command::new(env!("CARGO_BIN_EXE_naq"));
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        if name_text.starts_with("NAQ_") && name_text != "NAQ_NATS_SERVER" {
+        let is_ours = name_text.starts_with("NAQ_") && name_text != "NAQ_NATS_SERVER";
+        if is_ours || name_text.starts_with("OTEL_") || name_text.starts_with("TRACE") {
             command.env_remove(name);
         }
     }
@@ -149,8 +150,19 @@ impl Dev {
 
     /// As [`Self::worker`], with flags.
     pub(crate) fn worker_with(&self, config: &str, flags: &[&str]) -> Worker {
+        self.worker_in(config, flags, &[])
+    }
+
+    /// As [`Self::worker_with`], with variables in its environment.
+    pub(crate) fn worker_in(
+        &self,
+        config: &str,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Worker {
         std::fs::write(self.dir.join("naq.yaml"), config).unwrap();
         let mut command = self.command(&[&["worker"], flags].concat());
+        command.envs(variables.iter().copied());
         let child = command.stderr(Stdio::piped()).spawn().unwrap();
         eventually("a worker is listed", || {
             let listed = self.naq(&["worker", "list", "--json"]).ended_with(0);

@@ -117,3 +117,48 @@ fn what_a_job_says_is_shown_with_its_end_and_the_exit_code_tells_it() {
         jobs.shutdown().await;
     });
 }
+
+#[test]
+fn the_old_form_controls_jobs_dead_letters_and_schedules() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let control = |words: &[&str]| {
+        let line: Vec<&str> = [&["job-control"], words].concat();
+        dev.naq(&line)
+    };
+    let nightly = ["schedule", "create", "nightly", "--cron", "@daily", "sleep"];
+    dev.naq(&nightly).ended_with(0);
+    let schedule = || dev.naq(&["schedule", "show", "nightly", "--json"]).json();
+    control(&["nightly", "pause"]).ended_with(0);
+    assert_eq!(schedule()["state"], "paused");
+    control(&["nightly", "resume"]).ended_with(0);
+    let changed = ["nightly", "reschedule", "--interval", "2h", "--repeat", "5"];
+    let said = control(&[&changed[..], &["--json"]].concat())
+        .ended_with(0)
+        .json();
+    assert_eq!(said["id"], "nightly");
+    assert_eq!(schedule()["state"], "active");
+    assert!(schedule()["every_s"] == json!(7200), "{}", schedule());
+    let said = control(&["nightly", "reschedule"]).ended_with(2);
+    assert!(said.err.contains("--next-run"), "{said:?}");
+    control(&["nightly", "pause", "--cron", "@daily"]).ended_with(2);
+    control(&["nightly", "cancel"]).ended_with(0);
+    let said = control(&["nightly", "resume"]).ended_with(7);
+    assert!(said.err.contains("naq schedule list"), "{said:?}");
+
+    dev.naq(&["enqueue", "sleep", "--id", "waits", "--delay", "1h"])
+        .ended_with(0);
+    let said = control(&["waits", "pause"]).ended_with(7);
+    assert!(said.err.contains("naq kind pause"), "{said:?}");
+    control(&["waits", "delete"]).ended_with(0);
+    control(&["waits", "delete"]).ended_with(7);
+
+    let worker = dev.worker("workers:\n  handlers:\n    fail:\n      command: [\"false\"]\n");
+    let failed = ["enqueue", "fail", "--id", "dead", "--wait=30s"];
+    dev.naq(&failed).ended_with(5);
+    worker.stop(Signal::TERM).ended_with(0);
+    control(&["dead", "requeue"]).ended_with(0);
+    let status = dev.naq(&["job", "status", "dead"]).out;
+    assert_eq!(status, "pending\n");
+    control(&["dead", "cancel"]).ended_with(0);
+}

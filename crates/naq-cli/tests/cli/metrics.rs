@@ -123,6 +123,15 @@ fn workers_and_the_system_are_scraped_and_the_dashboard_asks_for_what_is_there()
     let dead = r#"naq_queue_dead_letters{queue="naq_default_queue"}"#;
     assert_eq!(value(&whole, dead), Some(1.0));
     assert_eq!(value(&whole, r#"naq_workers{status="idle"}"#), Some(1.0));
+    eventually("the share of failures is told", || {
+        let ratio = r#"naq_queue_failure_ratio{queue="naq_default_queue"}"#;
+        value(&get(&of_system, "/metrics"), ratio) == Some(0.5)
+    });
+    let queue = ["queue", "show", "naq_default_queue"];
+    let shown = dev.naq(&[&queue[..], &["--json"]].concat()).json();
+    assert_eq!(shown["last_day"]["failure_rate"], 0.5, "{shown}");
+    let shown = dev.naq(&queue).ended_with(0).out;
+    assert!(shown.contains("50.0 %"), "{shown}");
     assert_eq!(value(&whole, "naq_slots"), Some(10.0));
     assert!(get(&of_system, "/").starts_with("HTTP/1.1 404"));
 

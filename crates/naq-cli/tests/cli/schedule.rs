@@ -131,3 +131,56 @@ fn a_schedule_makes_jobs_by_itself_and_when_it_is_triggered() {
     assert_eq!(dev.naq(&wait).ended_with(0).json()["hello"], "Bob");
     worker.stop(Signal::TERM).ended_with(0);
 }
+
+#[test]
+fn a_schedule_takes_what_a_job_takes_and_says_why_it_does_not_fire() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let create = [
+        "schedule", "create", "tick", "greet", "\"Eve\"", "--queue", "mail", "--every", "250ms",
+    ];
+    let flags = [
+        "--overlap",
+        "queue",
+        "--priority",
+        "high",
+        "--limit-key",
+        "tenant-7",
+        "--header",
+        "X-From=cron",
+        "--expires-in",
+        "1h",
+        "--paused",
+    ];
+    dev.naq(&[&create[..], &flags].concat()).ended_with(0);
+    let shown = dev.naq(&["schedule", "show", "tick", "--json"]).json();
+    assert_eq!(
+        (&shown["every_s"], &shown["overlap"], &shown["priority"]),
+        (&json!(0.25), &json!("queue"), &json!("high"))
+    );
+    assert_eq!(shown["headers"]["Naq-Limit-Key"], json!(["tenant-7"]));
+    assert_eq!(shown["headers"]["X-From"], json!(["cron"]));
+    let said = dev.naq(&["explain", "tick"]).ended_with(0);
+    assert!(
+        said.out.contains("every 250ms") && said.out.contains("naq schedule resume tick"),
+        "{said:?}"
+    );
+    dev.naq(&["schedule", "resume", "tick"]).ended_with(0);
+    let explained = dev.naq(&["explain", "tick", "--json"]).ended_with(0).json();
+    assert_eq!(explained["schedule"], "tick");
+    assert_eq!(explained["reasons"][0]["reason"], "nobody_serves");
+    let said = dev.naq(&["schedule", "show", "tick"]).ended_with(0);
+    assert!(
+        said.err.contains("no worker serves the queue mail"),
+        "{said:?}"
+    );
+    dev.naq(&["explain", "nothing"]).ended_with(7);
+    let short = [
+        "schedule", "create", "short", "greet", "1", "--every", "49ms",
+    ];
+    let said = dev.naq(&short).ended_with(2);
+    assert!(
+        said.err.contains("50 to 999 whole milliseconds"),
+        "{said:?}"
+    );
+}

@@ -101,6 +101,9 @@ fn what_json_is_asked_of_prints_one_json_value_and_ends_as_documented() {
         ("system version --json", 0),
         ("system health --json", 0),
         ("system config --json", 0),
+        ("system sweep --dry-run --json", 0),
+        ("scheduler list --json", 0),
+        ("job control j1 delete --json", 0),
     ] {
         let args: Vec<&str> = line.split_whitespace().collect();
         let said = dev.naq(&args).ended_with(code);

@@ -124,15 +124,20 @@ fn workflows_are_listed_drawn_and_cancelled() {
     let dry = ["workflow", "cancel", "order-1", "--dry-run"];
     let said = dev.naq(&dry).ended_with(0);
     assert!(
-        said.out.starts_with("4 nodes would not begin; 1 that run"),
+        said.out
+            .starts_with("4 nodes would not begin, and 1 that wait in a queue or run"),
         "{said:?}"
     );
-    dev.naq(&["workflow", "cancel", "order-1", "--reason", "no money"])
-        .ended_with(0);
-    assert_eq!(show(&dev)["state"], "stopping");
-    assert_eq!(show(&dev)["stopped_because"], "no money");
     let said = dev.naq(&["workflow", "delete", "order-1"]).ended_with(2);
     assert!(said.err.contains("it is not over"), "{said:?}");
+    let said = dev
+        .naq(&["workflow", "cancel", "order-1", "--reason", "no money"])
+        .ended_with(0);
+    assert_eq!(said.out, "order-1 is cancelled, 5 nodes of it\n");
+    assert_eq!(show(&dev)["state"], "cancelled");
+    assert_eq!(show(&dev)["stopped_because"], "no money");
+    let said = dev.naq(&["result", "order-1-0"]).ended_with(5);
+    assert!(said.err.contains("no money"), "{said:?}");
     std::fs::write(
         dir.path().join("bad.yaml"),
         "{name: w, nodes: [{name: a, kind: k, after: [b]}]}",
@@ -143,4 +148,50 @@ fn workflows_are_listed_drawn_and_cancelled() {
         said.err.contains("find the node b, which a names"),
         "{said:?}"
     );
+}
+
+#[test]
+fn what_a_workflow_waits_for_is_explained() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    submit(dir.path(), &dev).ended_with(0);
+    let said = dev.naq(&["workflow", "explain", "order-1"]).ended_with(0);
+    assert!(
+        said.out.contains("no worker serves the queue") && said.out.contains("4 nodes wait"),
+        "{said:?}"
+    );
+    let said = dev.naq(&["explain", "order-1-1"]).ended_with(0);
+    assert!(
+        said.out.contains("waits for greet (running, order-1-0)"),
+        "{said:?}"
+    );
+    assert_eq!(
+        dev.naq(&["job", "status", "order-1-1"]).ended_with(0).out,
+        "waiting\n"
+    );
+    let shown = dev.naq(&["job", "show", "order-1-2"]).ended_with(0);
+    assert!(
+        shown.out.contains("waiting: the node pay of order-1"),
+        "{shown:?}"
+    );
+    let worker = dev.worker(HANDLERS);
+    let explain = ["workflow", "explain", "order-1", "--json"];
+    eventually("the signal is what it waits for", || {
+        let told = dev.naq(&explain).ended_with(0).json();
+        told["open"][0]["reasons"][0]["reason"] == "waits_for_signal"
+    });
+    let said = dev.naq(&["workflow", "explain", "order-1"]).ended_with(0);
+    assert!(
+        said.out.contains("`naq workflow signal order-1 approved`"),
+        "{said:?}"
+    );
+    let signal = ["workflow", "signal", "order-1", "approved", "1"];
+    dev.naq(&signal).ended_with(0);
+    eventually("it is over", || show(&dev)["state"] == "failed");
+    let said = dev.naq(&["workflow", "explain", "order-1"]).ended_with(0);
+    assert!(said.out.contains("✗ pay  failed: error: "), "{said:?}");
+    let said = dev.naq(&["explain", "order-1-3"]).ended_with(0);
+    assert!(said.out.contains("never ran: pay (failed"), "{said:?}");
+    dev.naq(&["workflow", "explain", "nothing"]).ended_with(7);
+    worker.stop(Signal::TERM).ended_with(0);
 }

@@ -37,6 +37,7 @@ handlers:
       SMTP_PASSWORD: ${SMTP_PASSWORD:none}
     working_directory: /srv/mail
     max_output: 512KiB
+    stop_grace: 5s
 ",
     ),
 ];

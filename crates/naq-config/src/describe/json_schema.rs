@@ -116,6 +116,7 @@ fn value(spec: &KeySpec) -> Value {
             pattern("[-+.0-9].*"),
         ],
         Form::Storage => vec![words(&["file", "memory"])],
+        Form::Compression => vec![words(&["none", "zlib"])],
         Form::List => vec![json!({ "type": "array", "items": { "$ref": "#/$defs/text" } })],
     };
     if spec.commas {

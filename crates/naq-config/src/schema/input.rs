@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::units::{duration, size};
-use crate::settings::{Rate, Storage};
+use crate::settings::{Compression, Rate, Storage};
 use crate::{Place, Secret};
 
 /// The value of one key in one layer.
@@ -215,6 +215,18 @@ impl Read for Storage {
             match text.to_ascii_lowercase().as_str() {
                 "file" => Some(Self::File),
                 "memory" => Some(Self::Memory),
+                _ => None,
+            }
+        })
+    }
+}
+
+impl Read for Compression {
+    fn read(input: &Input) -> Result<Self, String> {
+        read_with(input, "`none` or `zlib`", |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "none" => Some(Self::None),
+                "zlib" => Some(Self::Zlib),
                 _ => None,
             }
         })

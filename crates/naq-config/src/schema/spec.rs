@@ -18,6 +18,7 @@ pub(crate) enum Form {
     Size,
     Time,
     Storage,
+    Compression,
     List,
     /// The path is a named entry, such as one pool; its values are in the keys below.
     Entry,

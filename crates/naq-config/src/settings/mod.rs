@@ -10,7 +10,7 @@ mod workers;
 
 pub use events::{EventFilters, EventStreamSettings, EventsSettings};
 pub use nats::{Auth, NatsSettings, Tls};
-pub use payloads::PayloadsSettings;
+pub use payloads::{Compression, PayloadsSettings};
 pub use queues::{DeadLetterSettings, QueueOverrides, QueuesSettings, Storage};
 pub use rate::{InvalidRate, Rate};
 pub use results::ResultsSettings;

@@ -48,6 +48,8 @@ pub struct CommandHandler {
     pub working_directory: Option<PathBuf>,
     /// Bytes of standard output that are taken as the result; more is an error. Default 512 KiB.
     pub max_output: u64,
+    /// Time between SIGTERM and SIGKILL when the attempt ends early. Default 5 s.
+    pub stop_grace: Duration,
 }
 
 impl Default for WorkersSettings {
@@ -73,6 +75,7 @@ impl CommandHandler {
             environment: BTreeMap::new(),
             working_directory: None,
             max_output: 512 * 1024,
+            stop_grace: Duration::from_secs(5),
         }
     }
 }
@@ -85,6 +88,7 @@ impl fmt::Debug for CommandHandler {
             .field("environment", &self.environment.keys())
             .field("working_directory", &self.working_directory)
             .field("max_output", &self.max_output)
+            .field("stop_grace", &self.stop_grace)
             .finish()
     }
 }

@@ -243,6 +243,14 @@ pub(super) fn check(settings: &Settings, findings: &mut Findings<'_>) {
         if let Some(timeout) = handler.timeout {
             time(&key("timeout"), timeout, MOMENT, DAY, findings);
         }
+        let longest = Duration::from_secs(60);
+        time(
+            &key("stop_grace"),
+            handler.stop_grace,
+            Duration::ZERO,
+            longest,
+            findings,
+        );
         number(
             &key("max_output"),
             handler.max_output,

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::kind::{ConnectionErrorKind, Operation};
 
+/// The server's code for a message whose first try, under the same id, is still on its way to the other servers.
+const IN_PROCESS: u64 = 10158;
+
 /// The error of this crate. Cheap to clone: callers that shared one dial share its error.
 #[derive(Clone)]
 pub struct ConnectionError(Arc<Inner>);
@@ -79,7 +82,7 @@ impl ConnectionError {
             | Kind::Deadline { .. }
             | Kind::NoResponders
             | Kind::OutcomeUnknown => true,
-            Kind::Api { code, .. } => *code == 503,
+            Kind::Api { code, err_code, .. } => *code == 503 || *err_code == IN_PROCESS,
             Kind::NotFound
             | Kind::Conflict { .. }
             | Kind::Incompatible { .. }
@@ -102,7 +105,10 @@ impl ConnectionError {
         use ConnectionErrorKind as Kind;
         matches!(
             self.0.kind,
-            Kind::ConnectionLost { .. }
+            Kind::Api {
+                err_code: IN_PROCESS,
+                ..
+            } | Kind::ConnectionLost { .. }
                 | Kind::OutcomeUnknown
                 | Kind::Protocol
                 | Kind::Deadline {

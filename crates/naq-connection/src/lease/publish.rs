@@ -117,13 +117,14 @@ pub(super) async fn hand_over(
         };
     }
     let start = Instant::now();
-    let later = async {
+    // Boxed: a message that has to wait can bear an allocation, the others a large future less.
+    let later = Box::pin(async {
         if !room {
             link.room(size).await?;
         }
         let outcome = accepted.await;
         outcome.map_err(|error| refused(link, error))
-    };
+    });
     let outcome = timeout(deadline, later).await;
     link.meter().published(start.elapsed());
     outcome.unwrap_or_else(|_elapsed| Err(late(deadline)))?;

@@ -1,5 +1,6 @@
 //! Requests: one message, one reply, one deadline around the whole.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::subject::ToSubject;
@@ -65,14 +66,14 @@ impl Connection {
         let epoch = match self.link.up_now() {
             Some(epoch) => epoch,
             None => {
-                let up = timeout_at(until, self.link.connected_epoch()).await;
+                let up = timeout_at(until, Box::pin(self.link.connected_epoch())).await;
                 up.map_err(|_elapsed| absent(deadline))??
             }
         };
         let (subject, payload) = (subject.to_subject(), payload.into());
         let size = size(&subject, &headers, &payload);
         if !self.link.room_now(size) {
-            let room = timeout_at(until, self.link.room(size)).await;
+            let room = timeout_at(until, Box::pin(self.link.room(size))).await;
             room.map_err(|_elapsed| late(deadline))??;
         }
         // No timeout of the client's own: it would not cover the way into the client.
@@ -80,17 +81,19 @@ impl Connection {
         if !headers.is_empty() {
             request = request.headers(headers);
         }
-        let reply = async {
+        // Each future is pinned where it is made: moved into the next one it would take its place twice.
+        let sent = pin!(self.link.client.send_request(Given::new(subject), request));
+        let reply = pin!(async {
             let awaited = self.link.await_reply();
             tokio::select! {
                 biased;
-                reply = self.link.client.send_request(Given::new(subject), request) => {
+                reply = sent => {
                     awaited.came();
                     reply.map_err(|error| failed(&self.link, error))
                 }
                 error = self.link.lost(epoch) => Err(error),
             }
-        };
+        });
         let reply = timeout_at(until, reply).await;
         if matches!(reply, Ok(Ok(_))) {
             self.link.meter().replied(start.elapsed());

@@ -125,6 +125,18 @@ mod tests {
     }
 
     #[test]
+    fn a_second_try_that_meets_the_first_one_is_repeated_at_least_once() {
+        let refused = |err_code| Kind::Api {
+            code: 409,
+            err_code,
+            description: "duplicate message id is in process".to_owned(),
+        };
+        assert!(again(true, refused(10158)));
+        assert!(!again(false, refused(10158)));
+        assert!(!again(true, refused(10071)));
+    }
+
+    #[test]
     fn what_never_helps_is_never_repeated() {
         for kind in [
             Kind::AuthFailed,

@@ -24,7 +24,7 @@ impl ConnectionService {
             return lease;
         }
         let attempt = slot.meter().acquiring();
-        let waited = wait(&slot).await;
+        let waited = Box::pin(wait(&slot)).await;
         match waited.and_then(|link| lease_on(link, place)) {
             Ok(lease) => {
                 let took = attempt.elapsed();

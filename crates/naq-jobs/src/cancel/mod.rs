@@ -4,9 +4,9 @@
 
 mod places;
 mod report;
-mod request;
 mod steps;
 mod telling;
 
 pub use report::{CancelReport, CancelledFrom};
-pub use request::CancelRequest;
+pub(crate) use steps::{cancel, cancel_node};
+pub(crate) use telling::tell_cancelled;

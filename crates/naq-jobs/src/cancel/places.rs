@@ -63,6 +63,16 @@ impl Found {
         decode(&self.message.payload).ok()?.flow
     }
 
+    /// Whether other jobs may be kept back until it has ended.
+    pub(super) fn is_awaited(&self) -> bool {
+        decode(&self.message.payload).is_ok_and(|envelope| envelope.is_awaited)
+    }
+
+    /// Whether the job is claimed by each run of it.
+    pub(super) fn is_strict(&self) -> bool {
+        decode(&self.message.payload).is_ok_and(|envelope| envelope.strict)
+    }
+
     pub(super) fn from(&self) -> CancelledFrom {
         match self.spot.stage {
             Stage::Queue(_) => CancelledFrom::Waiting,

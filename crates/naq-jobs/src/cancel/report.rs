@@ -36,6 +36,13 @@ pub enum CancelledFrom {
     },
     /// A worker had it and does not answer: it is gone or unreachable. Whatever it may still return is refused.
     Leased,
+    /// In a workflow, without a job: it waited for others, or its job had been removed.
+    Node {
+        /// The workflow.
+        workflow: String,
+        /// The name of the node.
+        node: String,
+    },
     /// Too late: the job has an outcome.
     Ended {
         /// Which.
@@ -65,6 +72,12 @@ impl fmt::Display for CancelledFrom {
                 write!(f, "was running on {worker}, attempt {attempt}")
             }
             Self::Leased => f.write_str("was with a worker that does not answer"),
+            Self::Node { workflow, node } => {
+                write!(
+                    f,
+                    "was the node {node} of the workflow {workflow}, without a job"
+                )
+            }
             Self::Ended { status } => write!(f, "has ended before: {status}"),
         }
     }

@@ -10,16 +10,17 @@ use tokio::time::Instant;
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
 use super::telling::tell_cancelled;
+use crate::flow_end::tell_end;
 use crate::model::JobId;
+use crate::parked::release_after;
 use crate::payload::release;
-use crate::results::{outcome_headers, parse};
+use crate::results::{outcome_headers, parse, strict_headers};
 use crate::server::{
     Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
 };
 use crate::wire::{
     CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, holder,
 };
-use crate::workflow::tell_end;
 use crate::{JobsError, JobsErrorKind};
 
 /// Looks at a job that moves on while it is looked at, and removals of its messages.
@@ -34,37 +35,83 @@ const CONTEXT: &str = "cancel a job";
 struct Seen {
     found: Vec<Found>,
     fence: u64,
+    /// The fence counts claims, too.
+    is_strict: bool,
     /// The outcome `cancelled` is there, by this call or an earlier one.
     is_written: bool,
     from: CancelledFrom,
 }
 
-/// Cancels the job, or says how it has ended.
-pub(super) async fn cancel(
+/// Cancels the job, or says how it has ended; its workflow, if it has one, is told.
+pub(crate) async fn cancel(
     link: &Link,
-    id: JobId,
+    id: &JobId,
     notice: &CancelNotice,
 ) -> Result<CancelReport, JobsError> {
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let nonce = fastrand::u64(..) >> 11;
-    let id_ref = &id;
     let from = persist(link, CONTEXT, deadline, move |conn| async move {
-        for _ in 0..ROUNDS {
-            let seen = look(&conn, link, id_ref, nonce).await?;
-            if !seen.is_written && matches!(seen.from, CancelledFrom::Ended { .. }) {
-                return Ok(seen.from);
-            }
-            if seen.is_written || write(&conn, link, id_ref, &seen, notice, nonce).await? {
-                tell_workflow(link, &seen, deadline).await?;
-                remove(&conn, link, id_ref).await?;
-                return push(&conn, link, id_ref, notice, seen).await;
-            }
+        let (seen, is_cancelled) = settle(&conn, link, id, notice, nonce).await?;
+        if !is_cancelled {
+            return Ok(seen.from);
         }
-        let context = format!("cancel job {id_ref}: it keeps changing");
-        Err(JobsError::new(JobsErrorKind::Conflict, context))
+        tell_workflow(link, &seen, deadline).await?;
+        release_heirs(&conn, link, &seen).await?;
+        remove(&conn, link, id).await?;
+        push(&conn, link, id, notice, seen).await
     })
     .await?;
+    let id = id.clone();
     Ok(CancelReport { id, from })
+}
+
+/// As [`cancel`], for the workflow that the job belongs to: nobody is told but the worker that may run it, and its answer is
+/// not waited for. Says how the job has ended.
+pub(crate) async fn cancel_node(
+    link: &Link,
+    id: &JobId,
+    notice: &CancelNotice,
+) -> Result<Status, JobsError> {
+    let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
+    let nonce = fastrand::u64(..) >> 11;
+    persist(link, CONTEXT, deadline, move |conn| async move {
+        match settle(&conn, link, id, notice, nonce).await? {
+            (_, true) => {
+                // The handler first: to remove messages is in no hurry.
+                let body: Bytes = serde_json::to_vec(notice).unwrap_or_default().into();
+                let sent = conn.publish(link.names().cancel(id), body).await;
+                sent.map_err(|e| JobsError::connection(CONTEXT, e))?;
+                remove(&conn, link, id).await?;
+                Ok(Status::Cancelled)
+            }
+            (seen, false) => Ok(match seen.from {
+                CancelledFrom::Ended { status } => status,
+                _ => Status::Cancelled,
+            }),
+        }
+    })
+    .await
+}
+
+/// Sees to it that the job has an outcome; whether that is `cancelled`.
+async fn settle(
+    conn: &Connection,
+    link: &Link,
+    id: &JobId,
+    notice: &CancelNotice,
+    nonce: u64,
+) -> Result<(Seen, bool), JobsError> {
+    for _ in 0..ROUNDS {
+        let seen = look(conn, link, id, nonce).await?;
+        if !seen.is_written && matches!(seen.from, CancelledFrom::Ended { .. }) {
+            return Ok((seen, false));
+        }
+        if seen.is_written || write(conn, link, id, &seen, notice, nonce).await? {
+            return Ok((seen, true));
+        }
+    }
+    let context = format!("cancel job {id}: it keeps changing");
+    Err(JobsError::new(JobsErrorKind::Conflict, context))
 }
 
 /// Reads the outcome and the messages of the job.
@@ -72,6 +119,14 @@ async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<
     let (stream, subject) = (link.names().results_stream(), link.names().result(id));
     // The messages first: a job that ends in between has its outcome when that is read.
     let found = find(conn, link, id).await?;
+    let claim = match found.iter().any(Found::is_strict) {
+        false => None,
+        // Before the outcome: one that is written in between makes the cancel look again.
+        true => {
+            let newest = last_at_leader(conn, &stream, &link.names().claim_or_result(id)).await?;
+            Some(newest.map_or(0, |newest| newest.sequence))
+        }
+    };
     let outcome = last_at_leader(conn, &stream, &subject).await?;
     let run = found.iter().map(Found::fence).max().unwrap_or(0);
     let fence = match outcome {
@@ -88,6 +143,7 @@ async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<
             return Ok(Seen {
                 found,
                 fence: 0,
+                is_strict: false,
                 is_written,
                 from,
             });
@@ -103,7 +159,8 @@ async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<
     let from = place_of(conn, link, &found).await?;
     Ok(Seen {
         found,
-        fence,
+        fence: claim.unwrap_or(fence),
+        is_strict: claim.is_some(),
         is_written: false,
         from,
     })
@@ -154,6 +211,7 @@ async fn write(
         finished_at_ms: now,
         result: None,
         result_ref: None,
+        result_zlib: None,
         error: Some(JobFailure::new(
             FailureReason::Cancelled,
             notice.reason.clone(),
@@ -162,7 +220,10 @@ async fn write(
     let body = serde_json::to_vec(&outcome)
         .map_err(|e| JobsError::new(JobsErrorKind::InvalidPayload, CONTEXT).because(e))?;
     let ttl = ttl.unwrap_or(link.settings().results.ttl);
-    let fields = outcome_headers(&outcome, ttl, seen.fence);
+    let fields = match seen.is_strict {
+        false => outcome_headers(&outcome, ttl, seen.fence),
+        true => strict_headers(&outcome, ttl, seen.fence, &link.names().claim_or_result(id)),
+    };
     match conn
         .publish_acked(link.names().result(id), fields, body)
         .await
@@ -181,6 +242,14 @@ async fn tell_workflow(link: &Link, seen: &Seen, deadline: Instant) -> Result<()
     let flow = seen.found.iter().find_map(Found::flow);
     match &flow {
         Some(flow) => tell_end(link, flow, Status::Cancelled, deadline).await,
+        None => Ok(()),
+    }
+}
+
+/// What was kept back for this job may start, also if no worker ever sees it.
+async fn release_heirs(conn: &Connection, link: &Link, seen: &Seen) -> Result<(), JobsError> {
+    match seen.found.iter().find(|found| found.is_awaited()) {
+        Some(found) => release_after(conn, link, &found.spot.queue, &found.spot.id).await,
         None => Ok(()),
     }
 }

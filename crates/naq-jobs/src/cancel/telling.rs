@@ -6,7 +6,7 @@ use crate::server::Link;
 use crate::wire::Outcome;
 
 /// The outcome `cancelled` is written.
-pub(super) fn tell_cancelled(link: &Link, outcome: &Outcome) {
+pub(crate) fn tell_cancelled(link: &Link, outcome: &Outcome) {
     // A foreign client may have written any text there.
     let kind = outcome
         .kind

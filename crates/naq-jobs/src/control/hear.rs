@@ -16,6 +16,8 @@ pub(crate) enum News {
     Worker(Pushed<WorkerSetting>),
     /// A job of an unknown kind was parked in the queue of the subject.
     Parked(ParkedJob),
+    /// A place of the queue of the subject has become free.
+    Room,
 }
 
 /// A job that was parked.

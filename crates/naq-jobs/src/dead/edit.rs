@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::DeadLetter;
-use crate::payload::{Unfetched, fetch, payload_of, release};
+use crate::payload::{payload_in, release};
 use crate::server::{Link, wrong_sequence};
 use crate::wire::{decode, moved};
 use crate::{JobsError, JobsErrorKind};
 
 /// Fields of an envelope that say where else its payload is.
-const ELSEWHERE: [&str; 1] = ["payload_ref"];
+const ELSEWHERE: [&str; 2] = ["payload_ref", "payload_zlib"];
 
 /// Writes the letter again with this payload, unless somebody was faster.
 pub(super) async fn edit(
@@ -53,19 +53,10 @@ pub(super) async fn edit(
     }
 }
 
-/// The payload as its handler got it, also if it is kept in the object store.
+/// The payload as its handler got it, also if it is compressed or kept in the object store.
 pub(super) async fn payload(link: &Link, letter: &DeadLetter) -> Result<Box<RawValue>, JobsError> {
-    let context = || format!("read the payload of the dead letter of {}", letter.id);
-    if let Some(reference) = payload_of(&letter.body) {
-        return fetch(link, &reference).await.map_err(|error| match error {
-            Unfetched::Failed(error) => error,
-            gone => JobsError::new(JobsErrorKind::NotFound, context()).because(gone),
-        });
-    }
-    match decode(&letter.body) {
-        Ok(envelope) => Ok(envelope.payload.to_owned()),
-        Err(error) => Err(JobsError::new(JobsErrorKind::InvalidPayload, context()).because(error)),
-    }
+    let context = format!("read the payload of the dead letter of {}", letter.id);
+    payload_in(link, &letter.body, context).await
 }
 
 /// The body with another payload; what else is in it stays as it is. `None` if it is no envelope.

@@ -7,19 +7,48 @@ use naq_connection::Connection;
 
 use crate::enqueue::returning;
 use crate::events::{EventType, Fact, NONE};
-use crate::model::KindName;
+use crate::model::{KindName, TraceContext};
 use crate::server::{Link, delete_sequence, last_at_leader, last_of, wrong_sequence};
+use crate::traces::{Sending, SpanStart, TraceOperation, tracer};
 use crate::wire::{UniqueSubject, carried, headers, text};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
 use super::DeadLetter;
 
 pub(super) async fn requeue(link: &Link, letter: &DeadLetter) -> Result<(), JobsError> {
+    let old = TraceContext::read(letter.headers.as_ref());
+    let sending = begin_trace(letter, old.as_ref());
+    let done = send(link, letter, sending.as_ref()).await;
+    if let Some(sending) = sending {
+        sending.landed_many(1, done.as_ref().err());
+    }
+    done
+}
+
+/// A trace of its own, linked to that of the job so far. Without a tracer the job stays in the trace that it had.
+fn begin_trace(letter: &DeadLetter, old: Option<&TraceContext>) -> Option<Sending> {
+    tracer()?;
+    let mut start = SpanStart::new(TraceOperation::Requeue);
+    start.destination = Some(letter.queue.as_str());
+    start.job_id = Some(letter.id.as_str());
+    start.kind = letter.kind.as_deref();
+    start.links = old.map_or(&[], std::slice::from_ref);
+    Some(Sending::begin(&start))
+}
+
+async fn send(
+    link: &Link,
+    letter: &DeadLetter,
+    sending: Option<&Sending>,
+) -> Result<(), JobsError> {
     let context = "requeue a dead letter";
     let conn = link.lease(context).await?;
     let names = link.names();
     let outcome = last_of(&conn, &names.results_stream(), &names.result(&letter.id)).await?;
     let mut fields = carried(letter.headers.as_ref());
+    if let Some(sending) = sending {
+        sending.write(&mut fields);
+    }
     fields.insert(
         "Nats-Msg-Id",
         format!("{}:requeue:{}", letter.id, letter.sequence),

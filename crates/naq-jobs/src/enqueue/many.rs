@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout_at};
 use super::one::{Landed, Prepared, check_size, deliver, prepare, prepare_large};
 use crate::JobsError;
 use crate::model::Job;
-use crate::payload::is_large;
+use crate::payload::is_plain;
 use crate::server::Link;
+use crate::traces::Sending;
 
 /// Jobs that are on their way at the same time, and their bytes.
 const WINDOW: (usize, usize) = (512, 8 * 1024 * 1024);
@@ -32,15 +33,20 @@ pub(crate) async fn enqueue_many<R>(
         bytes: 0,
         pipe: None,
     };
-    for job in jobs {
-        let job = if is_large(&job.payload) {
-            Box::pin(prepare_large(link, job)).await
-        } else {
+    let sending = Sending::many();
+    for mut job in jobs {
+        sending.stamp(&mut job.headers);
+        let job = if is_plain(link, &job.payload, job.compression) {
             prepare(link, job)
+        } else {
+            Box::pin(prepare_large(link, job)).await
         };
         batch.add(job).await;
     }
-    batch.finish().await
+    let answers = batch.finish().await;
+    let refused = answers.iter().find_map(|answer| answer.as_ref().err());
+    sending.landed_many(answers.len(), refused);
+    answers
 }
 
 struct Batch<'a> {

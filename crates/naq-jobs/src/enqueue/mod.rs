@@ -11,5 +11,5 @@ pub use batch::Bulk;
 pub(crate) use batch::enqueue_all;
 pub use handle::JobHandle;
 pub(crate) use many::enqueue_many;
-pub(crate) use one::{Landed, enqueue};
+pub(crate) use one::{Landed, enqueue, queue_of, take_headers};
 pub(crate) use unique::returning;

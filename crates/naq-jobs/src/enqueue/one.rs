@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::unique::{self, UniquePlan};
 use crate::control::use_level;
 use crate::model::{Due, Job, JobId, KindName, Landing, ObjectRef, Policy, Priority, QueueName};
-use crate::payload::{is_large, offload_payload, remove};
+use crate::payload::{is_plain, offload_payload, remove};
 use crate::server::{Link, Write, persist, rfc3339};
+use crate::traces::Sending;
 use crate::wire::headers::{LIMIT_KEY, PRIORITY};
 use crate::wire::{MAX_HEADER_TEXT, encode};
 use crate::{JobsError, JobsErrorKind, failpoint};
@@ -23,12 +24,13 @@ const RESERVE: usize = 3 * MAX_HEADER_TEXT;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) id: JobId,
+    pub(super) queue: QueueName,
     pub(super) subject: String,
     pub(super) body: Bytes,
     /// When it is due, and where it goes then.
     due: Option<Later>,
     /// Whether its priority has to be seen to.
-    level: Option<Box<(QueueName, Priority)>>,
+    level: Option<Priority>,
     pub(super) unique: Option<Box<UniquePlan>>,
     headers: HeaderMap,
     /// What was put into the object store for it.
@@ -64,8 +66,8 @@ impl Landed {
 impl Prepared {
     /// Sees to it that its priority is consumed: a job of a high or low one would else wait for ever.
     pub(super) async fn use_level(&self, link: &Link) -> Result<(), JobsError> {
-        match &self.level {
-            Some(level) => Box::pin(use_level(link, &level.0, level.1)).await,
+        match self.level {
+            Some(level) => Box::pin(use_level(link, &self.queue, level)).await,
             None => Ok(()),
         }
     }
@@ -128,18 +130,31 @@ impl Prepared {
 }
 
 /// Enqueues `job` and says what became of it.
-pub(crate) async fn enqueue<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
-    let job = if is_large(&job.payload) {
-        Box::pin(prepare_large(link, job)).await?
-    } else {
+pub(crate) async fn enqueue<R>(link: &Link, mut job: Job<R>) -> Result<Landed, JobsError> {
+    let queue = job.queue.as_ref().map(QueueName::as_str);
+    let queue = queue.unwrap_or(&link.settings().queues.default);
+    let sending = Sending::one(&mut job.headers, queue, job.kind.as_str());
+    let sent = send(link, job).await;
+    match &sent {
+        Ok(landed) => sending.landed(landed.id.as_str(), landed.landing),
+        Err(error) => sending.failed(error),
+    }
+    sent
+}
+
+async fn send<R>(link: &Link, job: Job<R>) -> Result<Landed, JobsError> {
+    let job = if is_plain(link, &job.payload, job.compression) {
         prepare(link, job)?
+    } else {
+        Box::pin(prepare_large(link, job)).await?
     };
     deliver(link, job).await
 }
 
-/// As [`prepare`], with the payload in the object store if it is too large for a message.
+/// As [`prepare`], with the payload compressed if it is to be, and in the object store if it is too large for a message.
 pub(super) async fn prepare_large<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsError> {
     offload_payload(link, &mut job).await?;
+    failpoint::reach("payload-stored");
     let payload_ref = job.payload_ref.clone();
     let prepared = prepare(link, job);
     if let (Err(_), Some(reference)) = (&prepared, &payload_ref) {
@@ -228,30 +243,37 @@ pub(super) fn prepare<R>(link: &Link, mut job: Job<R>) -> Result<Prepared, JobsE
             (place(false), Some(Later { at, text, target }))
         }
     };
-    let has_level = job.priority != Priority::Normal;
-    if let Some(key) = job.limit_key {
-        job.headers.insert(LIMIT_KEY, key);
-    }
-    if has_level {
-        job.headers.insert(PRIORITY, job.priority.as_str());
-    }
-    let level = has_level.then(|| Box::new((queue, job.priority)));
+    let headers = take_headers(&mut job);
+    let level = (job.priority != Priority::Normal).then_some(job.priority);
     Ok(Prepared {
         id,
+        queue,
         subject,
         body: body.into(),
         due,
         level,
         unique,
-        headers: job.headers,
+        headers,
         payload_ref: job.payload_ref,
         kind: job.kind,
         made_at: now,
     })
 }
 
+/// The headers of the job, whatever message it travels in: the sender's own, and what they say of its options.
+pub(crate) fn take_headers<R>(job: &mut Job<R>) -> HeaderMap {
+    let mut headers = std::mem::take(&mut job.headers);
+    if let Some(key) = job.limit_key.take() {
+        headers.insert(LIMIT_KEY, key);
+    }
+    if job.priority != Priority::Normal {
+        headers.insert(PRIORITY, job.priority.as_str());
+    }
+    headers
+}
+
 /// The queue that was named, else the default one.
-fn queue_of(link: &Link, named: Option<QueueName>) -> Result<QueueName, JobsError> {
+pub(crate) fn queue_of(link: &Link, named: Option<QueueName>) -> Result<QueueName, JobsError> {
     match named {
         Some(queue) => Ok(queue),
         None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {

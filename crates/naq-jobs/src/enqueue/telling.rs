@@ -4,7 +4,6 @@ use super::one::{Landed, Prepared};
 use crate::events::{EventType, Fact};
 use crate::model::Landing;
 use crate::server::{Link, unix_ms};
-use crate::wire::Names;
 
 impl Prepared {
     /// The server has stored it.
@@ -17,16 +16,10 @@ impl Prepared {
         if !link.events().is_on() {
             return;
         }
-        let Some((queue, _)) = Names::parse(&self.subject) else {
-            return;
-        };
-        let mut fact = Fact::of(
-            event_type,
-            queue.as_str(),
-            self.kind.as_str(),
-            self.id.as_str(),
-        );
-        fact.at_ms = unix_ms(self.made_at);
+        let mut fact = Fact::at(event_type, unix_ms(self.made_at));
+        fact.queue = self.queue.as_str();
+        fact.kind = self.kind.as_str();
+        fact.job_id = Some(self.id.as_str());
         fact.due_ms = due_ms;
         link.events().tell(&fact);
     }

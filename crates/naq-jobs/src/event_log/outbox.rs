@@ -151,10 +151,10 @@ impl Outbox {
     ) -> Result<(), ConnectionError> {
         let conn = self.service.connection().await?;
         let ready = std::mem::take(batches);
-        // Collected first: a stream of borrowing closures is no `Send` future.
+        // Collected first: a stream of borrowing closures is no `Send` future. Boxed, since they are moved.
         let sends: Vec<_> = ready
             .iter()
-            .map(|batch| self.publish(&conn, batch))
+            .map(|batch| Box::pin(self.publish(&conn, batch)))
             .collect();
         let answers: Vec<_> = stream::iter(sends).buffered(AT_ONCE).collect().await;
         let (mut failed, mut left) = (Ok(()), Vec::new());

@@ -68,6 +68,14 @@ impl StatsRow {
         self.counts.get(&event_type).copied().unwrap_or(0)
     }
 
+    /// Share of the jobs that failed for good among those that ended, cancelled ones left out: 0 to 1; `None` if none ended.
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+    pub fn failure_rate(&self) -> Option<f64> {
+        let failed = self.count(EventType::Failed);
+        let ended = failed + self.count(EventType::Completed);
+        (ended > 0).then(|| failed as f64 / ended as f64)
+    }
+
     /// Mean time of an attempt that ended; `None` if there was none.
     pub fn mean_duration(&self) -> Option<Duration> {
         let ended = self.counts.iter().filter(|(known, _)| known.ends_attempt());

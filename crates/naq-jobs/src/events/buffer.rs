@@ -7,10 +7,13 @@
 //!              DROPPED ◄────────────────────────────────────┘  (the oldest, counted)
 //! ```
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
-use super::EventType;
+use foldhash::fast::RandomState;
+
+use super::batch::{Batch, Group};
 use super::fact::Fact;
 
 /// Bytes after which a batch is full.
@@ -18,35 +21,6 @@ const MAX_BYTES: usize = 60 * 1024;
 
 /// Counts that may wait to be sent; further groups are not counted.
 const MAX_COUNTS: usize = 20_000;
-
-/// What the events of a batch have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Group {
-    pub(crate) event_type: EventType,
-    pub(crate) queue: Box<str>,
-    pub(crate) kind: Box<str>,
-    pub(crate) worker: Box<str>,
-}
-
-/// Events of one group, as they are sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Batch {
-    pub(crate) group: Group,
-    /// The job, if there is one event and it has one.
-    pub(crate) job: Option<Box<str>>,
-    /// The entries, with commas between them.
-    pub(crate) entries: Vec<u8>,
-    pub(crate) events: u64,
-    /// Events that a gap in it stands for.
-    lost: u64,
-    first_ms: u64,
-    /// Its place among those that were opened: the order of their first events.
-    opened: u64,
-    /// Times of the attempts that it tells the end of, and of the waits before it tells the start, in milliseconds.
-    pub(crate) times_ms: Vec<f64>,
-    /// Makes a repeated publish recognisable.
-    pub(crate) number: u64,
-}
 
 /// How much of a group there was in an hour.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +55,7 @@ pub(super) enum Pushed {
 #[derive(Debug)]
 pub(super) struct Buffer {
     hasher: RandomState,
-    open: HashMap<u64, Batch>,
+    open: HashMap<u64, Batch, RandomState>,
     sealed: VecDeque<Batch>,
     counts: HashMap<(Group, u64), Count>,
     /// Events in `open` and `sealed`.
@@ -91,13 +65,18 @@ pub(super) struct Buffer {
     number: u64,
     batch_size: u64,
     limit: u64,
+    /// Bytes of the last batch that was full: the next ones will be like it.
+    usual: usize,
 }
+
+/// Batches that are made as large as usual at once, so that few groups need not grow theirs; others begin small.
+const LARGE: usize = 8;
 
 impl Buffer {
     pub(super) fn new(batch_size: u32, limit: u32) -> Self {
         Self {
-            hasher: RandomState::new(),
-            open: HashMap::new(),
+            hasher: RandomState::default(),
+            open: HashMap::default(),
             sealed: VecDeque::new(),
             counts: HashMap::new(),
             waiting: 0,
@@ -106,6 +85,7 @@ impl Buffer {
             number: 0,
             batch_size: batch_size.into(),
             limit: limit.into(),
+            usual: 0,
         }
     }
 
@@ -118,20 +98,30 @@ impl Buffer {
         }
         let parts = (fact.event_type, fact.queue, fact.kind, fact.worker);
         let key = self.hasher.hash_one(parts);
-        let fits = |batch: &Batch| batch.group.is(fact);
-        if self.open.get(&key).is_some_and(|batch| !fits(batch)) {
-            // Two groups with one hash: the one that is there goes.
-            self.seal(key);
-        }
-        self.opened += 1;
-        let opened = self.opened;
-        let batch = self
-            .open
-            .entry(key)
-            .or_insert_with(|| Batch::new(fact, opened));
+        let size = if self.open.len() < LARGE {
+            self.usual
+        } else {
+            0
+        };
+        let place = match self.open.entry(key) {
+            Entry::Occupied(other) if !other.get().group.is(fact) => {
+                // Two groups with one hash: the one that is there goes.
+                self.seal(key);
+                self.open.entry(key)
+            }
+            place => place,
+        };
+        let batch = match place {
+            Entry::Occupied(batch) => batch.into_mut(),
+            Entry::Vacant(place) => {
+                self.opened += 1;
+                place.insert(Batch::new(fact, self.opened, size))
+            }
+        };
         batch.add(fact);
         self.waiting += 1;
         if batch.events >= self.batch_size || batch.entries.len() >= MAX_BYTES {
+            self.usual = batch.entries.len() * 9 / 8;
             self.seal(key);
         }
         if self.number > before {
@@ -214,65 +204,12 @@ impl Buffer {
         if let Some(batch) = self.sealed.pop_front() {
             self.waiting -= batch.events;
             // A gap that is lost has to be told again.
-            self.dropped += if batch.lost > 0 {
-                batch.lost
+            self.dropped += if batch.lost() > 0 {
+                batch.lost()
             } else {
                 batch.events
             };
         }
-    }
-}
-
-impl Batch {
-    /// Events that were dropped, if it is a gap.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost
-    }
-
-    fn new(fact: &Fact<'_>, opened: u64) -> Self {
-        Self {
-            group: Group {
-                event_type: fact.event_type,
-                queue: fact.queue.into(),
-                kind: fact.kind.into(),
-                worker: fact.worker.into(),
-            },
-            job: fact.job_id.map(Into::into),
-            entries: Vec::with_capacity(256),
-            events: 0,
-            lost: 0,
-            first_ms: fact.at_ms,
-            opened,
-            times_ms: Vec::new(),
-            number: 0,
-        }
-    }
-
-    fn add(&mut self, fact: &Fact<'_>) {
-        let length = self.entries.len();
-        if self.events > 0 {
-            self.entries.push(b',');
-            self.job = None;
-        }
-        if serde_json::to_writer(&mut self.entries, fact).is_err() {
-            // A detail that has no JSON form; none of ours is like that.
-            self.entries.truncate(length);
-            return;
-        }
-        self.events += 1;
-        self.lost += fact.lost.unwrap_or(0);
-        let wait = fact.wait_ms.and_then(|ms| u32::try_from(ms).ok());
-        self.times_ms
-            .extend(fact.duration_ms.or(wait.map(f64::from)));
-    }
-}
-
-impl Group {
-    fn is(&self, fact: &Fact<'_>) -> bool {
-        self.event_type == fact.event_type
-            && *self.queue == *fact.queue
-            && *self.kind == *fact.kind
-            && *self.worker == *fact.worker
     }
 }
 
@@ -288,6 +225,7 @@ fn whole(ms: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::EventType;
 
     fn fact<'a>(event_type: EventType, kind: &'a str, id: &'a str) -> Fact<'a> {
         Fact::of(event_type, "q", kind, id)

@@ -54,12 +54,17 @@ pub(crate) struct Fact<'a> {
 impl<'a> Fact<'a> {
     /// A fact of now, about nothing yet.
     pub(crate) fn now(event_type: EventType) -> Self {
+        Self::at(event_type, now_ms())
+    }
+
+    /// A fact of then, about nothing yet.
+    pub(crate) fn at(event_type: EventType, at_ms: u64) -> Self {
         Self {
             event_type,
             queue: NONE,
             kind: NONE,
             worker: NONE,
-            at_ms: now_ms(),
+            at_ms,
             job_id: None,
             attempt: None,
             duration_ms: None,

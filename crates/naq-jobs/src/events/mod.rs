@@ -7,13 +7,15 @@
 //!
 //! Sending and reading is [`crate::event_log`]; the bytes are in `docs/reference/events.md`.
 
+mod batch;
 mod buffer;
 mod event;
 mod event_type;
 mod fact;
 mod recorder;
 
-pub(crate) use buffer::{Batch, Count, Taken};
+pub(crate) use batch::Batch;
+pub(crate) use buffer::{Count, Taken};
 pub(crate) use event::read_batch;
 pub use event::{Body as EventBody, Event};
 pub use event_type::{EventType, UnknownEventType};

@@ -9,7 +9,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::EventType;
-use super::buffer::{Batch, Buffer, Pushed, Taken};
+use super::batch::Batch;
+use super::buffer::{Buffer, Pushed, Taken};
 use super::fact::Fact;
 
 /// Takes facts. Does nothing at all if events are not enabled.

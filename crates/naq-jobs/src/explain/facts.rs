@@ -28,6 +28,8 @@ pub struct Facts {
     pub in_flight: (u64, u64),
     /// The text of its limit key, and the jobs that hold the places of it.
     pub limit: Option<(String, Vec<String>)>,
+    /// The job before whose end it does not start, if it was kept back for one.
+    pub after: Option<String>,
     /// The workers that serve its queue.
     pub workers: Vec<WorkerFact>,
     /// The error of its dead letter.
@@ -64,4 +66,11 @@ pub struct WorkerFact {
     pub running: usize,
     /// Jobs that it may run.
     pub slots: u32,
+}
+
+impl WorkerFact {
+    /// Whether it can be counted on.
+    pub(super) fn counts(&self) -> bool {
+        !self.is_stale && !self.is_stopping
+    }
 }

@@ -83,6 +83,7 @@ fn bare(info: &JobInfo, sight: &Sight) -> Facts {
         kind_hold: None,
         in_flight: (0, 0),
         limit: None,
+        after: None,
         workers: Vec::new(),
         dead: dead.map(|letter| (letter.reason.clone(), letter.error.clone())),
         unread: Vec::new(),
@@ -96,8 +97,12 @@ async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut
     };
     let fields = found.stored.headers.as_ref();
     facts.is_booked = text(fields, headers::BOOKED).is_some();
+    facts.after = text(fields, headers::AFTER).map(str::to_owned);
     match workers(conn, link).await {
-        Ok(all) => facts.workers = serving(link, &all, facts),
+        Ok(all) => {
+            let (queue, kind) = (facts.queue.as_deref(), facts.kind.as_deref());
+            facts.workers = serving(link, &all, queue, kind, facts.now);
+        }
         Err(_) => facts.unread.push("the workers".to_owned()),
     }
     match consumer_of(conn, link, found).await {
@@ -117,27 +122,32 @@ async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut
     }
 }
 
-fn serving(link: &Link, all: &[WorkerInfo], facts: &Facts) -> Vec<WorkerFact> {
+/// The workers among `all` that serve a queue.
+pub(super) fn serving(
+    link: &Link,
+    all: &[WorkerInfo],
+    queue: Option<&str>,
+    kind: Option<&str>,
+    now: SystemTime,
+) -> Vec<WorkerFact> {
     // Two missed signs of life; the clocks of two hosts may differ by a second.
     let stale_after = link.settings().workers.heartbeat_interval * 2 + Duration::from_secs(1);
     let serves = |worker: &&WorkerInfo| {
         let queues = &worker.record.queues;
-        queues
-            .iter()
-            .any(|queue| Some(queue) == facts.queue.as_ref())
+        queues.iter().any(|one| Some(one.as_str()) == queue)
     };
     let fact = |worker: &WorkerInfo| {
         let record = &worker.record;
         let seen = read_rfc3339(&worker.seen_at);
-        let silent = seen.and_then(|seen| facts.now.duration_since(seen).ok());
+        let silent = seen.and_then(|seen| now.duration_since(seen).ok());
         let silent = silent.unwrap_or_default();
-        let kind = facts.kind.as_ref().filter(|_| !record.kinds.is_empty());
+        let kind = kind.filter(|_| !record.kinds.is_empty());
         WorkerFact {
             id: record.worker_id.clone(),
             silent,
             is_stale: silent > stale_after,
             is_stopping: record.status == WorkerStatus::Stopping,
-            knows_kind: kind.map(|kind| record.kinds.contains(kind)),
+            knows_kind: kind.map(|kind| record.kinds.iter().any(|one| one == kind)),
             running: record.running.len(),
             slots: record.concurrency,
         }
@@ -171,7 +181,7 @@ async fn settings(conn: &Connection, link: &Link, found: &Found, facts: &mut Fac
 /// The jobs that hold the places of a limit key.
 async fn holders(conn: &Connection, link: &Link, found: &Found, key: &str) -> Vec<String> {
     let names = link.names();
-    let filters = [names.places(&found.spot.queue, key)];
+    let filters = [names.places(&found.spot.queue, Some(key))];
     let held = last_of_each(conn, &names.limits_stream(), &filters, HOLDERS).await;
     let held = held.unwrap_or_default().into_iter();
     held.map(|place| String::from_utf8_lossy(&place.payload).into_owned())

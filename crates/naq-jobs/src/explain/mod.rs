@@ -5,13 +5,17 @@
 //! ```
 
 mod facts;
+mod flow;
 mod gather;
 mod reason;
 mod reasons;
+mod schedule;
 
 pub use facts::{Facts, Hold, WorkerFact};
+pub use flow::FlowReason;
 pub use reason::Reason;
 pub use reasons::reasons;
+pub use schedule::{ScheduleExplanation, ScheduleReason};
 
 /// Why a job does not run, or what became of it.
 #[derive(Debug, Clone)]

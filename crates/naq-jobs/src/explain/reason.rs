@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
+use super::FlowReason;
+
 /// Why a job does not run, or what became of it. As JSON: `{"reason": <word>, ...}`, times in milliseconds
 /// since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,6 +43,11 @@ pub enum Reason {
         key: String,
         /// The jobs that hold its places.
         holders: Vec<String>,
+    },
+    /// It is kept back until another job of its schedule has ended.
+    Awaits {
+        /// That job.
+        job: String,
     },
     /// It was put aside for a reason that this version does not know.
     Parked {
@@ -152,10 +159,13 @@ pub enum Reason {
     },
     /// Nothing is stored of it: it never was, its outcome has expired, or it completed without keeping one.
     Unknown,
+    /// It belongs to a workflow, or is one: see there.
+    #[serde(untagged)]
+    Flow(FlowReason),
 }
 
 #[expect(clippy::ref_option, reason = "the form that serde asks for")]
-fn ms<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn ms<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
     let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since
         .and_then(|since| u64::try_from(since.as_millis()).ok())
@@ -191,6 +201,7 @@ impl fmt::Display for Reason {
                 "as many jobs of the limit key {key} run as may: {}",
                 holders.join(", ")
             ),
+            Self::Awaits { job } => write!(f, "it is kept back until the job {job} has ended"),
             Self::Parked { why } => write!(f, "it was put aside: {why}"),
             Self::RateBooked { until } => {
                 write!(f, "the rate of its queue or key allows it{}", at(*until))
@@ -247,6 +258,7 @@ impl Reason {
                  within {} then",
                 span(*lease_ms)
             ),
+            Self::Flow(reason) => write!(f, "{reason}"),
             Self::Completed { at: when } => write!(f, "it completed{}", at(*when)),
             Self::Cancelled { why } => write!(f, "it was cancelled: {why}"),
             Self::Failed { failure, error, dead_letter } => {
@@ -302,7 +314,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 /// A span for people: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`.
-fn span(ms: u64) -> String {
+pub(super) fn span(ms: u64) -> String {
     match ms / 1000 {
         0..10 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
         s @ 10..120 => format!("{s} s"),

@@ -5,6 +5,7 @@
 //! | parked `kind-` | its kind is paused | `kind_paused` |
 //! | | no live worker of the queue knows the kind | `nobody_knows` or `nobody_serves` |
 //! | parked `key-` | | `limited`, with the holders |
+//! | parked `after-` | | `awaits`, with the job |
 //! | parked otherwise | | `parked` |
 //! | scheduled | booked by a rate | `rate_booked` |
 //! | | its time is to come | `not_due` |
@@ -21,6 +22,7 @@
 //! | | a worker shows it | `runs` |
 //! | | nobody does | `in_hand` |
 //! | ended | | `completed`, `cancelled`, `failed` |
+//! | a node without a job, or a workflow | | see [`super::flow`] |
 //! | unknown | | `unknown` |
 //!
 //! A worker counts if it is neither stale nor stopping. One that does not say which kinds it knows may know all.
@@ -28,8 +30,10 @@
 use std::time::Duration;
 
 use super::facts::{Facts, Hold, WorkerFact};
+use super::flow::flow_reason;
 use super::reason::{Reason, millis};
 use crate::inspect::JobStatus;
+use crate::parked::Why;
 use crate::wire::{Outcome, Status};
 
 /// Lateness of a schedule that is no reason to worry: the server fires up to 261 ms late, and clocks differ.
@@ -83,6 +87,7 @@ pub fn reasons(facts: &Facts) -> Vec<Reason> {
         } => {
             vec![ended(facts, outcome.as_deref(), *has_dead_letter)]
         }
+        JobStatus::Flow(place) => vec![Reason::Flow(flow_reason(place))],
         JobStatus::Unknown => vec![Reason::Unknown],
     }
 }
@@ -158,8 +163,7 @@ fn unstaffed(facts: &Facts) -> Option<Reason> {
 }
 
 fn counting(facts: &Facts) -> Vec<&WorkerFact> {
-    let counts = |worker: &&WorkerFact| !worker.is_stale && !worker.is_stopping;
-    facts.workers.iter().filter(counts).collect()
+    facts.workers.iter().filter(|one| one.counts()).collect()
 }
 
 fn scheduled(
@@ -188,6 +192,9 @@ fn parked(facts: &Facts, why: &str) -> Reason {
         return reason.unwrap_or_else(|| Reason::Parked {
             why: why.to_owned(),
         });
+    }
+    if let (true, Some(job)) = (Why::is_after(why), facts.after.clone()) {
+        return Reason::Awaits { job };
     }
     match (why.starts_with("key-"), facts.limit.clone()) {
         (true, Some((key, holders))) => Reason::Limited { key, holders },
@@ -240,6 +247,7 @@ mod tests {
             kind_hold: None,
             in_flight: (0, 1000),
             limit: None,
+            after: None,
             workers: vec![worker("w", 1)],
             dead: None,
             unread: Vec::new(),

@@ -13,6 +13,7 @@ use crate::server::{
     ConsumerState, Link, Stored, consumer_state, consumer_states, count_from, read_rfc3339,
 };
 use crate::wire::{Delivery, Names, RunningJob, Stage, decode, text};
+use crate::workflow::{FlowPlace, find_place};
 
 /// Longest backlog in which the place of one job is counted.
 const MAX_COUNTED: u64 = 100_000;
@@ -56,7 +57,10 @@ pub(crate) async fn info_of(
             outcome: sight.outcome.as_ref().map(|(one, _)| Box::new(one.clone())),
             has_dead_letter: sight.letter.is_some(),
         },
-        Whereabouts::Nowhere => JobStatus::Unknown,
+        Whereabouts::Nowhere => match find_place(conn, link, id).await? {
+            Some(place) => JobStatus::Flow(Box::new(place)),
+            None => JobStatus::Unknown,
+        },
     };
     Ok(described(id, status, sight))
 }
@@ -83,17 +87,30 @@ fn described(id: &JobId, status: JobStatus, sight: &Sight) -> JobInfo {
             .or_else(|| letter.map(|letter| letter.attempt))
             .unwrap_or(0),
     };
+    let planned = planned(&status);
     JobInfo {
         id: id.clone(),
-        status,
-        queue,
+        queue: queue.or_else(|| planned.as_ref().map(|(_, queue)| queue.clone())),
         kind: envelope
             .as_ref()
             .map(|envelope| envelope.kind.to_string())
-            .or_else(|| outcome.and_then(|outcome| outcome.kind.clone())),
+            .or_else(|| outcome.and_then(|outcome| outcome.kind.clone()))
+            .or(planned.map(|(kind, _)| kind)),
+        status,
         enqueued_at: envelope.and_then(|envelope| envelope.enqueued_at),
         attempts,
         body,
+    }
+}
+
+/// Kind and queue of a job that a workflow is still to enqueue.
+fn planned(status: &JobStatus) -> Option<(String, String)> {
+    match status {
+        JobStatus::Flow(place) => match &**place {
+            FlowPlace::Node(node) => node.job.clone(),
+            FlowPlace::Workflow { .. } => None,
+        },
+        _ => None,
     }
 }
 

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use naq_connection::Connection;
+use serde_json::value::RawValue;
 
 use super::forward::bring_forward;
 use super::large::{Large, release_gone};
 use super::list::{JobPage, PendingState, list};
+use super::nodes::{cancel_node, is_node};
 use super::purge::{PurgePlan, purge};
 use super::queues::{QueuePage, queue, queues};
+use super::sweep::{Sweep, sweep};
 use super::{Found, JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
 use crate::jobs::{Jobs, WorkerInfo};
 use crate::model::{JobId, QueueName};
+use crate::payload::payload_in;
 use crate::server::{Link, delete_sequence, page};
 use crate::{JobsError, JobsErrorKind};
 
@@ -45,6 +49,37 @@ impl Jobs {
     /// As [`Self::status`].
     pub async fn job(&self, id: &JobId) -> Result<JobInfo, JobsError> {
         super::info::info(self.link(), id).await
+    }
+
+    /// The payload of a job as its handler gets it, also if it is compressed or kept in the object store; `None` if nothing that
+    /// has it is stored: the job has completed, was cancelled, or is unknown.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::InvalidPayload`] if its body is unreadable, [`JobsErrorKind::NotFound`] if the object has gone; otherwise
+    /// as [`Self::status`].
+    pub async fn payload(&self, id: &JobId) -> Result<Option<Box<RawValue>>, JobsError> {
+        match self.job(id).await?.body {
+            Some(body) => {
+                let context = format!("read the payload of the job {id}");
+                payload_in(self.link(), &body, context).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Removes large payloads that no job and no dead letter refers to, or only counts them: what was left by a sender that died
+    /// before its job was stored, and of dead letters that the server dropped for their age.
+    ///
+    /// `older_than` keeps what is being enqueued right now: a day is safe, less than an hour is not while somebody enqueues.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`]: some may be gone; call it again.
+    pub async fn sweep_payloads(
+        &self,
+        older_than: Duration,
+        is_dry_run: bool,
+    ) -> Result<Sweep, JobsError> {
+        sweep(self.link(), older_than, is_dry_run).await
     }
 
     /// The live workers. One that died is listed until its record expires (`workers.ttl`).
@@ -113,7 +148,8 @@ impl Jobs {
         bring_forward(self.link(), by).await
     }
 
-    /// Removes jobs of a queue that have not started; says how many. What runs is left alone, unless the plan says so.
+    /// Removes jobs of a queue that have not started; says how many. What runs is left alone, unless the plan says so. Those
+    /// that are nodes of workflows are cancelled ([`Self::cancel`]), so that their workflows go on.
     ///
     /// # Errors
     /// [`JobsErrorKind::Connection`]: some may have been removed; call it again.
@@ -125,7 +161,8 @@ impl Jobs {
     }
 
     /// Removes a job that has not started: waiting, due later or parked. `false` if there was nothing to remove. It
-    /// leaves no outcome; who waits for one waits in vain.
+    /// leaves no outcome; who waits for one waits in vain. A node of a workflow is cancelled instead, so that its workflow
+    /// goes on.
     ///
     /// # Errors
     /// [`JobsErrorKind::Conflict`] if a worker has it; [`JobsErrorKind::Connection`] (a retry helps).
@@ -139,6 +176,9 @@ impl Jobs {
         if let JobStatus::Running { .. } = self.status(id).await? {
             let context = format!("remove job {id}: a worker has it; cancel it instead");
             return Err(JobsError::new(JobsErrorKind::Conflict, context));
+        }
+        if sight.messages.iter().any(|found| is_node(&found.stored)) {
+            return cancel_node(link, id).await;
         }
         let mut removed = false;
         for found in &sight.messages {

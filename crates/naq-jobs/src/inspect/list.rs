@@ -10,7 +10,8 @@ use crate::JobsError;
 use crate::model::{JobId, QueueName};
 use crate::server::{Link, page, read_rfc3339};
 use crate::wire::{
-    Delivery, Spot, Stage, decode, later_patterns, parked_pattern, passed_on, queue_patterns,
+    Delivery, Envelope, Spot, Stage, decode, later_patterns, parked_pattern, passed_on,
+    queue_patterns,
 };
 
 /// Which jobs are listed.
@@ -43,7 +44,8 @@ pub struct ListedJob {
     pub why: Option<String>,
     /// Bytes of its body.
     pub size: usize,
-    /// Its payload, as JSON text; `None` if its body is unreadable or the payload is kept in the object store.
+    /// Its payload, as JSON text; `None` if its body is unreadable or the payload is compressed or kept in
+    /// the object store; [`crate::Jobs::payload`] reads that.
     pub payload: Option<Box<RawValue>>,
     /// The sender's headers.
     pub headers: HeaderMap,
@@ -116,7 +118,7 @@ fn listed(found: &Found) -> ListedJob {
         },
         size: stored.payload.len(),
         payload: envelope
-            .filter(|envelope| envelope.payload_ref.is_none())
+            .filter(Envelope::is_plain)
             .map(|envelope| envelope.payload.to_owned()),
         headers: passed_on(stored.headers.as_ref()),
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   jobs ──► info ──► sight
-//!     └────► queues, list, purge, forward     (pure: whereabouts)
+//!     └────► queues, list, purge, forward, sweep     (pure: whereabouts)
 //! ```
 
 mod forward;
@@ -10,10 +10,12 @@ mod info;
 mod jobs;
 mod large;
 mod list;
+mod nodes;
 mod purge;
 mod queues;
 mod sight;
 mod status;
+mod sweep;
 mod whereabouts;
 
 pub(crate) use info::{consumer_of, info_of, instant};
@@ -26,3 +28,4 @@ pub use list::{JobPage, ListedJob, PendingState};
 pub use purge::PurgePlan;
 pub use queues::{QueueInfo, QueuePage};
 pub use status::JobStatus;
+pub use sweep::Sweep;

@@ -4,6 +4,7 @@ use futures::{StreamExt, TryStreamExt};
 use naq_connection::Connection;
 
 use super::large::{large_jobs, release_gone};
+use super::nodes::cancel_nodes;
 use crate::JobsError;
 use crate::model::QueueName;
 use crate::server::{
@@ -102,7 +103,7 @@ async fn removed(
         removed += if plan.is_dry_run {
             count(conn, &stream, &filter).await?
         } else {
-            remove(conn, &stream, &filter).await?
+            cancel_nodes(conn, link, &filter, 0).await? + remove(conn, &stream, &filter).await?
         };
     }
     Ok(removed)
@@ -125,6 +126,11 @@ async fn waiting(
             .iter()
             .find(|consumer| consumer.filters().any(|one| one == filter));
         let in_hand = consumer.map_or(0, |consumer| consumer.num_ack_pending);
+        if !plan.is_dry_run {
+            let from = consumer.filter(|_| in_hand > 0);
+            let from = from.map_or(0, |consumer| consumer.delivered.stream_seq + 1);
+            removed += cancel_nodes(conn, link, &filter, from).await?;
+        }
         removed += match (consumer, plan.is_dry_run) {
             (Some(consumer), true) => beyond(conn, link, &filter, consumer).await?,
             (None, true) => count(conn, &stream, &filter).await?,

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::wire::Outcome;
+use crate::workflow::FlowPlace;
 
 /// Where a job is, as its messages say.
 #[derive(Debug, Clone)]
@@ -49,13 +50,17 @@ pub enum JobStatus {
         /// Whether there is a dead letter, which can be retried.
         has_dead_letter: bool,
     },
+    /// No job of this id is stored, but the id is that of a workflow or of a node of one: it waits for others, never ran, or
+    /// its job was removed.
+    Flow(Box<FlowPlace>),
     /// Nothing is stored of it: it never was, its outcome has expired, or it completed without keeping one.
     Unknown,
 }
 
 impl JobStatus {
     /// One word, as the original has them: `pending`, `running`, `scheduled`, `retry`, `paused`, `completed`, `failed`,
-    /// `cancelled`; and `unknown`.
+    /// `cancelled`; and `unknown`. A node without a job is `waiting`, `removed`, or as it has ended (also `skipped`); a
+    /// workflow is `running`, `stopping`, or as it has ended.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Waiting { .. } => "pending",
@@ -66,12 +71,17 @@ impl JobStatus {
             Self::Ended { outcome, .. } => outcome
                 .as_ref()
                 .map_or("failed", |outcome| outcome.status.as_str()),
+            Self::Flow(place) => place.word(),
             Self::Unknown => "unknown",
         }
     }
 
     /// Whether it will not run (again) by itself.
     pub fn is_ended(&self) -> bool {
-        matches!(self, Self::Ended { .. } | Self::Unknown)
+        match self {
+            Self::Ended { .. } | Self::Unknown => true,
+            Self::Flow(place) => place.has_ended(),
+            _ => false,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::token::is_token;
 
@@ -13,7 +14,7 @@ const MAX_LEN: usize = 64;
 /// An id names one job for as long as its outcome is kept: enqueuing the same id again inside the server's
 /// duplicate window (2 minutes) has no effect, and later only one outcome is ever recorded for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(String);
+pub struct JobId(Arc<str>);
 
 /// The text is no [`JobId`]. A retry does not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +24,9 @@ pub struct InvalidJobId(String);
 impl JobId {
     /// A new id: a ULID, so ids sort by the time of their making, to the millisecond.
     pub fn generate() -> Self {
-        Self(ulid::Ulid::generate().to_string())
+        let mut text = [0; ulid::ULID_LEN];
+        let text = ulid::Ulid::generate().array_to_str(&mut text);
+        Self(Arc::from(&*text))
     }
 
     /// Checks and wraps `text`.
@@ -32,11 +35,12 @@ impl JobId {
     /// [`InvalidJobId`] if it is empty, too long, or has other characters.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidJobId> {
         let text = text.into();
-        if is_token(&text, MAX_LEN) {
-            Ok(Self(text))
-        } else {
-            Err(InvalidJobId(text.chars().take(80).collect()))
-        }
+        Self::read(&text).ok_or_else(|| InvalidJobId(text.chars().take(80).collect()))
+    }
+
+    /// The id, if `text` is one.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        is_token(text, MAX_LEN).then(|| Self(text.into()))
     }
 
     /// The text.

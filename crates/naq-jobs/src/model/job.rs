@@ -4,10 +4,11 @@ use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
+use naq_config::settings::Compression;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, Unique};
+use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, TraceContext, Unique};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -22,6 +23,7 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
+    pub(crate) strict: bool,
     pub(crate) due: Option<Due>,
     pub(crate) priority: Priority,
     pub(crate) limit_key: Option<String>,
@@ -31,6 +33,9 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) headers: HeaderMap,
     /// Where the payload is, if it is not here.
     pub(crate) payload_ref: Option<ObjectRef>,
+    /// The payload as base64 of a zlib stream, if it is not in `payload`.
+    pub(crate) payload_zlib: Option<String>,
+    pub(crate) compression: Option<Compression>,
     returns: PhantomData<fn() -> R>,
 }
 
@@ -77,6 +82,7 @@ impl Job {
             timeout: None,
             result_ttl: None,
             keeps_result: true,
+            strict: false,
             due: None,
             priority: Priority::default(),
             limit_key: None,
@@ -85,6 +91,8 @@ impl Job {
             deadline: None,
             headers: HeaderMap::new(),
             payload_ref: None,
+            payload_zlib: None,
+            compression: None,
             returns: PhantomData,
         })
     }
@@ -103,6 +111,7 @@ impl<R> Job<R> {
             timeout: self.timeout,
             result_ttl: self.result_ttl,
             keeps_result: self.keeps_result,
+            strict: self.strict,
             due: self.due,
             priority: self.priority,
             limit_key: self.limit_key,
@@ -111,6 +120,8 @@ impl<R> Job<R> {
             deadline: self.deadline,
             headers: self.headers,
             payload_ref: self.payload_ref,
+            payload_zlib: self.payload_zlib,
+            compression: self.compression,
             returns: PhantomData,
         }
     }
@@ -175,6 +186,26 @@ impl<R> Job<R> {
     #[must_use]
     pub fn discard_result(mut self) -> Self {
         self.keeps_result = false;
+        self
+    }
+
+    /// Lets only the newest run of the job settle it: each run claims the job before its handler starts, and an attempt whose
+    /// claim is not the newest any more is refused, even if it is done first. Costs one message more for each run, and the outcome
+    /// is always recorded. The claim is a number that only grows ([`crate::JobContext::fence`]), for systems that refuse
+    /// writes of the past.
+    ///
+    /// Without, the first attempt that is done settles the job, and a later one is refused.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// Whether its payload is compressed; default: that of the kind, else `payloads.compression`. One that does not get shorter
+    /// is not. A result is compressed if the payload was, or if the worker's `payloads.compression` says so.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
         self
     }
 
@@ -257,16 +288,15 @@ impl<R> Job<R> {
         Ok(self)
     }
 
-    /// Passes a trace on: the header `traceparent` of W3C Trace Context, `00-<trace>-<span>-<flags>`.
+    /// Passes a trace on: the header `traceparent` of W3C Trace Context, `00-<trace>-<span>-<flags>`. Needed only where
+    /// there is no current span, or where it is not the one that the job belongs to. A [`Job::header`] `tracestate` may
+    /// go with it.
     ///
     /// # Errors
     /// [`JobsErrorKind::InvalidName`] if the text has another form. A retry does not help.
     pub fn trace_parent(self, text: impl Into<String>) -> Result<Self, JobsError> {
         let text = text.into();
-        let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let parts: Vec<&str> = text.split('-').collect();
-        let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-        if lengths != [2, 32, 16, 2] || !parts.iter().all(|part| is_hex(part)) {
+        if TraceContext::new(&text, None).is_none() {
             let context =
                 format!("pass on the trace {text:?}: it is no `00-<trace>-<span>-<flags>`");
             return Err(JobsError::new(JobsErrorKind::InvalidName, context));

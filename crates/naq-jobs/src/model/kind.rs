@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
+use naq_config::settings::Compression;
+
 use super::{Job, RetryPolicy};
 
 /// A typed job kind: what is sent (`A`) and what comes back (`R`).
@@ -24,7 +26,9 @@ pub struct Kind<A, R> {
     pub(crate) queue: Option<&'static str>,
     pub(crate) retries: u32,
     keeps_result: bool,
+    strict: bool,
     timeout: Option<Duration>,
+    compression: Option<Compression>,
     pub(crate) version: u32,
     types: PhantomData<fn(A) -> R>,
 }
@@ -46,7 +50,9 @@ impl<A, R> Kind<A, R> {
             queue: None,
             retries: 0,
             keeps_result: true,
+            strict: false,
             timeout: None,
+            compression: None,
             version: 1,
             types: PhantomData,
         }
@@ -74,10 +80,24 @@ impl<A, R> Kind<A, R> {
         self
     }
 
+    /// Lets only the newest run of a job of this kind settle it; see [`Job::strict`].
+    #[must_use]
+    pub const fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
     /// Time limit of one attempt, unless a job says otherwise; default `workers.max_job_duration`.
     #[must_use]
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// Whether payloads of its jobs are compressed, unless a job says otherwise; see [`Job::compression`].
+    #[must_use]
+    pub const fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
         self
     }
 
@@ -108,7 +128,9 @@ impl<A, R> Kind<A, R> {
         let mut job = Job::from_payload(self.name, args)?
             .retry(RetryPolicy::fixed(self.retries, Duration::from_secs(1)));
         job.keeps_result = self.keeps_result;
+        job.strict = self.strict;
         job.timeout = self.timeout;
+        job.compression = self.compression;
         job.payload_version = self.version;
         if let Some(queue) = self.queue {
             job = job.queue(queue)?;

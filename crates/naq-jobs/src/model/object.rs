@@ -14,15 +14,38 @@ pub struct ObjectRef {
     pub size: u64,
     /// `SHA-256=` and the hash in base64url, as the object store writes it.
     pub digest: String,
+    /// How the bytes stand for the JSON text, if they are not that text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+}
+
+/// How bytes stand for a JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Encoding {
+    /// A zlib stream (RFC 1950).
+    Zlib,
 }
 
 impl ObjectRef {
     /// The reference to `bytes` under the name `object`.
-    pub(crate) fn to(object: String, bytes: &[u8]) -> Self {
+    pub(crate) fn to(object: String, bytes: &[u8], encoding: Option<Encoding>) -> Self {
         Self {
             object,
             size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             digest: digest(bytes),
+            encoding,
+        }
+    }
+
+    /// A reference that is only for removing the object `object`.
+    pub(crate) fn named(object: String) -> Self {
+        Self {
+            object,
+            size: 0,
+            digest: String::new(),
+            encoding: None,
         }
     }
 
@@ -42,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_changed_byte_does_not_fit() {
-        let reference = ObjectRef::to("a".to_owned(), b"abc");
+        let reference = ObjectRef::to("a".to_owned(), b"abc", None);
         let expected = "SHA-256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0=";
         assert_eq!(reference.digest, expected);
         assert!(reference.fits(b"abc"));

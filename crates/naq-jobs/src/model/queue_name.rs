@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The name of a queue: 1 to 64 of `A-Z a-z 0-9 _ -`.
 ///
 /// A dot is refused: it separates the parts of a NATS subject, so a queue `a.b` would be somewhere else than it says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct QueueName(String);
+pub struct QueueName(Arc<str>);
 
 /// The text is no [`QueueName`]. A retry does not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +23,7 @@ impl QueueName {
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidQueueName> {
         let text = text.into();
         naq_config::names::check_queue_name(&text)?;
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// The text.

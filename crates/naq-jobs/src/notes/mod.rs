@@ -12,5 +12,5 @@ mod watch;
 
 pub(crate) use news::Said;
 pub use news::{JobNews, LogLine, Part, Progress};
-pub(crate) use outbox::Outbox;
+pub(crate) use outbox::{Outbox, Whose};
 pub use watch::Watch;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::news::{LogLine, Said};
-use crate::model::JobId;
+use crate::model::{JobId, KindName, QueueName};
 
 /// Notes that may wait; the progress of a job is one.
 const LIMIT: usize = 1024;
@@ -23,6 +23,16 @@ pub(super) struct Waiting {
     /// Its number among all of this worker.
     pub(super) number: u64,
     pub(super) said: Said,
+    /// Of a progress, which is an event, too: the queue and the kind of the job.
+    pub(super) place: Option<(QueueName, KindName)>,
+}
+
+/// The job that a note is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whose<'a> {
+    pub(crate) id: &'a JobId,
+    pub(crate) queue: &'a QueueName,
+    pub(crate) kind: &'a KindName,
 }
 
 /// The notes of one worker. A cheap handle.
@@ -52,8 +62,8 @@ struct State {
 
 impl Outbox {
     /// Takes a note; says its number, or `None` if there was no place for it.
-    pub(crate) fn put(&self, id: &JobId, said: Said) -> Option<u64> {
-        let mut state = self.lock();
+    pub(crate) fn put(&self, whose: Whose<'_>, said: Said) -> Option<u64> {
+        let (mut state, id) = (self.lock(), whose.id);
         let is_progress = matches!(said, Said::Progress(_));
         let is_known = is_progress && state.progress.contains_key(id);
         if !is_known && state.queue.len() + state.progress.len() >= LIMIT {
@@ -74,6 +84,7 @@ impl Outbox {
             id: id.clone(),
             number: state.newest,
             said,
+            place: is_progress.then(|| (whose.queue.clone(), whose.kind.clone())),
         };
         let number = waiting.number;
         if is_progress {
@@ -105,6 +116,7 @@ impl Outbox {
                 id,
                 number,
                 said: Said::Log(line),
+                place: None,
             });
         }
         all.sort_by_key(|waiting| waiting.number);
@@ -158,6 +170,17 @@ mod tests {
         JobId::new(format!("j{n}")).unwrap()
     }
 
+    /// Puts a note of a job whose queue and kind do not matter.
+    fn put(outbox: &Outbox, id: &JobId, said: Said) -> Option<u64> {
+        let (queue, kind) = (QueueName::new("q").unwrap(), KindName::new("k").unwrap());
+        let whose = Whose {
+            id,
+            queue: &queue,
+            kind: &kind,
+        };
+        outbox.put(whose, said)
+    }
+
     fn progress(done: u64) -> Said {
         let message = None;
         Said::Progress(Progress {
@@ -182,10 +205,10 @@ mod tests {
     fn of_many_progresses_the_last_one_is_sent_and_the_rest_keeps_its_order() {
         let outbox = Outbox::default();
         for done in 0..5000 {
-            outbox.put(&id(0), progress(done)).unwrap();
+            put(&outbox, &id(0), progress(done)).unwrap();
         }
-        outbox.put(&id(0), line("a")).unwrap();
-        outbox.put(&id(1), line("b")).unwrap();
+        put(&outbox, &id(0), line("a")).unwrap();
+        put(&outbox, &id(1), line("b")).unwrap();
         let (all, newest) = outbox.take();
         assert_eq!(newest, 5002);
         assert!(matches!(&all[0].said, Said::Progress(p) if p.done == 4999));
@@ -198,10 +221,10 @@ mod tests {
     fn what_has_no_place_is_counted_and_told() {
         let outbox = Outbox::default();
         for _ in 0..LIMIT {
-            assert!(outbox.put(&id(0), line("x")).is_some());
+            assert!(put(&outbox, &id(0), line("x")).is_some());
         }
         for _ in 0..3 {
-            assert!(outbox.put(&id(0), line("y")).is_none());
+            assert!(put(&outbox, &id(0), line("y")).is_none());
         }
         let (all, _) = outbox.take();
         assert_eq!(all.len(), LIMIT + 1);
@@ -209,7 +232,7 @@ mod tests {
             matches!(&all[LIMIT].said, Said::Log(line) if line.message.contains("3 notes were dropped"))
         );
         assert!(
-            outbox.put(&id(0), line("z")).is_some(),
+            put(&outbox, &id(0), line("z")).is_some(),
             "there is place again"
         );
     }

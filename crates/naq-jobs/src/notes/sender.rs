@@ -22,7 +22,7 @@ const RESERVE: usize = 1024;
 
 impl Outbox {
     /// Sends until `stop`, and then what is there.
-    pub(crate) async fn keep(&self, link: &Link, stop: &CancellationToken) {
+    pub(crate) async fn keep(&self, link: &Link, worker: &str, stop: &CancellationToken) {
         let nonce = fastrand::u64(..);
         loop {
             tokio::select! {
@@ -31,7 +31,7 @@ impl Outbox {
             }
             let (batch, newest) = self.take();
             if !batch.is_empty() {
-                deliver(link, &batch, nonce).await;
+                deliver(link, worker, &batch, nonce).await;
             }
             self.settle(newest);
             if stop.is_cancelled() {
@@ -46,10 +46,14 @@ impl Outbox {
     }
 }
 
-async fn deliver(link: &Link, batch: &[Waiting], nonce: u64) {
+async fn deliver(link: &Link, worker: &str, batch: &[Waiting], nonce: u64) {
     for _ in 0..TRIES {
         match send(link, batch, nonce).await {
-            Ok(()) => return batch.iter().for_each(|note| tell_progress(link, note)),
+            Ok(()) => {
+                return batch
+                    .iter()
+                    .for_each(|note| tell_progress(link, worker, note));
+            }
             Err(error) => {
                 tracing::debug!(%error, notes = batch.len(), "notes are sent again");
                 if error.kind() == JobsErrorKind::Unavailable {
@@ -66,9 +70,13 @@ async fn deliver(link: &Link, batch: &[Waiting], nonce: u64) {
 }
 
 /// Progress is an event, too; at most one for each job and batch.
-fn tell_progress(link: &Link, note: &Waiting) {
+fn tell_progress(link: &Link, worker: &str, note: &Waiting) {
     if let Said::Progress(progress) = &note.said {
         let mut fact = Fact::of(EventType::Progress, NONE, NONE, note.id.as_str());
+        if let Some((queue, kind)) = &note.place {
+            (fact.queue, fact.kind) = (queue.as_str(), kind.as_str());
+        }
+        fact.worker = worker;
         fact.at_ms = progress.at_ms;
         fact.attempt = Some(progress.attempt);
         fact.message = progress.message.as_deref();

@@ -1,5 +1,6 @@
 //! Why a job is parked: one token of its subject.
 
+use crate::model::JobId;
 use crate::wire::token;
 
 /// Why a job is parked.
@@ -15,6 +16,16 @@ impl Why {
     /// As many jobs of its limit key run as may.
     pub(crate) fn key(key: &str) -> Self {
         Self(format!("key-{}", token(key)))
+    }
+
+    /// It does not start before this other job has ended.
+    pub(crate) fn after(other: &JobId) -> Self {
+        Self(format!("after-{}", token(other.as_str())))
+    }
+
+    /// Whether the token of a subject means [`Self::after`].
+    pub(crate) fn is_after(token: &str) -> bool {
+        token.starts_with("after-")
     }
 
     /// The token.

@@ -8,8 +8,12 @@ use naq_connection::Connection;
 use std::time::{Duration, SystemTime};
 
 use crate::JobsError;
+use crate::failpoint;
 use crate::model::ObjectRef;
-use crate::server::{Link, ensure_payloads, exists, next_at_leader, page, purge, rfc3339};
+use crate::server::{
+    Link, ensure_payloads, exists, last_at_leader, next_at_leader, page, purge, rfc3339,
+};
+use crate::wire::text;
 
 /// Bytes in one message, as other clients of the object store do it.
 const CHUNK: usize = 128 * 1024;
@@ -43,6 +47,7 @@ pub(super) async fn put(
         send(conn, subject.clone(), lasting(life), bytes.slice(from..to)).await?;
         (chunks, from) = (chunks + 1, to);
     }
+    failpoint::reach("payload-chunks-stored");
     let mut headers = lasting(life);
     headers.insert("Nats-Rollup", "sub");
     let entry = serde_json::json!({
@@ -143,6 +148,27 @@ fn place(link: &Link, reference: &ObjectRef) -> (String, String) {
 
 fn is_short(reference: &ObjectRef, bytes: &[u8]) -> bool {
     u64::try_from(bytes.len()).is_ok_and(|size| size < reference.size)
+}
+
+/// What the entry of an object says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    /// It goes by itself.
+    pub(crate) expires: bool,
+}
+
+/// The entry of an object; `None` if it was never completed.
+pub(crate) async fn entry_of(
+    link: &Link,
+    conn: &Connection,
+    object: &str,
+) -> Result<Option<Entry>, JobsError> {
+    let names = link.names();
+    let subject = names.payload_entry(&URL_SAFE.encode(object));
+    let found = last_at_leader(conn, &names.payloads_stream(), &subject).await?;
+    Ok(found.map(|found| Entry {
+        expires: text(found.headers.as_ref(), "Nats-TTL").is_some(),
+    }))
 }
 
 /// Removes an object; one that is not there is no error.

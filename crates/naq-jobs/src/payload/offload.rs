@@ -1,14 +1,17 @@
-//! Moves what is too large out of a message, and gives it back when nobody needs it any more.
+//! Compresses what is to be compressed, moves what is too large out of a message, and gives it back when nobody needs it any
+//! more.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use naq_config::settings::Compression;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::object::{put, remove};
+use super::zlib::{base64_len, pack, to_base64};
 use crate::JobsError;
-use crate::model::{Job, JobId, ObjectRef};
+use crate::model::{Encoding, Job, JobId, ObjectRef};
 use crate::server::{Link, persist};
 use crate::wire::decode;
 
@@ -21,43 +24,93 @@ const RESERVE: usize = 8 * 1024;
 /// Life of a large result beyond that of its outcome.
 const SLACK: Duration = Duration::from_secs(3600);
 
-/// Whether a payload or result may be too large for a message; if not, there is nothing to be asked.
-pub(crate) fn is_large(text: &RawValue) -> bool {
-    text.get().len() > ALWAYS_FITS
+/// How a payload or a result is kept.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// As it is.
+    Here(Box<RawValue>),
+    /// As base64 of a zlib stream.
+    Packed(String),
+    /// In the object store.
+    Apart(ObjectRef),
 }
 
-/// Puts the payload of a job into the object store if it is too large for a message.
+/// Whether the text goes into a message as it is: it surely fits, and is not to be compressed. Then there is nothing to be
+/// asked. `compression` is what the job says.
+pub(crate) fn is_plain(link: &Link, text: &RawValue, compression: Option<Compression>) -> bool {
+    text.get().len() <= ALWAYS_FITS && !is_packed(link, text, compression)
+}
+
+/// Whether the text is to be compressed. One that is larger than what a reader unpacks is not.
+fn is_packed(link: &Link, text: &RawValue, compression: Option<Compression>) -> bool {
+    let settings = &link.settings().payloads;
+    let size = u64::try_from(text.get().len()).unwrap_or(u64::MAX);
+    compression.unwrap_or(settings.compression) == Compression::Zlib
+        && (settings.compress_min..=settings.max_size).contains(&size)
+}
+
+/// Compresses the payload of a job if that is asked for, and puts it into the object store if it is too large for a message.
 pub(crate) async fn offload_payload<R>(link: &Link, job: &mut Job<R>) -> Result<(), JobsError> {
-    let size = job.payload.get().len();
-    if job.payload_ref.is_some() || !goes_out(link, size).await? {
+    if is_plain(link, &job.payload, job.compression) {
         return Ok(());
     }
     let id = job.id.get_or_insert_with(JobId::generate).clone();
     let payload = std::mem::replace(&mut job.payload, RawValue::NULL.to_owned());
-    job.payload_ref = Some(store(link, &id, payload, None).await?);
+    match keep(link, &id, payload, job.compression, None).await? {
+        Kept::Here(payload) => job.payload = payload,
+        Kept::Packed(text) => job.payload_zlib = Some(text),
+        Kept::Apart(reference) => job.payload_ref = Some(reference),
+    }
     Ok(())
 }
 
-/// Puts a result into the object store if it is too large for a message; it lasts a little longer than its outcome.
+/// How a result is kept; in the object store it lasts a little longer than its outcome.
 pub(crate) async fn offload_result(
     link: &Link,
     id: &JobId,
     result: Box<RawValue>,
+    compression: Option<Compression>,
     ttl: Duration,
-) -> Result<Result<ObjectRef, Box<RawValue>>, JobsError> {
-    let size = result.get().len();
-    if !goes_out(link, size).await? {
-        return Ok(Err(result));
-    }
+) -> Result<Kept, JobsError> {
     let life = ttl.saturating_add(SLACK);
-    store(link, id, result, Some(life)).await.map(Ok)
+    keep(link, id, result, compression, Some(life)).await
+}
+
+async fn keep(
+    link: &Link,
+    id: &JobId,
+    text: Box<RawValue>,
+    compression: Option<Compression>,
+    life: Option<Duration>,
+) -> Result<Kept, JobsError> {
+    let packed = match is_packed(link, &text, compression) {
+        true => pack(&text).await,
+        false => None,
+    };
+    let size = packed.as_ref().map(|packed| base64_len(packed.len()));
+    let goes_out = goes_out(link, size.unwrap_or(text.get().len())).await?;
+    match (goes_out, packed) {
+        (false, None) => Ok(Kept::Here(text)),
+        (false, Some(packed)) => Ok(Kept::Packed(to_base64(&packed))),
+        (true, None) => {
+            let bytes = String::from(Box::<str>::from(text)).into();
+            store(link, id, &bytes, None, life).await.map(Kept::Apart)
+        }
+        (true, Some(packed)) => {
+            let bytes = packed.into();
+            let encoding = Some(Encoding::Zlib);
+            store(link, id, &bytes, encoding, life)
+                .await
+                .map(Kept::Apart)
+        }
+    }
 }
 
 /// Whether so many bytes go to the object store.
 async fn goes_out(link: &Link, size: usize) -> Result<bool, JobsError> {
     let settings = &link.settings().payloads;
     let bytes = u64::try_from(size).unwrap_or(u64::MAX);
-    if bytes > settings.max_size {
+    if bytes > settings.max_size || size <= ALWAYS_FITS {
         return Ok(false);
     }
     let conn = link.lease("look at the size of a payload").await?;
@@ -67,12 +120,12 @@ async fn goes_out(link: &Link, size: usize) -> Result<bool, JobsError> {
 async fn store(
     link: &Link,
     id: &JobId,
-    text: Box<RawValue>,
+    bytes: &Bytes,
+    encoding: Option<Encoding>,
     life: Option<Duration>,
 ) -> Result<ObjectRef, JobsError> {
-    let bytes = &Bytes::from(String::from(Box::<str>::from(text)));
     let name = format!("{id}-{}", ulid::Ulid::generate());
-    let reference = &ObjectRef::to(name, bytes);
+    let reference = &ObjectRef::to(name, bytes, encoding);
     let deadline = Instant::now() + link.settings().nats.request_timeout * 6;
     persist(
         link,

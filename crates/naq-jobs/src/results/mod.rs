@@ -6,7 +6,7 @@ mod record;
 mod store;
 mod wait;
 
-pub(crate) use fence::outcome_headers;
+pub(crate) use fence::{claim_headers, outcome_headers, strict_headers};
 pub use filter::ResultFilter;
 pub(crate) use record::parse;
 pub use store::{ResultPage, Results};

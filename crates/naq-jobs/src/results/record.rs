@@ -19,8 +19,9 @@ impl Outcome {
     /// The result as an `R`, or the failure as an error.
     ///
     /// # Errors
-    /// [`JobsErrorKind::JobFailed`], [`JobsErrorKind::JobCancelled`] or [`JobsErrorKind::InvalidPayload`]. A retry does
-    /// not help.
+    /// [`JobsErrorKind::JobFailed`], [`JobsErrorKind::JobCancelled`] or [`JobsErrorKind::InvalidPayload`];
+    /// [`JobsErrorKind::NotFound`] if the outcome comes from a list and its result is compressed or kept apart, which
+    /// [`crate::Results::find`] fetches. A retry does not help.
     pub fn into_result<R: DeserializeOwned>(self) -> Result<R, JobsError> {
         let id = self.id;
         if let Some(failure) = self.error {
@@ -30,6 +31,12 @@ impl Outcome {
             };
             let error = JobsError::new(kind, format!("run job {id}"));
             return Err(error.because(failure));
+        }
+        if self.result.is_none() && (self.result_ref.is_some() || self.result_zlib.is_some()) {
+            let context = format!(
+                "read the result of job {id}: it is kept apart, `Results::find` fetches it"
+            );
+            return Err(JobsError::new(JobsErrorKind::NotFound, context));
         }
         let text = self.result.as_ref().map_or("null", |value| value.get());
         serde_json::from_str(text).map_err(|e| {

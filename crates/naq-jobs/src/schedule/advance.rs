@@ -18,28 +18,48 @@ use crate::model::ScheduleName;
 /// A firing that is handled later than this was missed.
 const LATE: SignedDuration = SignedDuration::from_secs(30);
 
+/// The same for intervals below one second.
+const LATE_IF_FAST: SignedDuration = SignedDuration::from_secs(1);
+
 /// Runs that one firing may catch up at the most.
 const MOST: usize = 100;
 
+/// What the last job of a schedule is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastJob {
+    /// It has ended, or nobody asks.
+    Over,
+    /// It waits or runs.
+    Busy,
+    /// It waits for the end of the one before.
+    KeptBack,
+}
+
 /// Handles the firing of `record.next_s`: says which instants run, the oldest first, and moves the record on.
 ///
-/// `now` is the server's time; `is_busy` says whether the last job still waits or runs.
+/// `now` is the server's time.
 pub(super) fn advance(
     record: &mut Record,
     table: &Timetable,
     name: &ScheduleName,
     now: Timestamp,
-    is_busy: bool,
+    last: LastJob,
 ) -> Vec<Timestamp> {
-    let Some(first) = record.next_s.and_then(|s| Timestamp::from_second(s).ok()) else {
+    let Some(first) = record.next() else {
         record.set_next(table.next_after(now).map(|firing| firing.at));
         return Vec::new();
     };
     // The clocks of two servers may differ by a little.
     let now = now.max(first);
     let (mut runs, newest) = due(record, table, name, first, now);
-    if record.overlap == Overlap::Skip {
-        let kept = usize::from(!is_busy).min(runs.len());
+    let at_once = match (record.overlap, last) {
+        (Overlap::Allow, _) => None,
+        (Overlap::Queue, LastJob::Over) => Some(2),
+        (Overlap::Queue, LastJob::Busy) | (Overlap::Skip, LastJob::Over) => Some(1),
+        (Overlap::Queue, LastJob::KeptBack) | (Overlap::Skip, _) => Some(0),
+    };
+    if let Some(kept) = at_once {
+        let kept = runs.len().min(kept);
         record.skipped += u64::try_from(runs.len() - kept).unwrap_or(0);
         runs.drain(..runs.len() - kept);
     }
@@ -63,11 +83,16 @@ fn due(
     now: Timestamp,
 ) -> (Vec<Timestamp>, Timestamp) {
     let jitter = SignedDuration::from_secs(i64::from(record.jitter_s));
-    let late_before = now.checked_sub(LATE + jitter).unwrap_or(first);
+    let late = if record.rule.is_fast() {
+        LATE_IF_FAST
+    } else {
+        LATE
+    };
+    let late_before = now.checked_sub(late + jitter).unwrap_or(first);
     let is_due = |at: &Timestamp| record.due(name, *at) <= now;
     if first >= late_before {
         // What was armed runs, also if the rule has changed since and does not name it any more.
-        let more = between(table, first + SignedDuration::from_secs(1), now).take_while(is_due);
+        let more = between(table, first + SignedDuration::from_millis(1), now).take_while(is_due);
         let runs: Vec<Timestamp> = std::iter::once(first).chain(more).collect();
         let newest = runs.last().copied().unwrap_or(first);
         return (runs, newest);
@@ -130,7 +155,7 @@ pub(super) fn settle_next(record: &mut Record, table: &Timetable, now: Timestamp
     if record.state != ScheduleState::Active {
         return;
     }
-    let due = record.next_s.filter(|next| *next <= now.as_second());
+    let due = record.next().filter(|next| *next <= now);
     if due.is_none() {
         record.set_next(table.next_after(now).map(|firing| firing.at));
     }
@@ -143,7 +168,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::schedule::record::{VERSION, WireRule};
+    use crate::schedule::record::VERSION;
+    use crate::schedule::rule::WireRule;
 
     const START: i64 = 1_700_000_000;
 
@@ -158,6 +184,7 @@ mod tests {
             state: ScheduleState::Active,
             rule: WireRule::Every {
                 seconds: step,
+                millis: 0,
                 anchor_s: START - i64::try_from(step).unwrap(),
             },
             start_s: None,
@@ -168,10 +195,14 @@ mod tests {
             overlap: Overlap::Allow,
             queue: "mail".to_owned(),
             job: serde_json::from_str("{}").unwrap(),
+            headers: std::collections::BTreeMap::new(),
             next_s: Some(START),
+            next_ms: 0,
             runs: 0,
             skipped: 0,
             last: None,
+            last_fired: None,
+            beat: None,
             created_s: START,
             turn: 1,
         }
@@ -180,7 +211,12 @@ mod tests {
     fn fire(record: &mut Record, now: i64, is_busy: bool) -> Vec<i64> {
         let table = record.timetable().unwrap();
         let name = ScheduleName::new("s").unwrap();
-        let runs = advance(record, &table, &name, at(now), is_busy);
+        let last = if is_busy {
+            LastJob::Busy
+        } else {
+            LastJob::Over
+        };
+        let runs = advance(record, &table, &name, at(now), last);
         runs.iter().map(|run| run.as_second() - START).collect()
     }
 
@@ -258,10 +294,58 @@ mod tests {
     }
 
     #[test]
+    fn a_queued_schedule_keeps_one_back() {
+        let mut queued = record(10, CatchUp::One);
+        queued.overlap = Overlap::Queue;
+        let table = queued.timetable().unwrap();
+        let name = ScheduleName::new("s").unwrap();
+        let mut fire = |now, last| {
+            let runs = advance(&mut queued, &table, &name, at(now), last);
+            let runs: Vec<i64> = runs.iter().map(|run| run.as_second() - START).collect();
+            (runs, queued.skipped)
+        };
+        assert_eq!(fire(0, LastJob::Over), (vec![0], 0));
+        assert_eq!(fire(10, LastJob::Busy), (vec![10], 0));
+        assert_eq!(fire(20, LastJob::KeptBack), (vec![], 1));
+        // Of several one runs and one is kept back.
+        assert_eq!(fire(50, LastJob::Over), (vec![40, 50], 2));
+    }
+
+    #[test]
+    fn a_short_interval_counts_in_milliseconds_and_is_late_after_one_second() {
+        let mut fast = record(1, CatchUp::One);
+        fast.rule = WireRule::Every {
+            seconds: 0,
+            millis: 300,
+            anchor_s: START,
+        };
+        fast.set_next(Some(at(0) + SignedDuration::from_millis(300)));
+        let table = fast.timetable().unwrap();
+        let name = ScheduleName::new("s").unwrap();
+        let mut fire = |fast: &mut Record, now: i64| {
+            let now = at(0) + SignedDuration::from_millis(now);
+            let runs = advance(fast, &table, &name, now, LastJob::Over);
+            let since = |run: &Timestamp| run.as_millisecond() - START * 1000;
+            runs.iter().map(since).collect::<Vec<i64>>()
+        };
+        assert_eq!(fire(&mut fast, 310), [300]);
+        assert_eq!(fire(&mut fast, 1300), [600, 900, 1200]);
+        // 1500 to 2100 were missed, and newer ones run.
+        assert_eq!(fire(&mut fast, 3200), [2400, 2700, 3000]);
+        fast.catch_up = CatchUp::All {
+            most: 2,
+            within: Duration::from_secs(60),
+        };
+        assert_eq!(fire(&mut fast, 6000), [4500, 4800, 5100, 5400, 5700, 6000]);
+        assert_eq!(fast.next(), Some(at(6) + SignedDuration::from_millis(300)));
+    }
+
+    #[test]
     fn a_change_keeps_what_is_due_and_moves_the_rest() {
         let mut changed = record(60, CatchUp::One);
         changed.rule = WireRule::Every {
             seconds: 7,
+            millis: 0,
             anchor_s: START + 1,
         };
         let table = changed.timetable().unwrap();

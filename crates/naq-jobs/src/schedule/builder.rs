@@ -1,5 +1,6 @@
 //! A new schedule.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -9,9 +10,12 @@ use super::calendar::Dst;
 use super::info::Schedule;
 use super::plan::ScheduleChange;
 use super::policy::{CatchUp, Overlap};
-use super::record::{Record, ScheduleState, VERSION, WireRule};
+use super::record::{FIRST_VERSION, Record, ScheduleState};
+use super::rule::WireRule;
 use super::store::{self, Versioned, commit};
 use super::telling::tell_written;
+use crate::control::use_level;
+use crate::enqueue::{queue_of, take_headers};
 use crate::events::EventType;
 use crate::model::{Due, Job, Priority, QueueName, ScheduleName};
 use crate::server::{Link, persist};
@@ -23,14 +27,14 @@ use crate::{JobsError, JobsErrorKind};
 #[must_use = "nothing is scheduled before `create`"]
 pub struct NewSchedule {
     link: Link,
-    job: Result<(QueueName, Box<RawValue>), JobsError>,
+    job: Result<Template, JobsError>,
     plan: ScheduleChange,
     is_paused: bool,
 }
 
 impl NewSchedule {
     pub(crate) fn new<R>(link: Link, job: Job<R>) -> Self {
-        let job = prepared(&link, job);
+        let job = Template::new(&link, job);
         Self {
             link,
             job,
@@ -45,7 +49,7 @@ impl NewSchedule {
         self
     }
 
-    /// Each `interval`, in whole seconds; the first time one interval after now, or at [`Self::start`].
+    /// Each `interval`, in whole seconds, or from 50 milliseconds on below one second; the first time one interval after now, or at [`Self::start`].
     pub fn every(mut self, interval: Duration) -> Self {
         self.plan = self.plan.every(interval);
         self
@@ -124,7 +128,7 @@ impl NewSchedule {
         let name = ScheduleName::new(name).map_err(|e| {
             JobsError::new(JobsErrorKind::InvalidName, "name a schedule").because(e)
         })?;
-        let (queue, job) = self.job?;
+        let job = self.job?;
         if !self.plan.has_rule() {
             return Err(JobsError::new(
                 JobsErrorKind::InvalidSchedule,
@@ -137,7 +141,8 @@ impl NewSchedule {
             store::now(&conn, link).await
         })
         .await?;
-        let mut record = blank(&queue, job, now);
+        use_level(link, &job.queue, job.priority).await?;
+        let mut record = blank(job, now);
         let table = self.plan.apply(&mut record, now)?;
         if self.is_paused {
             record.state = ScheduleState::Paused;
@@ -171,42 +176,58 @@ impl NewSchedule {
     }
 }
 
-/// The job as the record keeps it: its queue, and the envelope.
-fn prepared<R>(link: &Link, job: Job<R>) -> Result<(QueueName, Box<RawValue>), JobsError> {
-    if job.id.is_some() || job.due.is_some() || job.unique.is_some() {
-        return Err(JobsError::new(
-            JobsErrorKind::InvalidSchedule,
-            "plan a schedule: its jobs get their ids and times from it and are not unique by a key; \
-             for one at a time there is the overlap policy",
-        ));
+/// The jobs of a schedule, as its record has them.
+#[derive(Debug)]
+struct Template {
+    queue: QueueName,
+    priority: Priority,
+    envelope: Box<RawValue>,
+    headers: BTreeMap<String, Vec<String>>,
+}
+
+impl Template {
+    fn new<R>(link: &Link, mut job: Job<R>) -> Result<Self, JobsError> {
+        let why = match () {
+            () if job.id.is_some() || job.due.is_some() => {
+                "its jobs get their ids and times from it"
+            }
+            () if job.unique.is_some() => {
+                "its jobs are not unique by a key; for one at a time there is the overlap policy"
+            }
+            () if matches!(job.expires, Some(Due::At(_))) => {
+                "its jobs expire some time after they were made, not at one moment"
+            }
+            () => "",
+        };
+        if !why.is_empty() {
+            let context = format!("plan a schedule: {why}");
+            return Err(JobsError::new(JobsErrorKind::InvalidSchedule, context));
+        }
+        let failed = |e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e);
+        let body = encode(&job, SystemTime::UNIX_EPOCH).map_err(failed)?;
+        let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let priority = job.priority;
+        for (name, values) in take_headers(&mut job).iter() {
+            let values = values.iter().map(|value| value.as_str().to_owned());
+            headers.insert(name.to_string(), values.collect());
+        }
+        Ok(Self {
+            queue: queue_of(link, job.queue)?,
+            priority,
+            envelope: serde_json::from_slice(&body).map_err(failed)?,
+            headers,
+        })
     }
-    let is_ranked = job.priority != Priority::Normal || job.limit_key.is_some();
-    if is_ranked || !job.headers.is_empty() || matches!(job.expires, Some(Due::At(_))) {
-        return Err(JobsError::new(
-            JobsErrorKind::InvalidSchedule,
-            "plan a schedule: its jobs have neither headers of their own nor a priority or limit key, and expire some time after they were made, \
-             not at one moment",
-        ));
-    }
-    let queue = match job.queue.clone() {
-        Some(queue) => queue,
-        None => QueueName::new(link.settings().queues.default.clone()).map_err(|e| {
-            JobsError::new(JobsErrorKind::InvalidName, "use `queues.default`").because(e)
-        })?,
-    };
-    let failed = |e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e);
-    let body = encode(&job, SystemTime::UNIX_EPOCH).map_err(failed)?;
-    let envelope = serde_json::from_slice(&body).map_err(failed)?;
-    Ok((queue, envelope))
 }
 
 /// A record without a plan yet.
-fn blank(queue: &QueueName, job: Box<RawValue>, now: Timestamp) -> Record {
+fn blank(job: Template, now: Timestamp) -> Record {
     Record {
-        v: VERSION,
+        v: FIRST_VERSION,
         state: ScheduleState::Active,
         rule: WireRule::Every {
             seconds: 1,
+            millis: 0,
             anchor_s: now.as_second(),
         },
         start_s: None,
@@ -215,12 +236,16 @@ fn blank(queue: &QueueName, job: Box<RawValue>, now: Timestamp) -> Record {
         jitter_s: 0,
         catch_up: CatchUp::default(),
         overlap: Overlap::default(),
-        queue: queue.to_string(),
-        job,
+        queue: job.queue.to_string(),
+        job: job.envelope,
+        headers: job.headers,
         next_s: None,
+        next_ms: 0,
         runs: 0,
         skipped: 0,
         last: None,
+        last_fired: None,
+        beat: None,
         created_s: now.as_second(),
         turn: 0,
     }

@@ -4,21 +4,25 @@
 //! of the schedules meanwhile, none of the batch is stored, and each firing is handled by itself.
 
 use futures::StreamExt;
+use futures::future::try_join;
 use futures::stream;
 use jiff::Timestamp;
 use naq_connection::Connection;
 
 use super::advance::advance;
-use super::policy::Overlap;
-use super::record::{LastRun, Run, ScheduleState};
-use super::store::{self, Versioned, commit, read, writes};
+use super::beat::{Beats, Claim};
+use super::calendar::Timetable;
+use super::kept_back::{chain, last_job, release_if_over};
+use super::record::{Record, ScheduleState};
+use super::run::Run;
+use super::store::{self, Versioned, commit, read, read_many, timetable, writes};
 use super::telling::{tell_schedule, tell_written};
 use crate::events::EventType;
-use crate::model::{JobId, QueueName, ScheduleName};
-use crate::server::{BatchEnd, Link, MAX_BATCH, last_at_leader, store_batch};
-use crate::{JobsError, JobsErrorKind};
+use crate::model::ScheduleName;
+use crate::server::{BatchEnd, Link, MAX_BATCH, store_batch};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
-/// Records that are read at the same time.
+/// Firings that are decided at the same time.
 const READS: usize = 16;
 
 /// A firing as it was delivered.
@@ -36,6 +40,8 @@ struct Plan {
     fired: Fired,
     versioned: Versioned,
     runs: Vec<Run>,
+    /// If the next firings are made here.
+    claim: Option<Claim>,
 }
 
 impl Plan {
@@ -51,11 +57,18 @@ impl Plan {
 pub(crate) async fn fire(
     link: &Link,
     conn: &Connection,
+    beats: &Beats,
     fired: Vec<Fired>,
 ) -> Result<usize, JobsError> {
-    let now = store::now(conn, link).await?;
+    let names = fired.iter().map(|fired| &fired.name);
+    let (now, seen) = try_join(store::now(conn, link), read_many(conn, link, names)).await?;
+    let seen = &seen;
     let planned: Vec<(Fired, Result<Option<Plan>, JobsError>)> = stream::iter(fired)
-        .map(|fired| async move { (fired.clone(), plan(link, conn, fired, now).await) })
+        .map(|fired| async move {
+            let seen = seen.get(&fired.name).cloned();
+            let planned = plan(link, conn, beats, fired.clone(), seen, now).await;
+            (fired, planned)
+        })
         .buffered(READS)
         .collect()
         .await;
@@ -81,99 +94,123 @@ pub(crate) async fn fire(
     for plan in plans {
         let needs = plan.runs.len() + 2;
         if size + needs > MAX_BATCH {
-            made += settle(link, conn, std::mem::take(&mut part), now).await;
+            made += settle(link, conn, beats, std::mem::take(&mut part), now).await;
             size = 0;
         }
         size += needs;
         part.push(plan);
     }
-    Ok(made + settle(link, conn, part, now).await)
+    Ok(made + settle(link, conn, beats, part, now).await)
 }
 
-/// Decides what a firing leads to; `None` if it is stale.
+/// Decides what a firing leads to; `None` if it is stale. `seen` is its record as some server of the cluster has it.
 async fn plan(
     link: &Link,
     conn: &Connection,
+    beats: &Beats,
     fired: Fired,
+    seen: Option<Versioned>,
     now: Timestamp,
 ) -> Result<Option<Plan>, JobsError> {
-    let Some(mut versioned) = read(conn, link, &fired.name).await? else {
+    // With this turn it is the one that armed the firing. Another one may be older than what the leader has.
+    let seen = seen.filter(|seen| seen.record.turn == fired.turn);
+    let found = match seen {
+        Some(seen) => Some(seen),
+        None => read(conn, link, &fired.name).await?,
+    };
+    let Some(mut versioned) = found else {
         return Ok(None);
     };
     let record = &mut versioned.record;
     if record.turn != fired.turn || record.state != ScheduleState::Active {
+        // The worker that handled it may have died before it looked.
+        release_if_over(link, conn, record).await?;
         return Ok(None);
     }
-    let table = record.timetable().map_err(|e| {
-        let context = format!("read the timetable of the schedule {}", fired.name);
-        JobsError::new(JobsErrorKind::Corrupt, context).because(e)
-    })?;
-    let is_busy = record.overlap == Overlap::Skip
-        && is_busy(link, conn, record.last.as_ref(), &record.queue).await?;
-    let runs: Vec<Run> = advance(record, &table, &fired.name, now, is_busy)
-        .into_iter()
-        .filter_map(|at| Run::fired(&fired.name, at))
-        .collect();
-    record.note_last(&runs);
+    let table = timetable(&fired.name, record)?;
+    let runs = decide(link, conn, &fired.name, record, &table, now).await?;
+    let claim = beats.claim(record);
+    record.beat = claim.as_ref().map(|claim| claim.beat);
     record.turn = fastrand::u64(1..=i64::MAX.unsigned_abs());
     Ok(Some(Plan {
         fired,
         versioned,
         runs,
+        claim,
     }))
 }
 
-/// Whether the last job waits, runs, or waits for a retry.
-async fn is_busy(
+/// Moves the record on, and says which jobs that makes.
+pub(super) async fn decide(
     link: &Link,
     conn: &Connection,
-    last: Option<&LastRun>,
-    queue: &str,
-) -> Result<bool, JobsError> {
-    let parts = last.and_then(|last| {
-        let id = JobId::new(last.job_id.clone()).ok()?;
-        Some((QueueName::new(queue).ok()?, id))
-    });
-    let Some((queue, id)) = parts else {
-        return Ok(false);
-    };
-    let (names, stream) = (link.names(), link.names().jobs_stream());
-    for subject in [names.job(&queue, &id), names.schedule(&queue, &id)] {
-        if last_at_leader(conn, &stream, &subject).await?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    name: &ScheduleName,
+    record: &mut Record,
+    table: &Timetable,
+    now: Timestamp,
+) -> Result<Vec<Run>, JobsError> {
+    let last = last_job(link, conn, record).await?;
+    let instants = advance(record, table, name, now, last).into_iter();
+    let runs = instants.filter_map(|at| Run::fired(name, at));
+    let mut runs: Vec<Run> = runs.map(|run| run.traced(name, record, false)).collect();
+    chain(record, &mut runs, last);
+    record.note_fired(&runs);
+    Ok(runs)
 }
 
 /// Writes a part of the plans together, or each by itself, and acknowledges; says how many jobs were made.
-async fn settle(link: &Link, conn: &Connection, plans: Vec<Plan>, now: Timestamp) -> usize {
-    if plans.len() > 1 && is_stored_together(link, conn, &plans, now).await {
-        let mut made = 0;
-        for plan in &plans {
-            acknowledge(conn, &plan.fired).await;
-            plan.tell(link);
-            made += plan.runs.len();
-        }
-        return made;
-    }
+async fn settle(
+    link: &Link,
+    conn: &Connection,
+    beats: &Beats,
+    plans: Vec<Plan>,
+    now: Timestamp,
+) -> usize {
+    let is_stored = plans.len() > 1 && is_stored_together(link, conn, &plans, now).await;
     let mut made = 0;
     for mut plan in plans {
-        match commit(link, &plan.fired.name, &mut plan.versioned, &plan.runs, now).await {
-            // Somebody else handled it, or changed the schedule and armed it anew: this firing is stale.
-            Ok(is_ours) => {
-                if is_ours {
-                    plan.tell(link);
-                    made += plan.runs.len();
-                }
-                acknowledge(conn, &plan.fired).await;
+        let is_ours = match is_stored {
+            true => Ok(true),
+            false => {
+                let (name, runs) = (&plan.fired.name, &plan.runs);
+                commit(link, name, &mut plan.versioned, runs, now).await
             }
+        };
+        let name = plan.fired.name.clone();
+        match finish(link, conn, beats, plan, is_ours).await {
+            Ok(jobs) => made += jobs,
             Err(error) => {
-                tracing::warn!(schedule = %plan.fired.name, %error, "a firing will be delivered again");
+                tracing::warn!(schedule = %name, %error, "a firing will be delivered again");
             }
         }
     }
     made
+}
+
+/// What follows once it is written, by this worker or another one. Says how many jobs were made here.
+async fn finish(
+    link: &Link,
+    conn: &Connection,
+    beats: &Beats,
+    plan: Plan,
+    is_ours: Result<bool, JobsError>,
+) -> Result<usize, JobsError> {
+    let is_ours = is_ours?;
+    failpoint::reach("firing-stored");
+    if plan.runs.iter().any(|run| run.after.is_some()) {
+        release_if_over(link, conn, &plan.versioned.record).await?;
+    }
+    acknowledge(conn, &plan.fired).await;
+    // Else somebody else handled it, or changed the schedule and armed it anew: this firing is stale.
+    if !is_ours {
+        plan.runs.iter().for_each(|run| run.end_trace(false));
+        return Ok(0);
+    }
+    plan.tell(link);
+    if let Some(claim) = plan.claim {
+        beats.start(plan.fired.name, claim);
+    }
+    Ok(plan.runs.len())
 }
 
 async fn is_stored_together(

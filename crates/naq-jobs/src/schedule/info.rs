@@ -1,15 +1,18 @@
 //! A schedule as it is shown.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{Dst, Firing, Timetable};
 use super::policy::{CatchUp, Overlap};
-use super::record::{Record, ScheduleState, WireRule};
-use crate::model::ScheduleName;
+use super::record::{Record, ScheduleState};
+use super::rule::WireRule;
+use super::store::timetable;
+use crate::JobsError;
+use crate::model::{Priority, ScheduleName};
 use crate::wire::decode;
-use crate::{JobsError, JobsErrorKind};
 
 /// A schedule as it was when it was read.
 #[derive(Debug, Clone)]
@@ -38,13 +41,7 @@ pub enum ScheduleRule {
 
 impl Schedule {
     pub(super) fn new(name: ScheduleName, record: Record) -> Result<Self, JobsError> {
-        let table = record.timetable().map_err(|e| {
-            JobsError::new(
-                JobsErrorKind::Corrupt,
-                format!("read the timetable of the schedule {name}"),
-            )
-            .because(e)
-        })?;
+        let table = timetable(&name, &record)?;
         Ok(Self {
             name,
             record,
@@ -70,7 +67,9 @@ impl Schedule {
                 zone: zone.clone(),
                 dst: *dst,
             },
-            WireRule::Every { seconds, .. } => ScheduleRule::Every(Duration::from_secs(*seconds)),
+            every @ WireRule::Every { .. } => {
+                ScheduleRule::Every(every.interval().unwrap_or_default())
+            }
         }
     }
 
@@ -95,16 +94,15 @@ impl Schedule {
 
     /// The instant of its next firing, without jitter; `None` unless it is active.
     pub fn next(&self) -> Option<SystemTime> {
-        time(self.record.next_s?)
+        self.record.next().map(SystemTime::from)
     }
 
     /// The next firings, at most `count`, and no more than runs are left.
     pub fn next_firings(&self, count: usize) -> Vec<Firing> {
-        let next = self
-            .record
-            .next_s
-            .filter(|_| self.record.state == ScheduleState::Active);
-        let Some(next) = next.and_then(|s| Timestamp::from_second(s - 1).ok()) else {
+        let is_active = self.record.state == ScheduleState::Active;
+        let next = self.record.next().filter(|_| is_active);
+        let just_before = |at: Timestamp| at.checked_sub(SignedDuration::from_millis(1)).ok();
+        let Some(next) = next.and_then(just_before) else {
             return Vec::new();
         };
         let left = self.record.remaining.unwrap_or(u64::MAX);
@@ -130,7 +128,24 @@ impl Schedule {
     /// The instant and the id of the last job that it made.
     pub fn last_run(&self) -> Option<(SystemTime, &str)> {
         let last = self.record.last.as_ref()?;
-        Some((time(last.at_s)?, &last.job_id))
+        let at = time(last.at_s)? + Duration::from_millis(last.at_ms.into());
+        Some((at, &last.job_id))
+    }
+
+    /// The last job that a firing has made, and the one that it was kept back for; only while overlap is not allowed.
+    pub fn last_fired(&self) -> Option<(&str, Option<&str>)> {
+        let last = self.record.last_fired.as_ref()?;
+        Some((&last.job_id, last.after.as_deref()))
+    }
+
+    /// The priority of its jobs.
+    pub fn priority(&self) -> Priority {
+        self.record.priority()
+    }
+
+    /// The headers of its jobs.
+    pub fn headers(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.record.headers
     }
 
     /// Most time by which a firing is later than its instant.

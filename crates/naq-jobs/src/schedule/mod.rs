@@ -4,23 +4,32 @@
 //! the next instant. Any worker handles what fires. See `docs/design/0004-schedules.md`.
 
 mod advance;
+mod beat;
 mod builder;
 mod calendar;
 mod fire;
 mod info;
+mod job_message;
+mod kept_back;
 mod plan;
 mod policy;
 mod record;
+mod rule;
+mod run;
 mod schedules;
 mod store;
 mod telling;
+mod traces;
 
+pub(crate) use advance::LastJob;
+pub(crate) use beat::Beats;
 pub use builder::NewSchedule;
 pub use calendar::{
     Cron, CronError, Dst, DstMark, Firing, Firings, InvalidZone, Timetable, TimetableError, Zone,
 };
 pub(crate) use fire::{Fired, fire};
 pub use info::{Schedule, ScheduleRule};
+pub(crate) use kept_back::look;
 pub use plan::ScheduleChange;
 pub use policy::{CatchUp, Overlap};
 pub use record::ScheduleState;

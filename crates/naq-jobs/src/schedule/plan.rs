@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::calendar::{Dst, Timetable, TimetableError};
 use super::policy::{CatchUp, Overlap};
-use super::record::{Record, WireRule};
+use super::record::Record;
+use super::rule::WireRule;
 use crate::{JobsError, JobsErrorKind};
 
 /// Longest jitter: a day.
@@ -46,7 +47,7 @@ impl ScheduleChange {
         self
     }
 
-    /// Each `interval`, in whole seconds; the first time one interval after now, or at [`Self::start`].
+    /// Each `interval`, in whole seconds, or from 50 milliseconds on below one second; the first time one interval after now, or at [`Self::start`].
     #[must_use]
     pub fn every(mut self, interval: Duration) -> Self {
         self.when = Some(When::Every(interval));
@@ -130,6 +131,9 @@ impl ScheduleChange {
             }
             record.jitter_s = u32::try_from(jitter.as_secs()).unwrap_or(0);
         }
+        if record.jitter_s > 0 && record.rule.is_fast() {
+            return Err(invalid("an interval below one second has no jitter"));
+        }
         if let Some(repeat) = self.repeat {
             if repeat == 0 {
                 return Err(invalid("a repeat count is 1 or more"));
@@ -143,6 +147,7 @@ impl ScheduleChange {
         }
         record.catch_up = self.catch_up.unwrap_or(record.catch_up);
         record.overlap = self.overlap.unwrap_or(record.overlap);
+        record.v = record.version();
         Ok(table)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of firings that no worker or server was there for. A firing counts as missed when it is handled more
-/// than 30 seconds late; up to that, each one runs.
+/// than 30 seconds late, with an interval below one second more than one second late; up to that, each one runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CatchUp {
@@ -34,6 +34,8 @@ pub enum Overlap {
     Allow,
     /// It is left out, and counted as skipped.
     Skip,
+    /// It is kept back until the last job has ended. One at a time is kept, the first one; others are left out.
+    Queue,
 }
 
 mod whole_seconds {

@@ -6,13 +6,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::calendar::{Dst, Rule, Timetable, TimetableError};
+use super::calendar::{Timetable, TimetableError};
 use super::policy::{CatchUp, Overlap};
-use crate::model::{JobId, ScheduleName};
-use crate::wire::fnv;
+use super::rule::{WireRule, instant, is_zero};
+use super::run::{LastFired, LastRun, Run};
+use crate::model::{Priority, ScheduleName};
+use crate::wire::{fnv, headers};
 
-/// The version that this build writes, and the newest that it reads.
-pub(super) const VERSION: u32 = 1;
+/// The newest version that this build reads.
+pub(super) const VERSION: u32 = 2;
+
+/// Written as long as the record says nothing that a program of this version would have to obey.
+pub(super) const FIRST_VERSION: u32 = 1;
 
 /// The state of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,75 +53,36 @@ pub(super) struct Record {
     pub(super) queue: String,
     /// The envelope of its jobs.
     pub(super) job: Box<RawValue>,
+    /// The headers of its jobs, as enqueueing such a job would write them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) headers: BTreeMap<String, Vec<String>>,
     /// The firing that is armed, if it is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) next_s: Option<i64>,
+    /// Milliseconds of it, below one second.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) next_ms: u16,
     #[serde(default)]
     pub(super) runs: u64,
     #[serde(default)]
     pub(super) skipped: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<LastRun>,
+    /// Kept unless its jobs may overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_fired: Option<LastFired>,
+    /// Who makes the firings of a short interval, by a timer of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) beat: Option<u64>,
     pub(super) created_s: i64,
     /// Another one with each change: a firing that was armed for an older one is stale.
     pub(super) turn: u64,
 }
 
-/// The rule on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum WireRule {
-    Cron {
-        text: String,
-        zone: String,
-        dst: Dst,
-    },
-    Every {
-        seconds: u64,
-        anchor_s: i64,
-    },
-}
-
-/// A job that is to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) at: Timestamp,
-    pub(super) id: JobId,
-}
-
-/// The last job that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LastRun {
-    pub(super) at_s: i64,
-    pub(super) job_id: String,
-}
-
-impl From<&Rule> for WireRule {
-    fn from(rule: &Rule) -> Self {
-        match rule {
-            Rule::Cron { cron, zone, dst } => Self::Cron {
-                text: cron.to_string(),
-                zone: zone.name().to_owned(),
-                dst: *dst,
-            },
-            Rule::Every { seconds, anchor } => Self::Every {
-                seconds: u64::try_from(*seconds).unwrap_or(1),
-                anchor_s: anchor.as_second(),
-            },
-        }
-    }
-}
-
 impl Record {
     /// The timetable that it describes.
     pub(super) fn timetable(&self) -> Result<Timetable, TimetableError> {
-        let mut table = match &self.rule {
-            WireRule::Cron { text, zone, dst } => Timetable::cron(text)?.zone(zone)?.dst(*dst),
-            WireRule::Every { seconds, anchor_s } => Timetable::every(
-                std::time::Duration::from_secs(*seconds),
-                instant(*anchor_s, "anchor")?.into(),
-            )?,
-        };
+        let mut table = self.rule.timetable()?;
         table.start = self.start_s.map(|s| instant(s, "start")).transpose()?;
         table.end = self.end_s.map(|s| instant(s, "end")).transpose()?;
         Ok(table)
@@ -129,12 +95,35 @@ impl Record {
         self.end_s = table.end.map(Timestamp::as_second);
     }
 
+    /// The version in which it has to be written: a program that knows only an older one must not touch it.
+    pub(super) fn version(&self) -> u32 {
+        let is_plain = self.headers.is_empty() && !self.rule.is_fast();
+        match is_plain && self.overlap != Overlap::Queue {
+            true => FIRST_VERSION,
+            false => VERSION,
+        }
+    }
+
+    /// The firing that is next.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        let millis = self.next_s?.checked_mul(1000)?;
+        Timestamp::from_millisecond(millis + i64::from(self.next_ms)).ok()
+    }
+
     /// Sets the firing that is next, or ends the schedule.
     pub(super) fn set_next(&mut self, next: Option<Timestamp>) {
         self.next_s = next.map(Timestamp::as_second);
+        let millis = next.map(|next| u16::try_from(next.subsec_millisecond()).unwrap_or(0));
+        self.next_ms = millis.unwrap_or(0);
         if next.is_none() && self.state == ScheduleState::Active {
             self.state = ScheduleState::Finished;
         }
+    }
+
+    /// The priority of its jobs.
+    pub(super) fn priority(&self) -> Priority {
+        let words = self.headers.get(headers::PRIORITY);
+        Priority::read(words.and_then(|words| words.first()).map(String::as_str))
     }
 
     /// When the server shall fire for the instant `at`: with the jitter of this schedule and instant, the same everywhere.
@@ -152,12 +141,16 @@ impl Record {
 
     /// Keeps the newest of `runs` as the last one.
     pub(super) fn note_last(&mut self, runs: &[Run]) {
-        if let Some(run) = runs.last() {
-            self.last = Some(LastRun {
-                at_s: run.at.as_second(),
-                job_id: run.id.to_string(),
-            });
-        }
+        self.last = runs.last().map(LastRun::from).or(self.last.take());
+    }
+
+    /// As [`Self::note_last`], for jobs of a firing.
+    pub(super) fn note_fired(&mut self, runs: &[Run]) {
+        self.note_last(runs);
+        self.last_fired = match self.overlap {
+            Overlap::Allow => None,
+            _ => runs.last().map(LastFired::from).or(self.last_fired.take()),
+        };
     }
 
     /// The envelope of a job that is made at `now_ms`.
@@ -167,6 +160,12 @@ impl Record {
             "enqueued_at_ms".to_owned(),
             serde_json::value::to_raw_value(&now_ms)?,
         );
+        if self.overlap == Overlap::Queue {
+            fields.insert(
+                "awaited".to_owned(),
+                serde_json::value::to_raw_value(&true)?,
+            );
+        }
         // In the record these count from the making of a job.
         for name in ["expires_at_ms", "deadline_ms"] {
             if let Some(after) = fields.get_mut(name) {
@@ -176,24 +175,6 @@ impl Record {
         }
         serde_json::to_vec(&fields)
     }
-}
-
-impl Run {
-    /// The run of a firing: its job's id names the schedule and the instant, in UTC.
-    pub(super) fn fired(name: &ScheduleName, at: Timestamp) -> Option<Self> {
-        let id = JobId::new(format!("{name}-{}", at.strftime("%Y%m%dT%H%M%SZ"))).ok()?;
-        Some(Self { at, id })
-    }
-
-    /// A run that somebody asked for at `now`.
-    pub(super) fn triggered(name: &ScheduleName, now: Timestamp) -> Option<Self> {
-        let id = JobId::new(format!("{name}-t{}", now.as_millisecond())).ok()?;
-        Some(Self { at: now, id })
-    }
-}
-
-fn instant(seconds: i64, what: &'static str) -> Result<Timestamp, TimetableError> {
-    Timestamp::from_second(seconds).map_err(|_| TimetableError::Time(what))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use super::advance::settle_next;
 use super::info::Schedule;
 use super::plan::ScheduleChange;
-use super::record::{Run, ScheduleState};
-use super::store::{self, Wish, change, decode, disarm};
+use super::record::ScheduleState;
+use super::run::Run;
+use super::store::{self, Wish, change, decode, disarm, timetable};
 use super::telling::tell_schedule;
 use crate::events::EventType;
 use crate::model::{JobId, ScheduleName};
@@ -89,12 +90,12 @@ impl Schedules {
                 ScheduleState::Finished => Err(finished(name, "pause")),
                 ScheduleState::Active => {
                     record.state = ScheduleState::Paused;
-                    record.next_s = None;
+                    record.set_next(None);
                     Ok(Wish::Write(Vec::new()))
                 }
             },
         );
-        Schedule::new(name.clone(), paused.await?.record)
+        Schedule::new(name.clone(), paused.await?.0.record)
     }
 
     /// Lets a paused schedule fire again, from now on: what was due meanwhile is not made up.
@@ -116,7 +117,7 @@ impl Schedules {
                 }
             },
         );
-        Schedule::new(name.clone(), resumed.await?.record)
+        Schedule::new(name.clone(), resumed.await?.0.record)
     }
 
     /// Changes a schedule. A firing that is due and not handled yet stays due; the next one follows the new plan. A
@@ -142,7 +143,7 @@ impl Schedules {
                 Ok(Wish::Write(Vec::new()))
             },
         );
-        Schedule::new(name.clone(), modified.await?.record)
+        Schedule::new(name.clone(), modified.await?.0.record)
     }
 
     /// Makes a job of the schedule now, whatever its state and its overlap policy; says its id. It does not count as a
@@ -158,13 +159,14 @@ impl Schedules {
             EventType::ScheduleTriggered,
             |record, now| {
                 let run = Run::triggered(name, now).ok_or_else(|| no_job(name))?;
-                let runs = vec![run];
+                let runs = vec![run.traced(name, record, true)];
                 record.note_last(&runs);
                 Ok(Wish::Write(runs))
             },
         );
-        let last = triggered.await?.record.last.ok_or_else(|| no_job(name))?;
-        JobId::new(last.job_id).map_err(|e| no_job(name).because(e))
+        let (_, runs) = triggered.await?;
+        let made = runs.into_iter().next();
+        made.map(|run| run.id).ok_or_else(|| no_job(name))
     }
 
     /// Removes a schedule; `false` if there was none. Jobs that it has made stay.
@@ -190,16 +192,6 @@ impl Schedules {
         }
         Ok(false)
     }
-}
-
-fn timetable(
-    name: &ScheduleName,
-    record: &super::record::Record,
-) -> Result<super::calendar::Timetable, JobsError> {
-    record.timetable().map_err(|e| {
-        let context = format!("read the timetable of the schedule {name}");
-        JobsError::new(JobsErrorKind::Corrupt, context).because(e)
-    })
 }
 
 fn finished(name: &ScheduleName, what: &str) -> JobsError {

@@ -1,26 +1,34 @@
 //! Reading and writing the record of a schedule. Each write arms the next firing with it, all or none.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use naq_connection::Connection;
+use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::record::{Record, Run, ScheduleState, VERSION};
+use super::calendar::Timetable;
+use super::job_message::job_message;
+use super::record::{FIRST_VERSION, Record, ScheduleState, VERSION};
+use super::run::Run;
 use super::telling::tell_written;
 use crate::events::EventType;
-use crate::model::{QueueName, ScheduleName};
+use crate::model::ScheduleName;
 use crate::server::{
-    BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, persist, rfc3339, server_now,
-    store_batch,
+    BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, last_of_each, persist,
+    rfc3339, server_now, store_batch, store_batch_at,
 };
-use crate::wire::{headers, text};
+use crate::wire::{Names, headers, text};
 use crate::{JobsError, JobsErrorKind};
 
 /// Changes that may come in between before a change is given up.
 const MAX_CONFLICTS: usize = 50;
+
+/// Time after which somebody else goes on with a short interval whose firings stay away.
+const WATCH: SignedDuration = SignedDuration::from_secs(2);
 
 /// A record as it is stored.
 #[derive(Debug, Clone)]
@@ -46,20 +54,55 @@ pub(super) async fn read(
     }))
 }
 
+/// Readable records of some schedules, as the nearest server has them, in one request if there are several.
+pub(super) async fn read_many<'a>(
+    conn: &Connection,
+    link: &Link,
+    names: impl Iterator<Item = &'a ScheduleName>,
+) -> Result<HashMap<ScheduleName, Versioned>, JobsError> {
+    let subjects: Vec<String> = names.map(|name| link.names().recurring(name)).collect();
+    if subjects.len() < 2 {
+        return Ok(HashMap::new());
+    }
+    let stream = link.names().jobs_stream();
+    let found = last_of_each(conn, &stream, &subjects, subjects.len()).await?;
+    let read = found.into_iter().filter_map(|stored| {
+        let name = Names::parse_schedule(&stored.subject)?;
+        let record = decode(&name, &stored.payload).ok()?;
+        let sequence = stored.sequence;
+        Some((name, Versioned { record, sequence }))
+    });
+    Ok(read.collect())
+}
+
+/// The version alone, so that a newer record is told from a broken one.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
 /// Reads the body of a record.
 pub(super) fn decode(name: &ScheduleName, body: &[u8]) -> Result<Record, JobsError> {
-    let unreadable = || {
-        JobsError::new(
-            JobsErrorKind::Corrupt,
-            format!("read the schedule {name}: delete it and create it again"),
-        )
-    };
-    let record: Record = serde_json::from_slice(body).map_err(|e| unreadable().because(e))?;
-    if record.v == VERSION {
-        return Ok(record);
+    if let Ok(Version { v }) = serde_json::from_slice(body)
+        && !(FIRST_VERSION..=VERSION).contains(&v)
+    {
+        let context = format!(
+            "read the schedule {name}: its version is {v}, this program reads up to {VERSION}"
+        );
+        return Err(JobsError::new(JobsErrorKind::Unsupported, context));
     }
-    let text = format!("its version is {}, this program reads {VERSION}", record.v);
-    Err(unreadable().because(text))
+    serde_json::from_slice(body).map_err(|e| {
+        let context = format!("read the schedule {name}: delete it and create it again");
+        JobsError::new(JobsErrorKind::Corrupt, context).because(e)
+    })
+}
+
+/// The timetable of a record.
+pub(super) fn timetable(name: &ScheduleName, record: &Record) -> Result<Timetable, JobsError> {
+    record.timetable().map_err(|e| {
+        let context = format!("read the timetable of the schedule {name}");
+        JobsError::new(JobsErrorKind::Corrupt, context).because(e)
+    })
 }
 
 /// The server's time.
@@ -80,43 +123,28 @@ pub(super) fn writes(
     let record = &versioned.record;
     let mut writes = Vec::with_capacity(runs.len() + 2);
     for run in runs {
-        writes.push(job(link, name, record, run, now)?);
+        writes.push(job_message(link, name, record, run, now)?);
     }
     if record.state == ScheduleState::Active {
-        writes.push(arm(link, name, record)?);
+        writes.push(arm(link, name, record, now)?);
     }
     writes.push(record_write(link, name, versioned)?);
     Ok(writes)
 }
 
-fn job(
+fn arm(
     link: &Link,
     name: &ScheduleName,
     record: &Record,
-    run: &Run,
     now: Timestamp,
 ) -> Result<Write, JobsError> {
-    let queue = QueueName::new(record.queue.clone())
-        .map_err(|e| impossible(name, "use its queue").because(e))?;
-    let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    let body = record
-        .envelope(now_ms)
-        .map_err(|e| impossible(name, "write its job").because(e))?;
-    let mut fields = HeaderMap::new();
-    fields.insert("Nats-Msg-Id", run.id.as_str());
-    fields.insert(headers::SCHEDULE, name.as_str());
-    fields.insert(headers::INSTANT, run.at.as_second().to_string());
-    Ok(Write {
-        subject: link.names().job(&queue, &run.id),
-        headers: fields,
-        body: body.into(),
-    })
-}
-
-fn arm(link: &Link, name: &ScheduleName, record: &Record) -> Result<Write, JobsError> {
-    let next = record.next_s.and_then(|s| Timestamp::from_second(s).ok());
-    let due = next.map(|next| SystemTime::from(record.due(name, next)));
+    let due = record.next().map(|next| match record.beat {
+        // Written again with each firing, so it fires only when those stay away.
+        Some(_) => next.max(now).checked_add(WATCH).unwrap_or(next),
+        None => record.due(name, next),
+    });
     let due = due
+        .map(SystemTime::from)
         .and_then(rfc3339)
         .ok_or_else(|| impossible(name, "arm its next firing"))?;
     let mut fields = HeaderMap::new();
@@ -159,7 +187,7 @@ fn record_write(
     })
 }
 
-fn impossible(name: &ScheduleName, what: &str) -> JobsError {
+pub(super) fn impossible(name: &ScheduleName, what: &str) -> JobsError {
     JobsError::new(
         JobsErrorKind::Corrupt,
         format!("{what}, of the schedule {name}"),
@@ -176,13 +204,13 @@ pub(super) enum Wish {
 
 /// Changes the record under compare-and-set, again after each change of somebody else, and says what it is then.
 ///
-/// A change that is written is told as `told`. `change` gets the record and the server's time; it may run several times.
+/// A change that is written is told as `told`, and comes with its jobs. `change` gets the record and the server's time; it may run several times.
 pub(super) async fn change(
     link: &Link,
     name: &ScheduleName,
     told: EventType,
     change: impl Fn(&mut Record, Timestamp) -> Result<Wish, JobsError>,
-) -> Result<Versioned, JobsError> {
+) -> Result<(Versioned, Vec<Run>), JobsError> {
     let context = "change a schedule";
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     for _ in 0..MAX_CONFLICTS {
@@ -197,12 +225,14 @@ pub(super) async fn change(
             ));
         };
         let runs = match change(&mut versioned.record, now)? {
-            Wish::Nothing => return Ok(versioned),
+            Wish::Nothing => return Ok((versioned, Vec::new())),
             Wish::Write(runs) => runs,
         };
+        // The next firing is the server's again: whoever makes those of a short interval hears of the change by it.
+        versioned.record.beat = None;
         if commit(link, name, &mut versioned, &runs, now).await? {
             tell_written(link, told, name, &versioned.record, &runs);
-            return Ok(versioned);
+            return Ok((versioned, runs));
         }
     }
     Err(JobsError::new(
@@ -224,15 +254,17 @@ pub(super) async fn commit(
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let all = &writes(link, name, versioned, runs, now)?;
     let turn = versioned.record.turn;
-    persist(link, context, deadline, |conn| async move {
-        match store_batch(&conn, context, all.clone()).await? {
-            BatchEnd::Stored => Ok(true),
+    let stored = persist(link, context, deadline, |conn| async move {
+        match store_batch_at(&conn, context, all.clone()).await? {
+            (BatchEnd::Stored, sequence) => Ok(Some(sequence)),
             // The answer to an earlier try may have been lost.
-            BatchEnd::Conflict => Ok(is_ours(&conn, link, name, turn).await?),
-            BatchEnd::Duplicate => store_known(&conn, link, name, all.clone(), turn).await,
+            (BatchEnd::Conflict, _) => ours(&conn, link, name, turn).await,
+            (BatchEnd::Duplicate, _) => store_known(&conn, link, name, all.clone(), turn).await,
         }
     })
-    .await
+    .await?;
+    versioned.sequence = stored.unwrap_or(versioned.sequence);
+    Ok(stored.is_some())
 }
 
 /// The server knows one of the jobs already: it was killed while it stored them, or a job was triggered twice. Each is
@@ -243,10 +275,10 @@ async fn store_known(
     name: &ScheduleName,
     all: Vec<Write>,
     turn: u64,
-) -> Result<bool, JobsError> {
+) -> Result<Option<u64>, JobsError> {
     let context = "write a schedule";
-    if is_ours(conn, link, name, turn).await? {
-        return Ok(true);
+    if let Some(sequence) = ours(conn, link, name, turn).await? {
+        return Ok(Some(sequence));
     }
     let (jobs, rest): (Vec<Write>, Vec<Write>) = all
         .into_iter()
@@ -254,21 +286,23 @@ async fn store_known(
     for job in jobs {
         store_batch(conn, context, vec![job]).await?;
     }
-    match store_batch(conn, context, rest).await? {
-        BatchEnd::Stored => Ok(true),
-        _ => is_ours(conn, link, name, turn).await,
+    match store_batch_at(conn, context, rest).await? {
+        (BatchEnd::Stored, sequence) => Ok(Some(sequence)),
+        _ => ours(conn, link, name, turn).await,
     }
 }
 
-/// Whether the record is the one with this turn.
-async fn is_ours(
+/// The sequence of the record, if it is the one with this turn.
+async fn ours(
     conn: &Connection,
     link: &Link,
     name: &ScheduleName,
     turn: u64,
-) -> Result<bool, JobsError> {
+) -> Result<Option<u64>, JobsError> {
     let found = read(conn, link, name).await?;
-    Ok(found.is_some_and(|found| found.record.turn == turn))
+    Ok(found
+        .filter(|found| found.record.turn == turn)
+        .map(|found| found.sequence))
 }
 
 /// Removes the armed firing of a record that does not fire any more. A stale one does no harm, so this may fail.

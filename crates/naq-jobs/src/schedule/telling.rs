@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::record::{Record, Run};
+use super::record::Record;
+use super::run::Run;
 use crate::events::{EventType, Fact, NONE};
 use crate::model::{KindName, QueueName, ScheduleName};
 use crate::server::Link;
@@ -21,6 +22,7 @@ pub(super) fn tell_written(
     record: &Record,
     runs: &[Run],
 ) {
+    runs.iter().for_each(|run| run.end_trace(true));
     if !link.events().is_on() {
         return;
     }
@@ -38,9 +40,8 @@ pub(super) fn tell_written(
     // A firing is told by the jobs that it makes.
     if event_type != EventType::ScheduleTriggered {
         let mut changed = fact(event_type);
-        changed.due_ms = record
-            .next_s
-            .and_then(|s| u64::try_from(s).ok()?.checked_mul(1000));
+        let next = record.next();
+        changed.due_ms = next.and_then(|next| u64::try_from(next.as_millisecond()).ok());
         link.events().tell(&changed);
     }
     for run in runs {

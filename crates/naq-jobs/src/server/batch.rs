@@ -43,10 +43,19 @@ pub(crate) enum BatchEnd {
 pub(crate) async fn store_batch(
     conn: &Connection,
     context: &str,
-    mut writes: Vec<Write>,
+    writes: Vec<Write>,
 ) -> Result<BatchEnd, JobsError> {
+    Ok(store_batch_at(conn, context, writes).await?.0)
+}
+
+/// As [`store_batch`], with the sequence of the last message, 0 unless it is stored.
+pub(crate) async fn store_batch_at(
+    conn: &Connection,
+    context: &str,
+    mut writes: Vec<Write>,
+) -> Result<(BatchEnd, u64), JobsError> {
     let Some(mut last) = writes.pop() else {
-        return Ok(BatchEnd::Stored);
+        return Ok((BatchEnd::Stored, 0));
     };
     if !writes.is_empty() {
         let id = ulid::Ulid::generate().to_string();
@@ -64,11 +73,11 @@ pub(crate) async fn store_batch(
         .publish_acked(last.subject, last.headers, last.body)
         .await
     {
-        Ok(_) => Ok(BatchEnd::Stored),
+        Ok(ack) => Ok((BatchEnd::Stored, ack.sequence)),
         Err(error) => match error.kind() {
-            _ if wrong_sequence(&error).is_some() => Ok(BatchEnd::Conflict),
+            _ if wrong_sequence(&error).is_some() => Ok((BatchEnd::Conflict, 0)),
             ConnectionErrorKind::Api { err_code, .. } if *err_code == DUPLICATE => {
-                Ok(BatchEnd::Duplicate)
+                Ok((BatchEnd::Duplicate, 0))
             }
             ConnectionErrorKind::Api { err_code, .. } if AGAIN.contains(err_code) => {
                 Err(JobsError::new(JobsErrorKind::Connection, context).because(error))

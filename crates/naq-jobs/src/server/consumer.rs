@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Link;
 use super::api::{ApiError, call, refused};
-use super::{rfc3339, server_now};
+use super::consumer_state::Position;
+use super::restock::restock;
+use super::{last_sequence, rfc3339, server_now};
 use crate::model::{Priority, QueueName};
 use crate::wire::Names;
 use crate::{JobsError, JobsErrorKind};
@@ -34,7 +36,9 @@ const RESUME: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Consumer {
     durable_name: String,
-    /// Empty if an older version made it: that had one in another field.
+    /// The only filter of a consumer that an older version has made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filter_subject: Option<String>,
     #[serde(default)]
     filter_subjects: Vec<String>,
     ack_policy: String,
@@ -67,6 +71,25 @@ struct ConsumerInfo {
     config: Consumer,
     #[serde(default)]
     paused: bool,
+    /// All up to here was acknowledged, so a message that is there all the same was never delivered.
+    #[serde(default)]
+    ack_floor: Position,
+}
+
+impl Consumer {
+    /// Takes over the filters of `found` that this version does not know; says which are new to `found`.
+    fn add_filters_of(&mut self, found: &Self) -> Vec<String> {
+        let theirs = found.filter_subject.iter().chain(&found.filter_subjects);
+        let added = self.filter_subjects.iter();
+        let added = added.filter(|filter| !theirs.clone().any(|theirs| theirs == *filter));
+        let added = added.cloned().collect();
+        for filter in theirs {
+            if !self.filter_subjects.contains(filter) {
+                self.filter_subjects.push(filter.clone());
+            }
+        }
+        added
+    }
 }
 
 /// The jobs of one priority in a queue.
@@ -85,25 +108,34 @@ pub(crate) struct Terms {
 pub(crate) struct Found {
     pub(crate) lease_time: Duration,
     pub(crate) is_paused: bool,
+    /// Whether it delivers all that this version puts into the queue. A worker of an older one may have changed that.
+    pub(crate) is_whole: bool,
 }
 
 /// Creates the consumer of `level`, or updates it to the settings; says its name and lease time.
 ///
-/// All workers of a queue share the consumer, so the last one to start sets its limits.
+/// All workers of a queue share the consumer, so the last one to start sets its limits. Filters that a newer version has
+/// added stay.
 pub(crate) async fn ensure_consumer(
     conn: &Connection,
     link: &Link,
     level: Level<'_>,
     terms: Terms,
 ) -> Result<(String, Duration), JobsError> {
-    let (queue, wanted) = (level.0, definition(link, level, terms));
+    let (queue, mut wanted) = (level.0, definition(link, level, terms));
     let (stream, name) = (link.names().jobs_stream(), wanted.durable_name.clone());
-    let found = find(conn, link, level).await?.map(|found| found.config);
-    if found.as_ref() == Some(&wanted) {
-        return Ok((name, lease_time(&wanted)));
-    }
+    let mut added = Vec::new();
+    let found = find(conn, link, level).await?;
     if let Some(found) = &found {
-        tracing::info!(%queue, from = ?found, to = ?wanted, "consumer updated");
+        added = wanted.add_filters_of(&found.config);
+        let floor = found.ack_floor.stream_seq;
+        for filter in wanted.filter_subjects.iter().filter(|_| floor > 0) {
+            restock(conn, link, filter, floor).await?;
+        }
+        if found.config == wanted {
+            return Ok((name, lease_time(&wanted)));
+        }
+        tracing::info!(%queue, from = ?found.config, to = ?wanted, "consumer updated");
     }
     let create = Create {
         stream_name: &stream,
@@ -119,6 +151,12 @@ pub(crate) async fn ensure_consumer(
         Ok(made) => {
             if found.is_some() {
                 tell_workers(conn, link, queue).await;
+            }
+            if !added.is_empty() {
+                let bound = last_sequence(conn, &stream).await?;
+                for filter in &added {
+                    restock(conn, link, filter, bound).await?;
+                }
             }
             Ok((name, lease_time(&made.config)))
         }
@@ -195,6 +233,7 @@ async fn ensure_shared(
 ) -> Result<Duration, JobsError> {
     let wanted = Consumer {
         durable_name: name.to_owned(),
+        filter_subject: None,
         filter_subjects: vec![filter],
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),
@@ -249,9 +288,13 @@ pub(crate) async fn find_consumer(
     level: Level<'_>,
 ) -> Result<Option<Found>, JobsError> {
     let found = find(conn, link, level).await?;
+    let wanted = link.names().level_filters(level.0, level.1);
     Ok(found.map(|found| Found {
         lease_time: lease_time(&found.config),
         is_paused: found.paused,
+        is_whole: wanted
+            .iter()
+            .all(|filter| found.config.filter_subjects.contains(filter)),
     }))
 }
 
@@ -278,6 +321,7 @@ fn definition(link: &Link, level: Level<'_>, terms: Terms) -> Consumer {
     let ack_wait = link.settings().queues.ack_wait_of(level.0.as_str());
     Consumer {
         durable_name: Names::consumer(level.0, level.1),
+        filter_subject: None,
         filter_subjects: link.names().level_filters(level.0, level.1),
         ack_policy: "explicit".to_owned(),
         deliver_policy: "all".to_owned(),

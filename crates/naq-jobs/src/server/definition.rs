@@ -63,7 +63,7 @@ fn jobs(names: &Names, settings: &Settings) -> Config {
 fn results(names: &Names, settings: &Settings) -> Config {
     let results = &settings.results;
     Config {
-        subjects: vec![names.result_filter(), names.barrier()],
+        subjects: names.results_subjects(),
         max_bytes: limit(results.max_bytes),
         ..last_value(
             names.results_stream(),

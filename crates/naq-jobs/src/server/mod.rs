@@ -13,11 +13,12 @@ mod fence;
 mod link;
 mod persist;
 mod reader;
+mod restock;
 mod stored;
 mod stream;
 
 pub(crate) use api::{ApiError, call, refused};
-pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch};
+pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch, store_batch_at};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
     Terms, ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, find_consumer,
@@ -29,11 +30,11 @@ pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
-pub(crate) use persist::persist;
+pub(crate) use persist::{persist, prepare};
 pub(crate) use reader::create_reader;
 pub(crate) use stored::{
     Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
-    next_at_leader, oldest, page, subjects_at_leader,
+    next_at_leader, oldest, page, subjects_at_leader, subjects_page,
 };
 pub(crate) use stream::{
     delete_sequence, ensure_event_streams, ensure_payloads, ensure_streams, exists, purge,

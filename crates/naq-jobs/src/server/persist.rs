@@ -11,6 +11,25 @@ use crate::{JobsError, JobsErrorKind};
 /// Waits between two tries: the first, and the longest; the waits have jitter.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
+/// Patience at the start of a program with servers that are there and have no leader: an election takes up to 9 s, and the next
+/// node may go right after it.
+const ELECTIONS: Duration = Duration::from_secs(30);
+
+/// As [`persist`], for what a program does at its start: it ends at once if no server is there, and has the patience of an
+/// election with one that is.
+pub(crate) async fn prepare<T, Fut>(
+    link: &Link,
+    context: &str,
+    step: impl Fn(Connection) -> Fut,
+) -> Result<T, JobsError>
+where
+    Fut: Future<Output = Result<T, JobsError>>,
+{
+    drop(link.lease(context).await?);
+    let patience = ELECTIONS.max(link.settings().nats.request_timeout * 3);
+    persist(link, context, Instant::now() + patience, step).await
+}
+
 /// Runs `step` with a lease, again after each transient error, until `deadline`. The step must be one that may run
 /// twice: it has a message id, a fence, or changes nothing.
 ///

@@ -159,6 +159,9 @@ fn read_headers(bytes: &[u8]) -> Option<HeaderMap> {
 #[derive(Deserialize)]
 struct Subjects {
     state: SubjectsState,
+    /// Subjects in all, if they come in pages.
+    #[serde(default)]
+    total: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -184,6 +187,30 @@ pub(crate) async fn subjects_at_leader(
         Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
             let context = format!("list {filter}: its stream is gone");
             Err(JobsError::new(JobsErrorKind::Unavailable, context))
+        }
+        Err(error) => Err(refused(format!("list {filter}"), error)),
+    }
+}
+
+/// The subjects under `filter` that hold a message, from the `offset`th on, as many as the server sends at a time; and how many there
+/// are in all.
+pub(crate) async fn subjects_page(
+    conn: &Connection,
+    stream: &str,
+    filter: &str,
+    offset: usize,
+) -> Result<(Vec<String>, usize), JobsError> {
+    let ask = serde_json::json!({ "subjects_filter": filter, "offset": offset });
+    match call::<Subjects>(conn, &format!("STREAM.INFO.{stream}"), &ask).await? {
+        Ok(found) => {
+            let subjects: Vec<String> = found
+                .state
+                .subjects
+                .unwrap_or_default()
+                .into_keys()
+                .collect();
+            let total = found.total.unwrap_or(subjects.len());
+            Ok((subjects, total))
         }
         Err(error) => Err(refused(format!("list {filter}"), error)),
     }

@@ -182,7 +182,7 @@ fn differences(found: &Config, merged: &Config) -> Vec<String> {
 /// The found configuration with our keys in it.
 fn merge(wanted: &Config, found: &Config) -> Config {
     Config {
-        subjects: wanted.subjects.clone(),
+        subjects: together(&wanted.subjects, &found.subjects),
         num_replicas: wanted.num_replicas,
         max_age: wanted.max_age,
         max_bytes: wanted.max_bytes,
@@ -199,6 +199,26 @@ fn merge(wanted: &Config, found: &Config) -> Config {
         allow_atomic_publish: wanted.allow_atomic_publish,
         duplicate_window: wanted.duplicate_window,
         ..found.clone()
+    }
+}
+
+/// What either has. A newer version may have added subjects, and its workers run beside this one.
+fn together(wanted: &[String], found: &[String]) -> Vec<String> {
+    let is_new = |subject: &&String| !wanted.iter().any(|ours| overlap(ours, subject));
+    let more = found.iter().filter(is_new);
+    wanted.iter().chain(more).cloned().collect()
+}
+
+/// Whether there is a subject that both filters match.
+fn overlap(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split('.'), other.split('.'));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
+            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
+            _ => return false,
+        }
     }
 }
 
@@ -267,8 +287,11 @@ pub(crate) async fn delete_sequence(
     let body = serde_json::json!({ "seq": sequence, "no_erase": true });
     match call::<Deleted>(conn, &format!("STREAM.MSG.DELETE.{stream}"), &body).await? {
         Ok(done) => Ok(done.success),
-        // 10043: no message with that sequence.
+        // 10043: no message with that sequence; 10057: the removal failed, also since it has gone at this very moment.
         Err(error) if error.err_code == 10043 || error.code == 404 => Ok(false),
+        Err(error) if error.err_code == 10057 && error.description == "no message found" => {
+            Ok(false)
+        }
         Err(error) => Err(refused(
             format!("remove a message of the stream {stream}"),
             error,
@@ -279,6 +302,21 @@ pub(crate) async fn delete_sequence(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn subjects_of_a_newer_version_stay() {
+        let wanted = definition::streams(&Names::new("naq"), &Settings::default()).remove(0);
+        let mut found = wanted.clone();
+        found.subjects.retain(|subject| subject != "naq.high.*.*");
+        found.subjects.push("naq.later.*.*".to_owned());
+        let merged = merge(&wanted, &found).subjects;
+        assert!(merged.contains(&"naq.later.*.*".to_owned()));
+        assert_eq!(merged.len(), wanted.subjects.len() + 1, "{merged:?}");
+        // What lies over a subject of this version cannot stay beside it.
+        found.subjects.push("naq.queue.>".to_owned());
+        assert_eq!(merge(&wanted, &found).subjects, merged);
+        assert!(overlap("a.*.c", "a.b.>") && !overlap("a.*", "a.b.c") && !overlap("a.b", "a.c"));
+    }
 
     #[test]
     fn what_the_server_cannot_change_is_named() {

@@ -29,6 +29,14 @@ impl CancelNotice {
         }
     }
 
+    /// With the usual grace.
+    pub(crate) fn because(reason: String) -> Self {
+        Self {
+            reason,
+            ..Self::default()
+        }
+    }
+
     /// Reads what anybody may have sent: an empty or strange body is a cancel without words.
     pub(crate) fn read(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()

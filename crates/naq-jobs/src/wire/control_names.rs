@@ -4,6 +4,11 @@ use super::hash::token;
 use super::names::Names;
 use crate::model::{JobId, QueueName};
 
+/// A limit key in a subject; `None` is the whole queue.
+fn key_token(key: Option<&str>) -> String {
+    key.map_or_else(|| "all".to_owned(), token)
+}
+
 impl Names {
     /// Where a job is parked; `why` is one token.
     pub(crate) fn parked(&self, queue: &QueueName, why: &str, id: &JobId) -> String {
@@ -29,20 +34,19 @@ impl Names {
         ]
     }
 
-    /// One of the places that jobs of a limit key have.
-    pub(crate) fn place(&self, queue: &QueueName, key: &str, number: u32) -> String {
-        format!("{}.slot.{queue}.{}.{number}", self.prefix, token(key))
+    /// One of the places that jobs of a limit key, or of the queue, have.
+    pub(crate) fn place(&self, queue: &QueueName, key: Option<&str>, number: u32) -> String {
+        format!("{}.slot.{queue}.{}.{number}", self.prefix, key_token(key))
     }
 
-    /// All places of a limit key.
-    pub(crate) fn places(&self, queue: &QueueName, key: &str) -> String {
-        format!("{}.slot.{queue}.{}.*", self.prefix, token(key))
+    /// All places of a limit key, or of the queue.
+    pub(crate) fn places(&self, queue: &QueueName, key: Option<&str>) -> String {
+        format!("{}.slot.{queue}.{}.*", self.prefix, key_token(key))
     }
 
     /// How far a rate is booked: that of a limit key, or of the queue.
     pub(crate) fn bucket(&self, queue: &QueueName, key: Option<&str>) -> String {
-        let key = key.map_or_else(|| "all".to_owned(), token);
-        format!("{}.bucket.{queue}.{key}", self.prefix)
+        format!("{}.bucket.{queue}.{}", self.prefix, key_token(key))
     }
 
     /// What is set at run time.

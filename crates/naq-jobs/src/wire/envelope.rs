@@ -1,5 +1,6 @@
 //! The envelope: the JSON body of a job message.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -15,19 +16,37 @@ pub(crate) const VERSION: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) kind: KindName,
-    /// `null` if it is in the object store.
+    /// `null` if it is in the object store, or packed.
     pub(crate) payload: &'a RawValue,
     pub(crate) payload_ref: Option<ObjectRef>,
+    /// The payload as base64 of a zlib stream; then `payload` is `null`.
+    pub(crate) payload_zlib: Option<Cow<'a, str>>,
     /// 1 if the sender does not say.
     pub(crate) payload_version: u32,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) result_ttl: Option<Duration>,
     pub(crate) keeps_result: bool,
+    pub(crate) strict: bool,
     pub(crate) enqueued_at: Option<SystemTime>,
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) deadline: Option<SystemTime>,
     pub(crate) flow: Option<FlowNode>,
+    /// Other jobs may be kept back until it has ended.
+    pub(crate) is_awaited: bool,
+}
+
+impl Envelope<'_> {
+    /// Whether `payload` is the payload.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.payload_ref.is_none() && self.payload_zlib.is_none()
+    }
+
+    /// Whether the sender compressed the payload, so that its readers know how.
+    pub(crate) fn is_packed(&self) -> bool {
+        let is_packed = |object: &ObjectRef| object.encoding.is_some();
+        self.payload_zlib.is_some() || self.payload_ref.as_ref().is_some_and(is_packed)
+    }
 }
 
 /// The node of a workflow that a job is.
@@ -54,7 +73,8 @@ pub(crate) enum Undecodable {
 #[derive(Serialize, Deserialize)]
 struct Wire<'a> {
     v: u32,
-    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
     #[serde(
         default,
         borrow,
@@ -64,6 +84,8 @@ struct Wire<'a> {
     payload: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload_ref: Option<ObjectRef>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    payload_zlib: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload_version: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,6 +97,8 @@ struct Wire<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keep_result: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     enqueued_at_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at_ms: Option<u64>,
@@ -82,6 +106,8 @@ struct Wire<'a> {
     deadline_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flow: Option<FlowNode>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    awaited: bool,
 }
 
 /// A `null` is a payload, too.
@@ -99,20 +125,24 @@ struct Version {
 pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_json::Error> {
     let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let moment = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok().map(ms);
+    let is_plain = job.payload_ref.is_none() && job.payload_zlib.is_none();
     serde_json::to_vec(&Wire {
         v: VERSION,
         kind: job.kind.as_str().into(),
-        payload: job.payload_ref.is_none().then_some(&*job.payload),
+        payload: is_plain.then_some(&*job.payload),
         payload_ref: job.payload_ref.clone(),
+        payload_zlib: job.payload_zlib.as_deref().map(Cow::Borrowed),
         payload_version: (job.payload_version != 1).then_some(job.payload_version),
         retry: (job.retry.retries > 0).then(|| WireRetry::from(&job.retry)),
         timeout_ms: job.timeout.map(ms),
         result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
         keep_result: (!job.keeps_result).then_some(false),
+        strict: job.strict.then_some(true),
         enqueued_at_ms: moment(now),
         expires_at_ms: job.expires.and_then(|expires| moment(expires.instant(now))),
         deadline_ms: job.deadline_from(now).and_then(moment),
         flow: None,
+        awaited: false,
     })
 }
 
@@ -124,34 +154,69 @@ pub(crate) fn decode(body: &[u8]) -> Result<Envelope<'_>, Undecodable> {
         Err(error) => {
             return Err(match serde_json::from_slice::<Version>(body) {
                 Ok(version) if version.v > u64::from(VERSION) => Undecodable::Version(version.v),
-                _ => malformed(&error),
+                _ => malformed(&with_field(body, &error)),
             });
         }
     };
     if wire.v != VERSION {
         return Err(Undecodable::Version(u64::from(wire.v)));
     }
-    let payload = match (wire.payload, &wire.payload_ref) {
-        (Some(payload), None) => payload,
-        (None, Some(_)) => RawValue::NULL,
-        (None, None) => return Err(malformed(&"missing field `payload`")),
-        (Some(_), Some(_)) => return Err(malformed(&"both `payload` and `payload_ref`")),
+    let payload = match (wire.payload, &wire.payload_ref, &wire.payload_zlib) {
+        (Some(payload), None, None) => payload,
+        (None, Some(_), None) | (None, None, Some(_)) => RawValue::NULL,
+        (None, None, None) => return Err(malformed(&"missing field `payload`")),
+        _ => {
+            let text = "more than one of `payload`, `payload_ref` and `payload_zlib`";
+            return Err(malformed(&text));
+        }
     };
+    if let Some(reference) = &wire.payload_ref {
+        check_object(&reference.object).map_err(|text| malformed(&text))?;
+    }
     let moment = |ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms));
     Ok(Envelope {
-        kind: KindName::new(wire.kind.into_owned()).map_err(|e| malformed(&e))?,
+        kind: KindName::new(wire.kind.into_owned())
+            .map_err(|e| malformed(&format!("field `kind`: {e}")))?,
         payload,
         payload_ref: wire.payload_ref,
+        payload_zlib: wire.payload_zlib,
         payload_version: wire.payload_version.unwrap_or(1),
         retry: wire.retry.unwrap_or_default().into(),
         timeout: wire.timeout_ms.map(Duration::from_millis),
         result_ttl: wire.result_ttl_s.map(Duration::from_secs),
         keeps_result: wire.keep_result.unwrap_or(true),
+        strict: wire.strict.unwrap_or(false),
         enqueued_at: wire.enqueued_at_ms.and_then(moment),
         expires_at: wire.expires_at_ms.and_then(moment),
         deadline: wire.deadline_ms.and_then(moment),
         flow: wire.flow,
+        is_awaited: wire.awaited,
     })
+}
+
+/// Longest name of an object; ours are a job id, `-`, and a ULID.
+const MAX_OBJECT: usize = 128;
+
+/// The name of an object becomes part of a subject: a wildcard in it would reach the payloads of others.
+fn check_object(name: &str) -> Result<(), String> {
+    let is_fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if (1..=MAX_OBJECT).contains(&name.len()) && name.bytes().all(is_fine) {
+        return Ok(());
+    }
+    Err(format!(
+        "field `payload_ref.object`: {name:?} is not 1 to {MAX_OBJECT} of `A-Z a-z 0-9 _ -`"
+    ))
+}
+
+/// The error with the field that it is about; the body is read again for it.
+fn with_field(body: &[u8], error: &serde_json::Error) -> String {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, Wire<'_>>(&mut reader) {
+        Err(found) if found.path().iter().next().is_some() => {
+            format!("field `{}`: {}", found.path(), found.inner())
+        }
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +237,7 @@ mod tests {
             .result_ttl(Duration::from_secs(60))
             .payload_version(3)
             .discard_result()
+            .strict()
             .delay(Duration::from_secs(3))
             .expires_in(Duration::from_secs(5))
             .deadline(Duration::from_secs(7));
@@ -187,7 +253,7 @@ mod tests {
         assert_eq!(back.retry, job.retry);
         assert_eq!(back.timeout, job.timeout);
         assert_eq!(back.result_ttl, job.result_ttl);
-        assert!(!back.keeps_result);
+        assert!(!back.keeps_result && back.strict);
         assert_eq!(back.enqueued_at, Some(now));
         assert_eq!(back.expires_at, Some(now + Duration::from_secs(5)));
         // From when it is due.
@@ -218,6 +284,36 @@ mod tests {
     }
 
     #[test]
+    fn an_error_names_the_field_that_is_wrong() {
+        for (field, body) in [
+            (
+                "retry.retries",
+                r#"{"v":1,"kind":"k","payload":1,"retry":{"retries":-1}}"#,
+            ),
+            (
+                "timeout_ms",
+                r#"{"v":1,"kind":"k","payload":{"a":[1]},"timeout_ms":"5"}"#,
+            ),
+            ("kind", r#"{"v":1,"kind":7,"payload":1}"#),
+            ("kind", r#"{"v":1,"kind":"a b","payload":1}"#),
+            ("v", r#"{"v":"1","kind":"k","payload":1}"#),
+            ("payload_ref", r#"{"v":1,"kind":"k","payload_ref":7}"#),
+            (
+                "payload_ref.object",
+                r#"{"v":1,"kind":"k","payload_ref":{"object":"*","size":1,"digest":""}}"#,
+            ),
+            (
+                "payload_ref.object",
+                r#"{"v":1,"kind":"k","payload_ref":{"object":"a.b","size":1,"digest":""}}"#,
+            ),
+            ("payload_zlib", r#"{"v":1,"kind":"k","payload_zlib":[]}"#),
+        ] {
+            let error = decode(body.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(&format!("field `{field}`: ")), "{error}");
+        }
+    }
+
+    #[test]
     fn the_vectors_of_the_specification_hold() {
         let vectors: Vec<serde_json::Value> =
             serde_json::from_str(include_str!("../../../../docs/reference/wire-vectors.json"))
@@ -231,6 +327,8 @@ mod tests {
                     assert_eq!(envelope.kind.as_str(), expect["kind"], "{name}");
                     let keeps_result = expect.get("keep_result").is_none_or(|keep| keep == true);
                     assert_eq!(envelope.keeps_result, keeps_result, "{name}");
+                    let strict = expect.get("strict").is_some_and(|strict| strict == true);
+                    assert_eq!(envelope.strict, strict, "{name}");
                     let flow = serde_json::to_value(&envelope.flow).unwrap();
                     assert_eq!(
                         flow,

@@ -47,11 +47,16 @@ pub const BOOKED: &str = "Naq-Booked";
 pub const PARKED: &str = "Naq-Parked";
 /// Job: when it was parked first for the present reason, milliseconds since 1970.
 pub const PARKED_AT: &str = "Naq-Parked-At";
+/// Parked job: the job before whose end it does not start.
+pub const AFTER: &str = "Naq-After";
 /// Job: its priority, if it is not the normal one, for when it comes back from the dead letters. Its subject decides.
 pub const PRIORITY: &str = "Naq-Priority";
 
 /// Headers of this project that belong to the job, not to one of its messages.
-const OF_THE_JOB: [&str; 5] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT];
+const OF_THE_JOB: [&str; 6] = [LIMIT_KEY, PRIORITY, UNIQUE, SCHEDULE, INSTANT, FOLLOWS];
+
+/// Job: the jobs that it has waited for in its workflow, with spaces between; for the links of its trace.
+pub const FOLLOWS: &str = "Naq-Follows";
 
 /// Longest text put into one header, in bytes.
 pub(crate) const MAX_HEADER_TEXT: usize = 1024;
@@ -76,6 +81,8 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Reads the headers; what is no number counts as absent, since a foreign client may have written it.
     pub(crate) fn read(headers: Option<&HeaderMap>) -> Self {
+        // Most have none of ours.
+        let headers = headers.filter(|all| all.iter().any(|(name, _)| is_ours(name.as_ref())));
         let small = |name| {
             text(headers, name)
                 .and_then(|t| t.parse().ok())
@@ -96,7 +103,11 @@ impl Delivery {
 
 /// The text of a header.
 pub(crate) fn text<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
-    headers?.get(name).map(async_nats::HeaderValue::as_str)
+    // There are few: to look at each costs less than to make a key and hash it.
+    let (_, values) = headers?
+        .iter()
+        .find(|(known, _)| AsRef::<str>::as_ref(*known) == name)?;
+    values.first().map(async_nats::HeaderValue::as_str)
 }
 
 /// Sets a header to one shortened line: line breaks would end the header.
@@ -134,7 +145,11 @@ pub(crate) fn moved(headers: Option<&HeaderMap>) -> HeaderMap {
 }
 
 fn is_the_users(name: &str) -> bool {
-    !name.starts_with("Nats-") && !name.starts_with("Naq-")
+    !name.starts_with("Nats-") && !is_ours(name)
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with("Naq-")
 }
 
 fn keep(headers: Option<&HeaderMap>, is_kept: impl Fn(&str) -> bool) -> HeaderMap {
@@ -153,8 +168,12 @@ fn keep(headers: Option<&HeaderMap>, is_kept: impl Fn(&str) -> bool) -> HeaderMa
 /// The schedule that made a job, and the instant that it was made for.
 pub(crate) fn origin(headers: Option<&HeaderMap>) -> Option<(ScheduleName, SystemTime)> {
     let name = ScheduleName::new(text(headers, SCHEDULE)?).ok()?;
-    let seconds = text(headers, INSTANT)?.parse().ok()?;
-    let instant = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    let (seconds, millis) = match text(headers, INSTANT)?.split_once('.') {
+        Some((seconds, millis)) => (seconds, millis.parse().ok()?),
+        None => (text(headers, INSTANT)?, 0),
+    };
+    let since = Duration::from_secs(seconds.parse().ok()?) + Duration::from_millis(millis);
+    let instant = UNIX_EPOCH.checked_add(since)?;
     Some((name, instant))
 }
 

@@ -33,7 +33,7 @@ pub(crate) use unique::{KeyHash, Place, UniqueSubject};
 /// Headers of this project and of the server that are used.
 pub mod headers {
     pub use super::header::{
-        ATTEMPT, BOOKED, DEAD_AT, ERROR, FENCE, INSTANT, KIND, LIMIT_KEY, PARKED, PARKED_AT,
-        PRIORITY, QUEUE, REASON, RETRY, SCHEDULE, SNOOZE, STATUS, TURN, UNIQUE, WORKER,
+        AFTER, ATTEMPT, BOOKED, DEAD_AT, ERROR, FENCE, FOLLOWS, INSTANT, KIND, LIMIT_KEY, PARKED,
+        PARKED_AT, PRIORITY, QUEUE, REASON, RETRY, SCHEDULE, SNOOZE, STATUS, TURN, UNIQUE, WORKER,
     };
 }

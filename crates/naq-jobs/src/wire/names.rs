@@ -183,6 +183,22 @@ impl Names {
         }
     }
 
+    /// Who runs a strict job now.
+    pub(crate) fn claim(&self, id: &JobId) -> String {
+        format!("{}.claim.{id}", self.prefix)
+    }
+
+    /// Claim and outcome of a job; always written exactly so, since servers of a cluster compare it as a text.
+    pub(crate) fn claim_or_result(&self, id: &JobId) -> String {
+        format!("{}.*.{id}", self.prefix)
+    }
+
+    /// The subjects of the stream of outcomes.
+    pub(crate) fn results_subjects(&self) -> Vec<String> {
+        let claims = format!("{}.claim.*", self.prefix);
+        vec![self.result_filter(), claims, self.barrier()]
+    }
+
     /// Where the outcome of a job is recorded.
     pub(crate) fn result(&self, id: &JobId) -> String {
         format!("{}.result.{id}", self.prefix)
@@ -266,6 +282,11 @@ impl Names {
         format!("{}.worker.*", self.prefix)
     }
 
+    /// The id at the end of the subject of a job, if it is one.
+    pub(crate) fn parse_id(subject: &str) -> Option<JobId> {
+        JobId::read(subject.rsplit('.').next()?)
+    }
+
     /// Queue and id of a job or dead letter subject. `None` if the parts are not ours.
     pub(crate) fn parse(subject: &str) -> Option<(QueueName, JobId)> {
         if let Some(unique) = UniqueSubject::read(subject) {
@@ -288,6 +309,8 @@ mod tests {
         let subject = Names::new("t1").job(&queue, &id);
         assert_eq!(subject, "t1.queue.mail.a-1");
         assert_eq!(Names::parse(&subject), Some((queue, id)));
+        assert_eq!(Names::parse_id(&subject).unwrap().as_str(), "a-1");
         assert_eq!(Names::parse("t1.queue.mail.bad id"), None);
+        assert_eq!(Names::parse_id("t1.queue.mail.bad id"), None);
     }
 }

@@ -38,6 +38,9 @@ pub struct Outcome {
     /// Where the result is, if it is too large for this record; who reads one outcome gets it with its result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_ref: Option<ObjectRef>,
+    /// The result as base64 of a zlib stream, if it is compressed; who reads one outcome gets it with its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_zlib: Option<String>,
     /// The failure if failed, the reason if cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobFailure>,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use async_nats::Subject;
 use naq_connection::ConnectionError;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
@@ -96,7 +97,7 @@ async fn acknowledge(link: &Link, batch: &mut Vec<Settled>, tally: &Tally) {
 }
 
 /// Sends a batch and waits until the server has read it; says where each was sent to.
-async fn send(link: &Link, batch: &[Settled]) -> Result<Vec<Option<String>>, ConnectionError> {
+async fn send(link: &Link, batch: &[Settled]) -> Result<Vec<Option<Subject>>, ConnectionError> {
     let conn = link.service().connection().await?;
     let replies: Vec<_> = batch.iter().map(|job| job.hold.reply()).collect();
     for reply in replies.iter().flatten() {

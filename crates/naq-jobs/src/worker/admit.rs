@@ -4,6 +4,7 @@
 //!   kind unknown ──── for less than `queues.unknown_kind_after` ──► PARKED, comes back soon ──► (again)
 //!                └─── for longer ─────────────────────────────────► dead letter
 //!   kind paused ──────────────────────────────────────────────────► PARKED until it is resumed
+//!   another job is to end first ──────────────────────────────────► PARKED until it has
 //!   beyond a rate ────────────────────────────────────────────────► sleeps until its own instant
 //!   no place free for its limit key ──────────────────────────────► PARKED until one is
 //!   everything else ──────────────────────────────────────────────► RUNS
@@ -72,7 +73,8 @@ impl Runner {
     pub(super) fn is_in_question(&self, job: &Delivered, envelope: &Envelope<'_>) -> bool {
         let is_unknown = !self.registry.knows(envelope.kind.as_str());
         let has_ended = !job.has_valid_id || job.deliveries > self.max_deliver(job);
-        (is_unknown || self.steering.has_rules()) && !has_ended
+        let is_marked = is_unknown || job.was_parked || self.steering.has_rules();
+        is_marked && !has_ended
     }
 
     /// Puts the job aside if it may not run now, and says how it left.
@@ -91,6 +93,11 @@ impl Runner {
         }
         if self.steering.is_paused(kind) {
             return self.park_paused(job, kind, hold).await;
+        }
+        if job.was_parked
+            && let Some(left) = self.admit_after(job, hold).await?
+        {
+            return Ok(Some(left));
         }
         self.admit_by_limits(job, hold).await
     }

@@ -1,4 +1,7 @@
 //! Hears of cancelled jobs, and remembers them for a short time: a delivery that was on its way may be read later.
+//!
+//! A cancel is pushed once. Who was not connected then has missed it, so at each new connection the outcomes of the jobs
+//! that run are looked at: that of a cancelled one is there before the push is sent.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::Message;
+use futures::TryStreamExt;
+use futures::stream::iter;
 use naq_connection::{Connection, Subscription};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,14 +19,18 @@ use super::holds::Holds;
 use super::verdict::Verdict;
 use crate::JobsError;
 use crate::model::JobId;
-use crate::server::Link;
-use crate::wire::{CancelAnswer, CancelNotice, FailureReason, JobFailure, Names};
+use crate::results::parse;
+use crate::server::{Link, last_at_leader};
+use crate::wire::{CancelAnswer, CancelNotice, FailureReason, JobFailure, Names, Status};
 
 /// Cancels that are remembered, and for how long.
 const MEMORY: (usize, Duration) = (1024, Duration::from_secs(10));
 
 /// Wait before trying to listen again.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Outcomes that are looked at together.
+const LOOKS: usize = 64;
 
 /// The cancels of the last seconds.
 #[derive(Debug, Default)]
@@ -59,14 +68,27 @@ impl Cancels {
     async fn listen(&self, link: &Link, holds: &Holds, worker: &str) -> Result<(), JobsError> {
         let context = "listen for cancels";
         let conn = link.lease(context).await?;
+        let mut states = conn.states();
+        let mut epoch = None;
         let mut told: Subscription = conn
             .subscribe(link.names().cancel_filter())
             .await
             .map_err(|e| JobsError::connection(context, e))?;
-        while let Some(message) = told.next().await {
-            self.on_message(&conn, holds, worker, &message).await;
+        loop {
+            let state = *states.borrow_and_update();
+            if state.is_connected() && epoch.replace(state.epoch) != Some(state.epoch) {
+                make_up(&conn, link, holds).await?;
+            }
+            tokio::select! {
+                message = told.next() => match message {
+                    Some(message) => self.on_message(&conn, holds, worker, &message).await,
+                    None => return Ok(()),
+                },
+                changed = states.changed() => if changed.is_err() {
+                    return Ok(());
+                },
+            }
         }
-        Ok(())
     }
 
     async fn on_message(&self, conn: &Connection, holds: &Holds, worker: &str, message: &Message) {
@@ -129,6 +151,48 @@ impl Cancels {
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, JobId, CancelNotice)>> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Cancels the running jobs whose outcome says so. Nothing is asked if none runs, as at the start of a worker.
+async fn make_up(conn: &Connection, link: &Link, holds: &Holds) -> Result<(), JobsError> {
+    let running = holds.running();
+    if running.is_empty() {
+        return Ok(());
+    }
+    let context = "look for cancels that were missed";
+    // From here on the server knows the subscription: a later cancel is heard.
+    let known = conn.flush_confirmed().await;
+    known.map_err(|e| JobsError::connection(context, e))?;
+    let ids: Vec<JobId> = running
+        .into_iter()
+        .filter_map(|job| JobId::new(job.job_id).ok())
+        .collect();
+    iter(ids.into_iter().map(Ok))
+        .try_for_each_concurrent(LOOKS, async |id| {
+            if let Some(notice) = missed(conn, link, &id).await? {
+                tracing::info!(%id, "the cancel of a running job was missed; it ends now");
+                holds.cancel(&id, &notice);
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// What the outcome of a job says, if that is `cancelled`. Nobody has stored the grace: it is the usual one.
+async fn missed(
+    conn: &Connection,
+    link: &Link,
+    id: &JobId,
+) -> Result<Option<CancelNotice>, JobsError> {
+    let (stream, subject) = (link.names().results_stream(), link.names().result(id));
+    let outcome = last_at_leader(conn, &stream, &subject).await?;
+    let outcome = outcome.and_then(|found| parse(&subject, &found.payload).ok());
+    Ok(outcome
+        .filter(|outcome| outcome.status == Status::Cancelled)
+        .map(|outcome| {
+            let reason = outcome.error.map(|error| error.message);
+            CancelNotice::because(reason.unwrap_or_default())
+        }))
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use naq_config::settings::Compression;
+
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::runner::Runner;
 use super::settle::{Back, Recorded};
 use super::tally::Left;
 use super::verdict::Verdict;
-use crate::payload::is_large;
+use crate::payload::is_plain;
 use crate::server::now_ms;
 use crate::wire::{FailureReason, JobFailure, Outcome, Status};
 use crate::{JobsError, JobsErrorKind};
@@ -25,6 +27,15 @@ pub(super) struct Span {
     pub(super) started_at_ms: u64,
     pub(super) ttl: Duration,
     pub(super) keeps_result: bool,
+    /// Whether its result is compressed, whatever the settings say: its payload was.
+    pub(super) packs_result: bool,
+}
+
+impl Span {
+    /// What the job says of compression.
+    pub(super) fn compression(self) -> Option<Compression> {
+        self.packs_result.then_some(Compression::Zlib)
+    }
 }
 
 impl Runner {
@@ -70,18 +81,21 @@ impl Runner {
     ) -> Result<Left, JobsError> {
         let size = result.get().len();
         let mut outcome = self.outcome(job, Status::Completed, span);
-        if is_large(&result) {
-            Box::pin(self.put_result(job, &mut outcome, result, span)).await?;
-        } else {
+        if is_plain(&self.link, &result, span.compression()) {
             outcome.result = Some(result);
+        } else {
+            Box::pin(self.put_result(job, &mut outcome, result, span)).await?;
         }
         // The attempt ended under a valid lease. Should that lapse while the server does not answer, the result is
         // still offered: the fence lets the first one win.
         match self.settler(job, hold).record(&outcome, span.ttl).await {
             Ok(Recorded::Ours) => Ok(Left::Completed),
-            Ok(Recorded::Other(_)) => {
+            Ok(recorded) => {
                 Box::pin(self.drop_result(&outcome)).await;
-                Ok(Left::Elsewhere)
+                Ok(match recorded {
+                    Recorded::Superseded => Left::Abandoned,
+                    Recorded::Ours | Recorded::Other(_) => Left::Elsewhere,
+                })
             }
             Err(error) if error.kind() == JobsErrorKind::TooLarge => {
                 let limit = self.link.lease("record the outcome").await?.max_payload();
@@ -108,11 +122,10 @@ impl Runner {
         let mut outcome = self.outcome(job, Status::Failed, span);
         outcome.error = Some(failure.clone());
         let recorded = settler.record(&outcome, span.ttl).await?;
-        if matches!(
-            recorded,
-            Recorded::Other(Status::Completed | Status::Cancelled)
-        ) {
-            return Ok(Left::Elsewhere);
+        match recorded {
+            Recorded::Superseded => return Ok(Left::Abandoned),
+            Recorded::Other(Status::Completed | Status::Cancelled) => return Ok(Left::Elsewhere),
+            Recorded::Ours | Recorded::Other(Status::Failed) => {}
         }
         settler.bury(&failure).await?;
         self.tell_failed(job, &failure);
@@ -145,6 +158,7 @@ impl Runner {
         Ok(match recorded {
             Recorded::Ours | Recorded::Other(Status::Cancelled) => Left::Cancelled,
             Recorded::Other(Status::Completed | Status::Failed) => Left::Elsewhere,
+            Recorded::Superseded => Left::Abandoned,
         })
     }
 
@@ -181,6 +195,7 @@ impl Runner {
             finished_at_ms: now_ms(),
             result: None,
             result_ref: None,
+            result_zlib: None,
             error: None,
         }
     }

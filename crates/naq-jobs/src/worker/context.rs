@@ -1,5 +1,6 @@
 //! What a handler knows about the job that it runs.
 
+use std::any::Any;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -9,8 +10,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::handler::States;
-use crate::model::{JobId, KindName, QueueName, ScheduleName};
+use super::lazy_token::LazyToken;
+use crate::model::{JobId, KindName, QueueName, ScheduleName, TraceContext};
 use crate::notes::Outbox;
+use crate::traces::AttemptTrace;
 use crate::wire::{CancelNotice, FailureReason, JobFailure};
 use crate::workflow::Membership;
 
@@ -24,6 +27,7 @@ pub(super) struct Inner {
     pub(super) kind: KindName,
     pub(super) queue: QueueName,
     pub(super) attempt: u32,
+    pub(super) fence: Option<u64>,
     pub(super) retries: u32,
     pub(super) enqueued_at: Option<SystemTime>,
     pub(super) deadline: Option<SystemTime>,
@@ -35,8 +39,10 @@ pub(super) struct Inner {
     pub(super) notes: Outbox,
     /// The number of the last note, 0 if there is none.
     pub(super) last_note: AtomicU64,
-    pub(super) cancelled: CancellationToken,
+    pub(super) cancelled: LazyToken,
     pub(super) membership: Option<Membership>,
+    /// The trace that the attempt belongs to.
+    pub(super) trace: Option<Arc<AttemptTrace>>,
     /// Why somebody cancelled the job, and when its future is dropped.
     pub(super) notice: OnceLock<(String, Instant)>,
 }
@@ -66,6 +72,14 @@ impl JobContext {
         self.0.attempt
     }
 
+    /// The number of this run, if the job is a strict one ([`crate::Job::strict`]): larger than that of each run of the job before
+    /// it, whatever happened to workers and servers. Give it to a system outside with each write, and let that refuse a write
+    /// with a smaller number than it has seen: so a worker that was stopped and goes on can do no harm there. Retries that are
+    /// waited for inside of a run share its number.
+    pub fn fence(&self) -> Option<u64> {
+        self.0.fence
+    }
+
     /// How often the job may be retried after an error.
     pub fn retries(&self) -> u32 {
         self.0.retries
@@ -84,6 +98,13 @@ impl JobContext {
     /// The sender's headers, such as trace context.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
+    }
+
+    /// The trace that this attempt belongs to, for what the handler asks of others: its
+    /// [`parent`](TraceContext::parent) is the header `traceparent` of a request. Jobs that the handler enqueues get it by
+    /// themselves. `None` if the job came with none and nobody makes spans here.
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.0.trace.as_ref().map(|trace| trace.context())
     }
 
     /// The recurring schedule that made this job, if one did.
@@ -110,7 +131,7 @@ impl JobContext {
     /// the grace to end by itself), or the attempt is over for the worker: lease lost, time limit, hard stop. Then the
     /// handler's future is dropped, and what it has spawned should watch this token.
     pub fn cancelled(&self) -> &CancellationToken {
-        &self.0.cancelled
+        self.0.cancelled.token()
     }
 
     /// Whether the job is to stop; see [`Self::cancelled`]. For loops that do not await.
@@ -123,6 +144,11 @@ impl JobContext {
         self.0.notice.get().map(|(reason, _)| reason.as_str())
     }
 
+    /// This thread works for the attempt until what is returned is dropped.
+    pub(super) fn enter_trace(&self) -> Option<Box<dyn Any>> {
+        self.0.trace.as_ref().map(|trace| trace.enter())
+    }
+
     pub(super) fn states(&self) -> &States {
         &self.0.states
     }
@@ -132,12 +158,17 @@ impl JobContext {
         let now = Instant::now();
         let stop_at = now.checked_add(notice.grace()).unwrap_or(now);
         drop(self.0.notice.set((notice.reason.clone(), stop_at)));
+        self.end();
+    }
+
+    /// The attempt is over: what it has spawned is to end, too.
+    pub(super) fn end(&self) {
         self.0.cancelled.cancel();
     }
 
     /// Completes at the end of the grace of a cancelled job, else never.
     pub(super) async fn hard_stop(&self) {
-        self.0.cancelled.cancelled().await;
+        self.0.cancelled.token().cancelled().await;
         match self.0.notice.get() {
             Some((_, stop_at)) => tokio::time::sleep_until(*stop_at).await,
             None => std::future::pending().await,

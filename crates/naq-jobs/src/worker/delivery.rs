@@ -1,12 +1,14 @@
 //! A delivered job: what the message, its subject and its acknowledgement address say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Message;
+use async_nats::{Message, Subject};
 
 use super::limits::Place;
 use super::telling::Begun;
 use crate::model::{JobId, QueueName};
+use crate::traces::AttemptTrace;
 use crate::wire::{Delivery, FlowNode, JobFailure, Names, headers, text};
 
 /// A job as it was delivered.
@@ -20,7 +22,7 @@ pub(super) struct Delivered {
     /// Known once the envelope is read.
     pub(super) kind: Option<String>,
     /// Where it is acknowledged.
-    pub(super) reply: String,
+    pub(super) reply: Subject,
     /// The lease time.
     pub(super) ack_wait: Duration,
     /// Its sequence in the stream of jobs.
@@ -38,26 +40,34 @@ pub(super) struct Delivered {
     pub(super) was_parked: bool,
     /// The number of the last note that its handler has made here, 0 if there is none.
     pub(super) last_note: u64,
+    /// Somebody has cancelled it while it ran here.
+    pub(super) was_cancelled: bool,
     pub(super) fence: u64,
+    /// The claim under which it runs, if it is a strict one.
+    pub(super) claim: Option<u64>,
     /// The attempt that runs, or was the last one.
     pub(super) begun: Option<Begun>,
     /// Why the last attempt failed.
     pub(super) failure: Option<JobFailure>,
-    /// The place that it has taken, if its limit key has a limit.
-    pub(super) place: Option<Box<Place>>,
+    /// The places that it has taken, if its queue has a limit over all priorities or its limit key has one.
+    pub(super) places: Vec<Place>,
     /// Whether it comes from the dead letters.
     pub(super) is_requeued: bool,
     /// The node of a workflow that it is; known once the envelope is read.
     pub(super) flow: Option<FlowNode>,
+    /// Whether others may be kept back until it has ended; known once the envelope is read.
+    pub(super) is_awaited: bool,
+    /// The trace of the attempt that runs, or was the last one.
+    pub(super) trace: Option<Arc<AttemptTrace>>,
 }
 
 impl Delivered {
     /// Reads a message from the consumer of `queue`; `None` if it is none (no acknowledgement address).
     pub(super) fn read(message: Message, queue: &QueueName, ack_wait: Duration) -> Option<Self> {
-        let reply = message.reply.as_ref()?.to_string();
+        let reply = message.reply.clone()?;
         let (deliveries, sequence, stored_at) = counts(&reply)?;
         let headers = Delivery::read(message.headers.as_ref());
-        let parsed = Names::parse(&message.subject).map(|(_, id)| id);
+        let parsed = Names::parse_id(&message.subject);
         Some(Self {
             has_valid_id: parsed.is_some(),
             id: parsed.unwrap_or_else(|| stand_in_id(sequence, stored_at)),
@@ -73,12 +83,16 @@ impl Delivered {
             snoozes: headers.snoozes,
             was_parked: headers.was_parked,
             last_note: 0,
+            was_cancelled: false,
             fence: headers.fence,
+            claim: None,
             begun: None,
             failure: None,
-            place: None,
+            places: Vec::new(),
             is_requeued: headers.is_requeued,
             flow: None,
+            is_awaited: false,
+            trace: None,
             message,
         })
     }
@@ -119,12 +133,16 @@ fn stand_in_id(sequence: u64, stored_at: u64) -> JobId {
 /// Deliveries, stream sequence and time of storing (nanoseconds since 1970) of an acknowledgement address (ADR-15,
 /// both forms).
 fn counts(reply: &str) -> Option<(u32, u64, u64)> {
-    let parts: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+    let parts = reply.strip_prefix("$JS.ACK.")?.split('.');
     // stream.consumer.delivered.stream_seq... or domain.account.stream.consumer.delivered.stream_seq...
-    let at = if parts.len() >= 9 { 4 } else { 2 };
-    let number = |index: usize| parts.get(index)?.parse::<u64>().ok();
-    let deliveries = u32::try_from(number(at)?).unwrap_or(u32::MAX);
-    Some((deliveries, number(at + 1)?, number(at + 3)?))
+    let at = if parts.clone().count() >= 9 { 4 } else { 2 };
+    let mut numbers = parts.skip(at).map(|part| part.parse::<u64>().ok());
+    let mut number = || numbers.next().flatten();
+    let (deliveries, sequence) = (number()?, number()?);
+    // The number in the consumer is of no use here.
+    let _ = number()?;
+    let deliveries = u32::try_from(deliveries).unwrap_or(u32::MAX);
+    Some((deliveries, sequence, number()?))
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::JobsError;
+use crate::flow_end::tell_end;
 use crate::server::Link;
 use crate::wire::{FlowNode, Names, Status, headers, text};
-use crate::workflow::tell_end;
 
 /// Wait before the subscription is made again.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);

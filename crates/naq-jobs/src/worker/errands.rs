@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use async_nats::{HeaderMap, Message};
+use async_nats::Message;
 use futures::FutureExt;
-use naq_connection::{Connection, Phase, Subscription};
+use naq_connection::{Connection, Phase};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::pull_loop::{classify, nanos};
+use super::inbox::{Inbox, Request, classify};
 use super::puller::{Event, Puller, Timing};
 use crate::server::{Link, repair_streams};
 use crate::{JobsError, JobsErrorKind};
@@ -57,16 +57,9 @@ pub(super) struct ErrandLoop<E> {
     timing: Timing,
 }
 
-struct Inbox {
-    conn: Connection,
-    subject: String,
-    replies: Subscription,
-    epoch: u64,
-}
-
 impl<E: Errand> ErrandLoop<E> {
     pub(super) fn new(errand: E, link: Link, stopping: CancellationToken) -> Self {
-        let timing = Timing::of(IDLE);
+        let timing = Timing::of_errand(IDLE);
         Self {
             errand,
             link,
@@ -84,7 +77,7 @@ impl<E: Errand> ErrandLoop<E> {
         loop {
             let opened = tokio::select! {
                 () = stopping.cancelled() => return Ok(()),
-                inbox = self.open() => inbox,
+                inbox = Inbox::open(&self.link, "listen for work") => inbox,
             };
             match opened {
                 Ok(inbox) => {
@@ -105,21 +98,6 @@ impl<E: Errand> ErrandLoop<E> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    async fn open(&self) -> Result<Inbox, JobsError> {
-        let context = "listen for work";
-        let conn = self.link.lease(context).await?;
-        let epoch = conn.state().epoch;
-        let subject = conn.new_inbox();
-        let replies = conn.subscribe(subject.clone()).await;
-        let replies = replies.map_err(|e| JobsError::connection(context, e))?;
-        Ok(Inbox {
-            conn,
-            subject,
-            replies,
-            epoch,
-        })
     }
 
     /// Works over one connection epoch; whether it was the last one.
@@ -161,7 +139,7 @@ impl<E: Errand> ErrandLoop<E> {
         if puller.is_missing(Instant::now()) {
             match self.errand.ensure(&inbox.conn, &self.link).await {
                 Ok(ack_wait) => {
-                    self.timing = Timing::of(ack_wait);
+                    self.timing = Timing::of_errand(ack_wait);
                     puller.set_timing(self.timing);
                     puller.found(Instant::now());
                 }
@@ -179,21 +157,8 @@ impl<E: Errand> ErrandLoop<E> {
             return;
         }
         puller.asked(E::BATCH, Instant::now());
-        let timing = self.timing;
-        let request = serde_json::json!({
-            "batch": E::BATCH,
-            "expires": nanos(timing.expires),
-            "idle_heartbeat": nanos(timing.heartbeat),
-        });
-        let stream = self.link.names().jobs_stream();
-        let consumer = E::CONSUMER;
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        let sent = inbox.conn.publish_with_reply(
-            subject,
-            inbox.subject.clone(),
-            HeaderMap::new(),
-            request.to_string(),
-        );
+        let request = Request::open(E::BATCH, self.timing);
+        let sent = inbox.ask(&self.link, E::CONSUMER, &request);
         if let Err(error) = sent.await {
             tracing::warn!(%error, what = E::WHAT, "could not ask for work");
             puller.failed(Instant::now());

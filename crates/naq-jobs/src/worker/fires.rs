@@ -4,23 +4,35 @@ use std::time::Duration;
 
 use async_nats::Message;
 use naq_connection::Connection;
+use tokio_util::sync::CancellationToken;
 
-use super::errands::Errand;
+use super::errands::{Errand, ErrandLoop};
 use crate::JobsError;
-use crate::schedule::{Fired, fire};
+use crate::schedule::{Beats, Fired, fire};
 use crate::server::{Link, ensure_fires_consumer};
 use crate::wire::{Names, headers, text};
 
 /// Takes firings, and makes their jobs.
 #[derive(Debug)]
-pub(super) struct Fires;
+pub(super) struct Fires(pub(super) Beats);
+
+/// Handles firings until the worker stops, and sees to it that nothing of it goes on then.
+pub(super) async fn run(link: Link, stopping: CancellationToken) -> Result<(), JobsError> {
+    let beats = Beats::new(link.clone(), stopping.clone());
+    let ran = ErrandLoop::new(Fires(beats.clone()), link, stopping)
+        .run()
+        .await;
+    beats.ended().await;
+    ran
+}
 
 impl Errand for Fires {
     type Item = Fired;
 
     const WHAT: &'static str = "schedules";
     const CONSUMER: &'static str = Names::FIRES_CONSUMER;
-    const BATCH: u32 = 100;
+    // With a job each they fit into one batch of the server's.
+    const BATCH: u32 = 300;
     // They cost the server little together.
     const GATHER: Duration = Duration::from_millis(5);
 
@@ -39,7 +51,7 @@ impl Errand for Fires {
     }
 
     async fn handle(&self, link: &Link, conn: &Connection, items: Vec<Fired>) {
-        match fire(link, conn, items).await {
+        match fire(link, conn, &self.0, items).await {
             Ok(jobs) => tracing::debug!(jobs, "schedules fired"),
             Err(error) => tracing::warn!(%error, "firings will be delivered again"),
         }

@@ -11,9 +11,10 @@ use super::errands::Errand;
 use super::holds::Hold;
 use super::runner::{Runner, SETTLE_MORE};
 use super::tally::Left;
+use crate::flow_end::tell_end;
 use crate::server::{Link, ensure_flows_consumer};
 use crate::wire::{Names, Status, decode};
-use crate::workflow::{Advancer, Notice, tell_end};
+use crate::workflow::{Advancer, Notice};
 use crate::{JobsError, JobsErrorKind, failpoint};
 
 /// Takes what is told of workflows, and advances them.
@@ -71,7 +72,12 @@ impl Runner {
                     JobsError::new(JobsErrorKind::Conflict, "read the outcome: it has gone")
                 })?
             }
-            Left::Retried | Left::Snoozed | Left::Parked | Left::HandedBack | Left::Abandoned => {
+            Left::Retried
+            | Left::Snoozed
+            | Left::Parked
+            | Left::Limited
+            | Left::HandedBack
+            | Left::Abandoned => {
                 return Ok(());
             }
         };

@@ -1,9 +1,12 @@
 //! The leases that this worker holds: the table, and the task that renews them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_nats::Subject;
 use futures::StreamExt;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -12,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::JobContext;
 use super::delivery::Delivered;
 use super::lease::Lease;
+use super::signal::Signal;
 use crate::model::{JobId, QueueName};
 use crate::server::Link;
 use crate::wire::{CancelNotice, RunningJob};
@@ -19,36 +23,57 @@ use crate::wire::{CancelNotice, RunningJob};
 /// Renewals that are under way at the same time.
 const RENEWALS: usize = 256;
 
-/// The leases held now, by the job's id and its sequence in the stream. (A stream that was made anew counts from 1 again,
-/// so the sequence alone would not do.)
+/// The leases held now. A cheap handle.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Holds {
-    table: Arc<Mutex<Table>>,
+pub(super) struct Holds(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    table: Mutex<Table>,
     /// Rings when a lease time has changed.
-    changed: Arc<Notify>,
+    changed: Notify,
     /// Rings when another attempt runs, or one less.
-    stirred: Arc<Notify>,
+    stirred: Notify,
 }
 
-type Key = (JobId, u64);
+/// The job's id and its sequence in the stream. (A stream that was made anew counts from 1 again, so the sequence alone
+/// would not do.)
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    id: JobId,
+    sequence: u64,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // It tells nearly all apart.
+        self.sequence.hash(state);
+    }
+}
 
 #[derive(Debug, Default)]
 struct Table {
     /// The lease time of each queue.
     ack_waits: HashMap<QueueName, Duration>,
-    held: HashMap<Key, Held>,
-    /// Tells two deliveries of one job apart, so that the end of the first does not forget the second.
-    deliveries: u64,
+    held: HashMap<Key, Arc<Held>, foldhash::fast::RandomState>,
+}
+
+/// Shared by the table and the job, so that the job needs no look into the table.
+#[derive(Debug)]
+struct Held {
+    key: Key,
+    queue: QueueName,
+    now: Mutex<Now>,
+    moved: Notify,
+    lost: Signal,
 }
 
 #[derive(Debug)]
-struct Held {
-    queue: QueueName,
-    delivery: u64,
+struct Now {
     lease: Lease,
-    reply: String,
-    moved: Arc<Notify>,
-    lost: CancellationToken,
+    reply: Subject,
+    /// Another delivery has taken its place.
+    is_replaced: bool,
     /// The attempt that runs, and since when, in milliseconds since 1970.
     running: Option<(JobContext, u64)>,
 }
@@ -57,84 +82,73 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Hold {
     holds: Holds,
-    key: Key,
-    delivery: u64,
-    lost: CancellationToken,
-    moved: Arc<Notify>,
+    held: Arc<Held>,
 }
 
 impl Holds {
-    /// A job was delivered now.
-    pub(super) fn hold(&self, job: &Delivered) -> Hold {
-        let key = (job.id.clone(), job.sequence);
-        self.insert(key, job.queue.clone(), job.reply.clone(), job.ack_wait)
-    }
-
-    fn insert(&self, key: Key, queue: QueueName, reply: String, ack_wait: Duration) -> Hold {
-        let (lost, moved) = (CancellationToken::new(), Arc::new(Notify::new()));
-        let lease = Lease::new(Instant::now(), ack_wait);
-        let mut table = self.lock();
-        table.deliveries += 1;
-        let delivery = table.deliveries;
-        let held = Held {
-            queue,
-            delivery,
-            lease,
-            reply,
-            moved: Arc::clone(&moved),
-            lost: lost.clone(),
-            running: None,
-        };
-        if let Some(before) = table.held.insert(key.clone(), held) {
-            // Only a lapsed one gets here, see `adopt`.
-            before.lost.cancel();
-        }
-        drop(table);
-        Hold {
-            holds: self.clone(),
-            key,
-            delivery,
-            lost,
-            moved,
-        }
-    }
-
-    /// Takes a further delivery of a job that is held here already: `true` if there is one, which then goes on under
-    /// the new lease and is acknowledged on the new `reply`.
+    /// A job was delivered now. `None` if it is held here already: then that goes on under the new lease and is
+    /// acknowledged where the new delivery wants it.
     ///
     /// A server that was killed forgets the last deliveries before it, and delivers them again when it is back.
-    pub(super) fn adopt(&self, job: &Delivered) -> bool {
-        self.prolong(&(job.id.clone(), job.sequence), &job.reply, job.ack_wait)
+    pub(super) fn take(&self, job: &Delivered) -> Option<Hold> {
+        let key = Key {
+            id: job.id.clone(),
+            sequence: job.sequence,
+        };
+        self.insert(key, &job.queue, job.reply.clone(), job.ack_wait)
     }
 
-    fn prolong(&self, key: &Key, reply: &str, ack_wait: Duration) -> bool {
+    fn insert(
+        &self,
+        key: Key,
+        queue: &QueueName,
+        reply: Subject,
+        ack_wait: Duration,
+    ) -> Option<Hold> {
         let now = Instant::now();
         let mut table = self.lock();
-        let Some(held) = table
-            .held
-            .get_mut(key)
-            .filter(|held| !held.lost.is_cancelled())
-        else {
-            return false;
+        let place = match table.held.entry(key) {
+            Entry::Occupied(before) if before.get().prolong(&reply, now, ack_wait) => return None,
+            place => place,
         };
-        if held.lease.check(now) {
-            return false;
+        let held = Arc::new(Held {
+            key: place.key().clone(),
+            queue: queue.clone(),
+            now: Mutex::new(Now {
+                lease: Lease::new(now, ack_wait),
+                reply,
+                is_replaced: false,
+                running: None,
+            }),
+            moved: Notify::new(),
+            lost: Signal::default(),
+        });
+        match place {
+            Entry::Vacant(place) => drop(place.insert(Arc::clone(&held))),
+            Entry::Occupied(mut before) => {
+                // Only a lapsed one gets here.
+                let before = before.insert(Arc::clone(&held));
+                before.lock().is_replaced = true;
+                before.lost.give();
+            }
         }
-        held.lease = Lease::new(now, ack_wait);
-        reply.clone_into(&mut held.reply);
-        held.moved.notify_one();
-        true
+        drop(table);
+        Some(Hold {
+            holds: self.clone(),
+            held,
+        })
     }
 
     /// The jobs whose attempts run now, oldest first.
     pub(super) fn running(&self) -> Vec<RunningJob> {
-        let mut list: Vec<_> = self
-            .lock()
-            .held
-            .values()
-            .filter_map(|held| held.running.as_ref())
-            .map(|(context, since)| shown(context, *since))
-            .collect();
+        let table = self.lock();
+        let running = table.held.values().filter_map(|held| {
+            let now = held.lock();
+            let (context, since) = now.running.as_ref()?;
+            Some(shown(context, *since))
+        });
+        let mut list: Vec<_> = running.collect();
+        drop(table);
         list.sort_by_key(|job| job.started_at_ms);
         list
     }
@@ -142,8 +156,8 @@ impl Holds {
     /// Tells the running attempt of a job that it is cancelled; says which attempt that is.
     pub(super) fn cancel(&self, id: &JobId, notice: &CancelNotice) -> Option<u32> {
         let table = self.lock();
-        let ours = table.held.iter().filter(|((held, _), _)| held == id);
-        let mut running = ours.filter_map(|(_, held)| held.running.as_ref());
+        let ours = table.held.values().filter(|held| held.key.id == *id);
+        let mut running = ours.filter_map(|held| held.lock().running.clone());
         running.next().map(|(context, _)| {
             context.cancel(notice);
             context.attempt()
@@ -152,18 +166,18 @@ impl Holds {
 
     /// Completes when [`Self::running`] may have changed since the last call.
     pub(super) async fn stirred(&self) {
-        self.stirred.notified().await;
+        self.0.stirred.notified().await;
     }
 
     /// Says how long leases of `queue` are; those that are held follow at once.
     pub(super) fn set_ack_wait(&self, queue: &QueueName, ack_wait: Duration) {
         let mut table = self.lock();
         table.ack_waits.insert(queue.clone(), ack_wait);
-        for held in table.held.values_mut().filter(|held| held.queue == *queue) {
-            held.lease.set_ack_wait(ack_wait);
+        for held in table.held.values().filter(|held| held.queue == *queue) {
+            held.lock().lease.set_ack_wait(ack_wait);
         }
         drop(table);
-        self.changed.notify_one();
+        self.0.changed.notify_one();
     }
 
     /// How often the table has to be looked at.
@@ -178,7 +192,7 @@ impl Holds {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.pause()) => {}
-                () = self.changed.notified() => {}
+                () = self.0.changed.notified() => {}
             }
             let due = self.due(Instant::now());
             if due.is_empty() {
@@ -188,10 +202,10 @@ impl Holds {
                 continue;
             };
             futures::stream::iter(due)
-                .for_each_concurrent(RENEWALS, async |(key, reply)| {
+                .for_each_concurrent(RENEWALS, async |(held, reply)| {
                     let sent = Instant::now();
                     match conn.request(reply, "+WPI").await {
-                        Ok(_) => self.renewed(&key, sent),
+                        Ok(_) => held.lock().lease.renewed(sent, Instant::now()),
                         Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
                     }
                 })
@@ -200,66 +214,75 @@ impl Holds {
     }
 
     /// The leases to renew; those that have lapsed are given up.
-    fn due(&self, now: Instant) -> Vec<(Key, String)> {
+    fn due(&self, now: Instant) -> Vec<(Arc<Held>, Subject)> {
         let mut due = Vec::new();
-        for (key, held) in &mut self.lock().held {
-            if held.lease.check(now) {
-                held.lost.cancel();
-            } else if held.lease.is_due(now) {
-                due.push((key.clone(), held.reply.clone()));
+        for held in self.lock().held.values() {
+            let mut state = held.lock();
+            if state.lease.check(now) {
+                held.lost.give();
+            } else if state.lease.is_due(now) {
+                due.push((Arc::clone(held), state.reply.clone()));
             }
         }
         due
     }
 
-    fn renewed(&self, key: &Key, sent: Instant) {
-        if let Some(held) = self.lock().held.get_mut(key) {
-            held.lease.renewed(sent, Instant::now());
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// It was delivered again; `false` if the lease has lapsed before.
+    fn prolong(&self, reply: &Subject, now: Instant, ack_wait: Duration) -> bool {
+        let mut state = self.lock();
+        if self.lost.is_given() || state.lease.check(now) {
+            return false;
         }
+        state.lease = Lease::new(now, ack_wait);
+        state.reply = reply.clone();
+        drop(state);
+        self.moved.notify_one();
+        true
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Hold {
-    /// Fires when the lease has lapsed.
-    pub(super) fn lost(&self) -> &CancellationToken {
-        &self.lost
+    /// Given when the lease has lapsed.
+    pub(super) fn lost(&self) -> &Signal {
+        &self.held.lost
     }
 
     /// Where the job is acknowledged now; `None` if another delivery has taken its place.
-    pub(super) fn reply(&self) -> Option<String> {
-        self.with(|held| held.reply.clone())
+    pub(super) fn reply(&self) -> Option<Subject> {
+        let now = self.held.lock();
+        (!now.is_replaced).then(|| now.reply.clone())
     }
 
     /// Completes when [`Self::reply`] has changed since the last call.
     pub(super) async fn moved(&self) {
-        self.moved.notified().await;
+        self.held.moved.notified().await;
     }
 
     /// Whether the lease has lapsed by now, also if nobody has looked at the clock for a while (a stopped process).
     pub(super) fn has_lapsed(&self) -> bool {
-        let lapsed = self
-            .with(|held| held.lease.check(Instant::now()))
-            .unwrap_or(true);
+        let mut now = self.held.lock();
+        let lapsed = now.is_replaced || now.lease.check(Instant::now());
+        drop(now);
         if lapsed {
-            self.lost.cancel();
+            self.held.lost.give();
         }
         lapsed
     }
 
     /// Shows the attempt in [`Holds::running`].
     pub(super) fn runs(&self, context: JobContext, since_ms: u64) {
-        self.with(|held| held.running = Some((context, since_ms)));
-        self.holds.stirred.notify_one();
-    }
-
-    fn with<T>(&self, look: impl FnOnce(&mut Held) -> T) -> Option<T> {
-        let mut table = self.holds.lock();
-        let held = table.held.get_mut(&self.key);
-        held.filter(|held| held.delivery == self.delivery).map(look)
+        self.held.lock().running = Some((context, since_ms));
+        self.holds.0.stirred.notify_one();
     }
 }
 
@@ -276,15 +299,13 @@ fn shown(context: &JobContext, since_ms: u64) -> RunningJob {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut table = self.holds.lock();
-        if table
-            .held
-            .get(&self.key)
-            .is_some_and(|held| held.delivery == self.delivery)
-        {
-            table.held.remove(&self.key);
+        let now = self.held.lock();
+        if !now.is_replaced {
+            table.held.remove(&self.held.key);
         }
+        drop(now);
         drop(table);
-        self.holds.stirred.notify_one();
+        self.holds.0.stirred.notify_one();
     }
 }
 
@@ -299,20 +320,26 @@ mod tests {
     }
 
     fn key(sequence: u64) -> Key {
-        (JobId::new("a").unwrap(), sequence)
+        let id = JobId::new("a").unwrap();
+        Key { id, sequence }
+    }
+
+    fn insert(holds: &Holds, sequence: u64, reply: &str, ack_wait: Duration) -> Option<Hold> {
+        holds.insert(key(sequence), &queue(), reply.into(), ack_wait)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_that_nobody_renews_is_given_up_and_forgotten() {
         let holds = Holds::default();
-        let hold = holds.insert(key(7), queue(), "reply".into(), WAIT);
+        let hold = insert(&holds, 7, "reply", WAIT).unwrap();
         assert!(holds.due(Instant::now()).is_empty());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(holds.due(Instant::now()).len(), 1);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(hold.has_lapsed());
-        assert!(hold.lost().is_cancelled());
-        holds.renewed(&key(7), Instant::now());
+        assert!(hold.lost().is_given());
+        let sent = Instant::now();
+        hold.held.lock().lease.renewed(sent, sent);
         assert!(hold.has_lapsed());
         drop(hold);
         assert!(holds.lock().held.is_empty());
@@ -321,10 +348,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_second_delivery_of_a_held_job_renews_it_and_moves_its_acknowledgement() {
         let holds = Holds::default();
-        let hold = holds.insert(key(7), queue(), "first".into(), WAIT);
+        let hold = insert(&holds, 7, "first", WAIT).unwrap();
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert!(holds.prolong(&key(7), "second", WAIT));
-        assert!(!holds.prolong(&key(8), "other", WAIT));
+        assert!(insert(&holds, 7, "second", WAIT).is_none());
+        assert!(insert(&holds, 8, "other", WAIT).is_some());
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(!hold.has_lapsed());
         assert_eq!(hold.reply().as_deref(), Some("second"));
@@ -333,11 +360,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_lapsed_hold_gives_way_to_a_new_delivery() {
         let holds = Holds::default();
-        let old = holds.insert(key(7), queue(), "first".into(), WAIT);
+        let old = insert(&holds, 7, "first", WAIT).unwrap();
         tokio::time::advance(WAIT).await;
-        assert!(!holds.prolong(&key(7), "second", WAIT));
-        let new = holds.insert(key(7), queue(), "second".into(), WAIT);
-        assert!(old.lost().is_cancelled());
+        let new = insert(&holds, 7, "second", WAIT).unwrap();
+        assert!(old.lost().is_given());
         assert_eq!(old.reply(), None);
         drop(old);
         assert_eq!(
@@ -350,7 +376,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn held_leases_follow_the_lease_time_of_their_queue() {
         let holds = Holds::default();
-        let hold = holds.insert(key(7), queue(), "reply".into(), 10 * WAIT);
+        let hold = insert(&holds, 7, "reply", 10 * WAIT).unwrap();
         holds.set_ack_wait(&queue(), WAIT);
         assert_eq!(holds.pause(), WAIT / 12);
         tokio::time::advance(WAIT / 2).await;

@@ -1,4 +1,4 @@
-//! Jobs whose payload, or whose result, is too large for a message.
+//! Jobs whose payload, or whose result, is compressed or too large for a message.
 
 use serde_json::value::RawValue;
 
@@ -9,26 +9,23 @@ use super::runner::Runner;
 use super::tally::Left;
 use super::verdict::Verdict;
 use crate::JobsError;
-use crate::model::ObjectRef;
-use crate::payload::{Unfetched, fetch, offload_result, release, remove};
+use crate::payload::{Kept, Unfetched, offload_result, payload, release, remove};
 use crate::wire::{Envelope, FailureReason, JobFailure, Outcome};
 
 impl Runner {
-    /// Fetches the payload, then runs the attempts.
+    /// Fetches or unpacks the payload, then runs the attempts.
     pub(super) async fn attempts_of_large(
         &self,
         job: &mut Delivered,
         envelope: Envelope<'_>,
-        reference: &ObjectRef,
         hold: &Hold,
     ) -> Result<Verdict, JobsError> {
-        let payload = match fetch(&self.link, reference).await {
+        let dead = |reason, text| Ok(Verdict::Dead(JobFailure::new(reason, text)));
+        let payload = match payload(&self.link, &envelope).await {
             Ok(payload) => payload,
             Err(Unfetched::Failed(error)) => return Err(error),
-            Err(Unfetched::Gone(text)) => {
-                let failure = JobFailure::new(FailureReason::PayloadMissing, text);
-                return Ok(Verdict::Dead(failure));
-            }
+            Err(Unfetched::Gone(text)) => return dead(FailureReason::PayloadMissing, text),
+            Err(Unfetched::Unreadable(text)) => return dead(FailureReason::Undecodable, text),
         };
         let envelope = Envelope {
             payload: &payload,
@@ -53,7 +50,7 @@ impl Runner {
         }
     }
 
-    /// Puts the result into the outcome, or into the object store if it is too large.
+    /// Puts the result into the outcome, compressed or not, or into the object store if it is too large.
     pub(super) async fn put_result(
         &self,
         job: &Delivered,
@@ -61,9 +58,11 @@ impl Runner {
         result: Box<RawValue>,
         span: Span,
     ) -> Result<(), JobsError> {
-        match offload_result(&self.link, &job.id, result, span.ttl).await? {
-            Ok(reference) => outcome.result_ref = Some(reference),
-            Err(result) => outcome.result = Some(result),
+        let compression = span.compression();
+        match offload_result(&self.link, &job.id, result, compression, span.ttl).await? {
+            Kept::Here(result) => outcome.result = Some(result),
+            Kept::Packed(text) => outcome.result_zlib = Some(text),
+            Kept::Apart(reference) => outcome.result_ref = Some(reference),
         }
         Ok(())
     }

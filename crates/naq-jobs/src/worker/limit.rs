@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use naq_config::settings::Rate;
+use naq_connection::Connection;
 use tokio_util::sync::CancellationToken;
 
 use super::admit::{Parking, Waits};
@@ -24,6 +25,8 @@ const NO_PLACE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_
 /// The limits of a queue that are looked at for each job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct QueueLimits {
+    /// Jobs of the queue, if it has several priorities, see `enter.rs`.
+    pub(super) together: Option<u32>,
     pub(super) per_key: Option<u32>,
     pub(super) rate: Option<Rate>,
     pub(super) rate_per_key: Option<Rate>,
@@ -49,34 +52,36 @@ impl Runner {
         }
         let is_booked = text(job.message.headers.as_ref(), headers::BOOKED).is_some();
         if !is_booked && self.book(job, hold, limits).await? {
-            return Ok(Some(Left::Parked));
+            return Ok(Some(Left::Limited));
         }
         let Some(pool) = self.pool(job, limits) else {
             return Ok(None);
         };
         let conn = self.link.lease("take a place").await?;
-        job.place = pool
-            .take(&conn, &self.link, &job.id, job.may_be_settled())
-            .await?
-            .map(Box::new);
-        if job.place.is_some() {
+        let is_again = job.may_be_settled();
+        if let Some(place) = pool.take(&conn, &self.link, &job.id, is_again).await? {
+            job.places.push(place);
             failpoint::reach("place-taken");
             return Ok(None);
         }
-        let why = Why::key(&pool.key);
+        let why = Why::key(pool.key.as_deref().unwrap_or_default());
         let waits = Waits::of(job, &why);
         let mut parking = Parking::new(&why, waits, waits.delay(NO_PLACE));
         if limits.rate.is_some() || limits.rate_per_key.is_some() {
             parking.more.insert(headers::BOOKED, now_ms().to_string());
         }
         self.park(job, hold, parking).await?;
+        // Released and without a place again, it is no news.
+        if waits.times == 0 {
+            self.tell_limited(job, "per_key", pool.key.as_deref(), None);
+        }
         // A place may have become free in between, and who freed it found nobody.
         let free = pool.free(&conn, &self.link).await?.len();
         if free > 0 {
             let most = u64::try_from(free).unwrap_or(u64::MAX);
             release(&conn, &self.link, Some(&job.queue), &why, most).await?;
         }
-        Ok(Some(Left::Parked))
+        Ok(Some(Left::Limited))
     }
 
     /// Books the start of the job; `true` if that is later, and the job sleeps until then.
@@ -113,6 +118,7 @@ impl Runner {
             headers: more,
         };
         self.settler(job, hold).sleep(sleep).await?;
+        self.tell_limited(job, "rate", job.limit_key(), Some(due));
         Ok(true)
     }
 
@@ -120,7 +126,7 @@ impl Runner {
     fn pool(&self, job: &Delivered, limits: QueueLimits) -> Option<Pool> {
         Some(Pool {
             queue: job.queue.clone(),
-            key: job.limit_key()?.to_owned(),
+            key: Some(job.limit_key()?.to_owned()),
             limit: limits.per_key?,
             ack_wait: job.ack_wait,
         })
@@ -143,49 +149,58 @@ impl Runner {
         }
     }
 
-    /// Gives the place of a job back that is over here, and releases who waits for it. A job whose lease has lapsed keeps it:
-    /// its next delivery takes it over.
-    pub(super) async fn leave_place(&self, job: &mut Delivered, hold: &Hold, left: Left) {
-        if hold.has_lapsed() || left == Left::Parked {
+    /// Gives back the places of a job that is over here, and lets go on who waits for them. A job whose lease has lapsed keeps
+    /// them: its next delivery takes them over.
+    pub(super) async fn leave_places(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if hold.has_lapsed() {
             return;
         }
-        let done = match job.place.take() {
-            Some(place) => self.free_place(&place).await,
+        let places = std::mem::take(&mut job.places);
+        let done = match places.is_empty() {
+            false => self.free_places(&places).await,
             // A delivery before this one may have held a place, and not have come so far.
-            None if job.may_be_settled() => self.free_place_of(job).await,
-            None => return,
+            true if job.may_be_settled() && !matches!(left, Left::Parked | Left::Limited) => {
+                self.free_places_of(job).await
+            }
+            true => return,
         };
         if let Err(error) = done {
             tracing::warn!(id = %job.id, %error, "a place is left to expire");
         }
     }
 
-    async fn free_place(&self, place: &Place) -> Result<(), JobsError> {
-        let (pool, conn) = (&place.pool, self.link.lease("free a place").await?);
-        place.free(&conn, &self.link).await?;
-        failpoint::reach("place-freed");
-        let why = Why::key(&pool.key);
-        release(&conn, &self.link, Some(&pool.queue), &why, 1).await?;
-        failpoint::reach("next-released");
+    async fn free_places(&self, places: &[Place]) -> Result<(), JobsError> {
+        let conn = self.link.lease("free a place").await?;
+        for place in places {
+            place.free(&conn, &self.link).await?;
+            failpoint::reach("place-freed");
+            self.let_in(&conn, &place.pool, 1).await?;
+            failpoint::reach("next-released");
+        }
         Ok(())
     }
 
-    async fn free_place_of(&self, job: &Delivered) -> Result<(), JobsError> {
-        let Some(pool) = self.pool(job, self.steering.limits(&job.queue)) else {
-            return Ok(());
-        };
+    async fn free_places_of(&self, job: &Delivered) -> Result<(), JobsError> {
+        let limits = self.steering.limits(&job.queue);
+        let queue = limits.together.map(|limit| Pool::of_queue(job, limit));
         let conn = self.link.lease("free a place").await?;
-        pool.free_of(&conn, &self.link, &job.id).await?;
-        let free = pool.free(&conn, &self.link).await?.len();
-        let most = u64::try_from(free).unwrap_or(u64::MAX);
-        release(
-            &conn,
-            &self.link,
-            Some(&job.queue),
-            &Why::key(&pool.key),
-            most,
-        )
-        .await
-        .map(drop)
+        for pool in queue.into_iter().chain(self.pool(job, limits)) {
+            pool.free_of(&conn, &self.link, &job.id).await?;
+            let free = pool.free(&conn, &self.link).await?.len();
+            let most = u64::try_from(free).unwrap_or(u64::MAX);
+            self.let_in(&conn, &pool, most).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets up to `most` jobs go on that wait for a place.
+    async fn let_in(&self, conn: &Connection, pool: &Pool, most: u64) -> Result<(), JobsError> {
+        let Some(key) = &pool.key else {
+            return self.call_next(conn, &pool.queue).await;
+        };
+        let why = Why::key(key);
+        release(conn, &self.link, Some(&pool.queue), &why, most)
+            .await
+            .map(drop)
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tracing::Level;
 
 use super::JobContext;
-use crate::notes::{LogLine, Part, Progress, Said};
+use crate::notes::{LogLine, Part, Progress, Said, Whose};
 use crate::server::now_ms;
 
 /// Longest line of a log, in bytes.
@@ -71,7 +71,12 @@ impl JobContext {
     }
 
     fn say(&self, said: Said) -> bool {
-        let number = self.0.notes.put(self.id(), said);
+        let whose = Whose {
+            id: self.id(),
+            queue: self.queue(),
+            kind: self.kind(),
+        };
+        let number = self.0.notes.put(whose, said);
         if let Some(number) = number {
             self.0.last_note.fetch_max(number, Ordering::Relaxed);
         }

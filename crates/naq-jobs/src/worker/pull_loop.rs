@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{HeaderMap, Message};
+use async_nats::Message;
 use futures::FutureExt;
-use naq_connection::{Connection, Phase, Subscription};
+use naq_connection::{Phase, Subscription};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::delivery::Delivered;
+use super::inbox::{Inbox, Request, classify};
 use super::puller::{Event, Lost, Puller, Timing};
 use super::runner::Runner;
 use super::seen::Seen;
@@ -18,7 +19,6 @@ use super::slots::Ask;
 use crate::control::terms;
 use crate::model::{Priority, QueueName};
 use crate::server::{ensure_consumer, repair_streams};
-use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
 /// Longest wait of the loop when nothing is to be expected.
@@ -52,16 +52,6 @@ enum Over {
     Withdrawn,
 }
 
-/// What one connection epoch offers.
-struct Inbox {
-    conn: Connection,
-    subject: String,
-    replies: Subscription,
-    /// News of the queue.
-    control: Subscription,
-    epoch: u64,
-}
-
 impl PullLoop {
     /// Pulls until the worker stops. Ends with an error only if the connection is lost for good.
     pub(super) async fn run(mut self) -> Result<(), JobsError> {
@@ -83,13 +73,13 @@ impl PullLoop {
                 } => inbox,
             };
             match inbox {
-                Ok(inbox) => {
+                Ok((inbox, news)) => {
                     let lost = puller.on(Event::Reconnected, Instant::now());
                     self.give_back(lost);
                     let queues = &self.runner.link.settings().queues;
                     self.seen
                         .reconnected(queues.max_ack_pending_of(self.queue.as_str()));
-                    match self.epoch(inbox, &mut puller).await {
+                    match self.epoch(inbox, news, &mut puller).await {
                         Over::Stopped => break Ok(()),
                         Over::Again => {}
                         Over::Withdrawn => self.withdraw(&mut puller),
@@ -117,25 +107,25 @@ impl PullLoop {
         result
     }
 
-    async fn open(&self) -> Result<Inbox, JobsError> {
-        let failed = |e| JobsError::connection(format!("listen for jobs of {}", self.queue), e);
-        let conn = self.runner.link.lease("listen for jobs").await?;
-        let epoch = conn.state().epoch;
-        let subject = conn.new_inbox();
-        let replies = conn.subscribe(subject.clone()).await.map_err(failed)?;
-        let control = self.runner.link.names().control(&self.queue);
-        let control = conn.subscribe(control).await.map_err(failed)?;
-        Ok(Inbox {
-            control,
-            conn,
-            subject,
-            replies,
-            epoch,
-        })
+    /// An inbox, and news of the queue.
+    async fn open(&self) -> Result<(Inbox, Subscription), JobsError> {
+        let (link, context) = (&self.runner.link, "listen for jobs");
+        let inbox = Inbox::open(link, context).await?;
+        let news = inbox
+            .conn
+            .subscribe(link.names().control(&self.queue))
+            .await;
+        let news = news.map_err(|e| JobsError::connection(context, e))?;
+        Ok((inbox, news))
     }
 
     /// Pulls over one connection epoch.
-    async fn epoch(&mut self, mut inbox: Inbox, puller: &mut Puller) -> Over {
+    async fn epoch(
+        &mut self,
+        mut inbox: Inbox,
+        mut news: Subscription,
+        puller: &mut Puller,
+    ) -> Over {
         let stopping = self.runner.stopping.clone();
         let mut states = inbox.conn.states();
         let slots = self.slots.clone();
@@ -173,7 +163,7 @@ impl PullLoop {
                     }
                     None => return Over::Again,
                 },
-                Some(news) = inbox.control.next() => self.on_news(&inbox.conn, &news, puller).await,
+                Some(news) = news.next() => self.on_news(&inbox.conn, &news, puller).await,
                 _ = steered.changed() => {}
                 () = slots.changed(self.lane) => {}
                 () = tokio::time::sleep_until(wake) => {
@@ -218,33 +208,21 @@ impl PullLoop {
             return;
         }
         puller.asked(ask.count, Instant::now());
-        let request = self.request(ask);
-        let stream = self.runner.link.names().jobs_stream();
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.consumer.0);
-        let body = request.to_string();
-        if let Err(error) = inbox
-            .conn
-            .publish_with_reply(subject, inbox.subject.clone(), HeaderMap::new(), body)
-            .await
-        {
+        let (link, request) = (&self.runner.link, self.request(ask));
+        if let Err(error) = inbox.ask(link, &self.consumer.0, &request).await {
             tracing::warn!(queue = %self.queue, %error, "could not ask for jobs");
             self.give_back(puller.failed(Instant::now()));
         }
     }
 
-    /// The body of a request.
-    fn request(&self, ask: Ask) -> serde_json::Value {
+    fn request(&self, ask: Ask) -> Request {
         if ask.no_wait {
-            return serde_json::json!({ "batch": ask.count, "no_wait": true });
+            return Request::no_wait(ask.count);
         }
         let timing = Timing::of(self.consumer.1);
         let is_brief = ask.count > 1 && self.slots.with(|slots| slots.is_shared());
         let timing = if is_brief { timing.brief() } else { timing };
-        serde_json::json!({
-            "batch": ask.count,
-            "expires": nanos(timing.expires),
-            "idle_heartbeat": nanos(timing.heartbeat),
-        })
+        Request::open(ask.count, timing)
     }
 
     /// Messages come in crowds, and to look at all else for each of them costs more than the message.
@@ -276,12 +254,11 @@ impl PullLoop {
             return;
         };
         job.is_suspect = self.seen.note(job.sequence);
-        if runner.holds.adopt(&job) {
+        // Held from here on, not from when the task gets its turn: the next message may be the same job again.
+        let Some(hold) = runner.holds.take(&job) else {
             tracing::info!(id = %job.id, "delivered again while it runs here: it goes on");
             return;
-        }
-        // Held from here on, not from when the task gets its turn: the next message may be the same job again.
-        let hold = runner.holds.hold(&job);
+        };
         drop(self.jobs.spawn(runner.take(Box::new(job), hold, slot)));
     }
 
@@ -317,25 +294,5 @@ impl PullLoop {
             let lane = self.lane;
             self.slots.freed(lane, |slots| slots.returned(lane, count));
         }
-    }
-}
-
-pub(super) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// What a message on the inbox means (ADR-13).
-pub(super) fn classify(message: &Message) -> Event {
-    let Some(status) = message.status.map(|s| s.as_u16()) else {
-        return Event::Job;
-    };
-    let pending = text(message.headers.as_ref(), "Nats-Pending-Messages");
-    let pending = pending.and_then(|n| n.parse().ok());
-    match (status, message.description.as_deref().unwrap_or_default()) {
-        (100, _) => Event::Heartbeat,
-        (404 | 408, _) => Event::Ended(pending),
-        (409, text) if text.contains("Consumer Deleted") => Event::Missing,
-        (409, text) if text.contains("Batch Completed") => Event::Ended(pending),
-        _ => Event::NoResponders,
     }
 }

@@ -10,15 +10,19 @@ use super::pull_loop::PullLoop;
 use super::puller::{Event, Puller, Timing};
 use super::runner::Runner;
 use super::steering::Source;
-use crate::control::{News, apply_pause, hear, read_queue};
-use crate::server::find_consumer;
+use crate::control::{News, apply_pause, hear, read_queue, terms};
+use crate::model::Priority;
+use crate::server::{ensure_consumer, ensure_streams, find_consumer};
 
 impl PullLoop {
     /// What may have been set for the queue while nobody listened.
     pub(super) async fn read_setting(&self, conn: &Connection) {
         let Runner { link, steering, .. } = &*self.runner;
         match read_queue(conn, link, &self.queue).await {
-            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
+            Ok(setting) => {
+                steering.set_queue(&self.queue, setting, Source::Read);
+                self.runner.lines.call_all();
+            }
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
                 tracing::debug!(queue = %self.queue, %error, "could not read what is set");
@@ -34,6 +38,13 @@ impl PullLoop {
                 self.runner
                     .steering
                     .set_queue(&self.queue, setting, Source::Push);
+                self.runner.lines.call_all();
+            }
+            // All loops of the queue hear it, and one place is free.
+            Some(News::Room) if self.priority != Priority::Normal => {}
+            Some(News::Room) => {
+                let order = self.runner.steering.order(&self.queue);
+                self.runner.lines.call(&self.queue, order);
             }
             Some(News::Parked(job)) => {
                 if self.runner.registry.knows(&job.kind) {
@@ -65,6 +76,7 @@ impl PullLoop {
     /// Another worker may have given the consumer another lease time.
     pub(super) async fn read_lease_time(&mut self, conn: &Connection, puller: &mut Puller) {
         match find_consumer(conn, &self.runner.link, (&self.queue, self.priority)).await {
+            Ok(Some(found)) if !found.is_whole => self.mend(conn, puller).await,
             Ok(Some(found)) => {
                 self.set_lease_time(found.lease_time, puller);
                 self.pause_as_set(conn, found.is_paused).await;
@@ -73,6 +85,26 @@ impl PullLoop {
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
                 tracing::debug!(queue = %self.queue, %error, "could not read the lease time");
+            }
+        }
+    }
+
+    /// A worker of an older version has started and given the streams and the consumer the form that it knows.
+    async fn mend(&mut self, conn: &Connection, puller: &mut Puller) {
+        let Runner { link, steering, .. } = &*self.runner;
+        let terms = terms(link, &self.queue, &steering.queue(&self.queue));
+        let mended = async {
+            ensure_streams(link).await?;
+            ensure_consumer(conn, link, (&self.queue, self.priority), terms).await
+        };
+        match mended.await {
+            Ok((_, lease_time)) => {
+                tracing::warn!(queue = %self.queue, "a worker of an older version runs beside this one");
+                self.set_lease_time(lease_time, puller);
+            }
+            // The next news, or the next connection, leads here again.
+            Err(error) => {
+                tracing::warn!(queue = %self.queue, %error, "could not mend the consumer")
             }
         }
     }

@@ -47,6 +47,18 @@ impl Timing {
         }
     }
 
+    /// For messages whose lease is never renewed, handled before the next request: one that brought a message ends before
+    /// that can lapse, so a process that is stopped is not given it again. Longer than [`Self::of`], since an idle worker
+    /// renews it as often.
+    pub(super) fn of_errand(ack_wait: Duration) -> Self {
+        let expires =
+            (ack_wait * 9 / 10).clamp(Duration::from_millis(500), Duration::from_secs(10));
+        Self {
+            expires,
+            ..Self::of(ack_wait)
+        }
+    }
+
     /// For a request that holds slots which another queue may need soon.
     pub(super) fn brief(self) -> Self {
         let expires = self.expires.min(Duration::from_secs(1));
@@ -274,6 +286,9 @@ mod tests {
             let timing = Timing::of(ack_wait);
             assert!(timing.expires < ack_wait * 2 / 3, "{timing:?}");
             assert!(timing.heartbeat * 2 <= timing.expires, "{timing:?}");
+            let errand = Timing::of_errand(ack_wait);
+            assert!(errand.expires < ack_wait, "{errand:?}");
+            assert!(errand.heartbeat * 2 <= errand.expires, "{errand:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use futures::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,9 @@ use super::context::{Inner, JobContext};
 use super::delivery::Delivered;
 use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
+use super::lazy_token::LazyToken;
 use super::limits::Buckets;
+use super::line::Lines;
 use super::prepare::{Prepared, undecodable};
 use super::settle::Settler;
 use super::shared_slots::Slot;
@@ -24,7 +27,7 @@ use super::tally::{Left, Tally};
 use super::time_limits::TimeLimits;
 use super::verdict::{AttemptEnd, Verdict, decide};
 use crate::notes::Outbox;
-use crate::server::{Link, now_ms};
+use crate::server::{Link, now_ms, unix_ms};
 use crate::wire::{Envelope, FailureReason, JobFailure, Status, decode, origin, passed_on};
 use crate::workflow::Membership;
 use crate::{JobsError, failpoint};
@@ -51,6 +54,8 @@ pub(super) struct Runner {
     pub(super) steering: Steering,
     pub(super) buckets: Buckets,
     pub(super) acks: Acks,
+    /// Jobs that wait for a place of their queue.
+    pub(super) lines: Lines,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
     /// The worker ends what runs.
@@ -64,7 +69,8 @@ impl Runner {
     pub(super) async fn take(self: Arc<Self>, mut job: Box<Delivered>, hold: Hold, slot: Slot) {
         failpoint::reach("job-delivered");
         let started = Instant::now();
-        let (left, is_recorded) = match self.process_and_tell(&mut job, &hold).await {
+        let mut slot = slot;
+        let (left, is_recorded) = match self.process_and_tell(&mut job, &hold, &mut slot).await {
             Ok(ended) => ended,
             Err(error) => {
                 let id = &job.id;
@@ -72,14 +78,12 @@ impl Runner {
                 (Left::Abandoned, false)
             }
         };
-        let (id, kind, took) = (
-            &job.id,
-            job.kind.as_deref().unwrap_or("?"),
-            started.elapsed(),
-        );
-        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), ?took, "{left}");
+        let (id, kind) = (&job.id, job.kind.as_deref().unwrap_or("?"));
+        let trace_id = job.trace.as_ref().map(|trace| trace.context().trace_id());
+        tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), trace_id, "{left}");
         self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
+            self.free(slot);
             return self.tally.count(left);
         }
         let deadline = Instant::now() + job.ack_wait + SETTLE_MORE;
@@ -91,7 +95,13 @@ impl Runner {
         };
         // The slot is given back after this: should the server not answer, the worker comes to rest.
         self.acks.give(settled).await;
+        self.free(slot);
+    }
+
+    /// Gives the slot of a job back. Who waits for a place may have waited for a slot, too.
+    fn free(&self, slot: Slot) {
         drop(slot);
+        self.lines.call_all();
     }
 
     /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.
@@ -99,21 +109,36 @@ impl Runner {
         &self,
         job: &mut Delivered,
         hold: &Hold,
+        slot: &mut Slot,
     ) -> Result<(Left, bool), JobsError> {
-        let ended = self.process(job, hold).await?;
+        let ended = self.process(job, hold, slot).await?;
         if job.flow.is_some() || ended.0 == Left::Elsewhere {
             Box::pin(self.tell_workflow(job, hold, ended.0)).await?;
+        }
+        if job.is_awaited || ended.0 == Left::Elsewhere {
+            Box::pin(self.release_heirs(job, ended.0)).await?;
         }
         Ok(ended)
     }
 
     /// How the job left, and whether that is written down somewhere.
-    async fn process(&self, job: &mut Delivered, hold: &Hold) -> Result<(Left, bool), JobsError> {
+    async fn process(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+        slot: &mut Slot,
+    ) -> Result<(Left, bool), JobsError> {
+        if self.steering.has_rules()
+            && self.steering.limits(&job.queue).together.is_some()
+            && let Some(left) = Box::pin(self.enter(job, hold, slot)).await?
+        {
+            return Ok(left);
+        }
         let _permit = match self.steering.permits.try_acquire() {
             Ok(permit) if !self.stopping.is_cancelled() => permit,
             _ => tokio::select! {
                 biased;
-                () = hold.lost().cancelled() => return Ok((Left::Abandoned, false)),
+                () = hold.lost().given() => return Ok((Left::Abandoned, false)),
                 () = self.stopping.cancelled() => return Ok((Box::pin(self.hand_back(job, hold)).await?, false)),
                 permit = self.steering.permits.acquire() => match permit {
                     Ok(permit) => permit,
@@ -131,14 +156,14 @@ impl Runner {
     }
 
     /// Gives back what the job may have taken for the time of its run.
-    async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
-        if job.place.is_some() || (self.steering.has_rules() && job.limit_key().is_some()) {
-            Box::pin(self.leave_place(job, hold, left)).await;
+    pub(super) async fn leave(&self, job: &mut Delivered, hold: &Hold, left: Left) {
+        if !job.places.is_empty() || self.steering.has_rules() {
+            Box::pin(self.leave_places(job, hold, left)).await;
         }
     }
 
     /// Whether an outcome is there already; then only the acknowledgement is left to do.
-    async fn is_settled(&self, job: &Delivered, hold: &Hold) -> Result<bool, JobsError> {
+    pub(super) async fn is_settled(&self, job: &Delivered, hold: &Hold) -> Result<bool, JobsError> {
         let settler = self.settler(job, hold);
         let Some(status) = settler.existing().await? else {
             return Ok(false);
@@ -161,6 +186,7 @@ impl Runner {
         let decoded = decode(&body);
         job.kind = decoded.as_ref().ok().map(|e| e.kind.to_string());
         job.flow = decoded.as_ref().ok().and_then(|e| e.flow.clone());
+        job.is_awaited = decoded.as_ref().is_ok_and(|e| e.is_awaited);
         if let Ok(envelope) = &decoded
             && self.is_in_question(job, envelope)
             && let Some(left) = Box::pin(self.admit(job, envelope, hold)).await?
@@ -171,30 +197,35 @@ impl Runner {
             started_at_ms,
             ttl: self.link.settings().results.ttl,
             keeps_result: true,
+            packs_result: false,
         };
-        let mut is_large = false;
+        if decoded.as_ref().is_ok_and(|envelope| envelope.strict)
+            && let Some(left) = Box::pin(self.claim(job, hold, span.ttl)).await?
+        {
+            return Ok((left, true));
+        }
+        let mut has_object = false;
+        if let Ok(envelope) = &decoded {
+            span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
+            // Without a record the payload could not be removed before the acknowledgement, and nobody would see the end.
+            span.keeps_result = envelope.keeps_result
+                || envelope.strict
+                || envelope.is_awaited
+                || envelope.payload_ref.is_some();
+        }
         let verdict = match decoded {
             Err(error) => Verdict::Dead(undecodable(&error)),
-            Ok(envelope) => {
-                span.ttl = envelope.result_ttl.unwrap_or(span.ttl);
-                // Without a record the payload could not be removed before the acknowledgement.
-                span.keeps_result = envelope.keeps_result || envelope.payload_ref.is_some();
-                match envelope.payload_ref.clone() {
-                    None => match self.prepare(job, &envelope) {
-                        Ok(prepared) => {
-                            self.attempts_in_place(job, &envelope, &prepared, hold)
-                                .await
-                        }
-                        Err(verdict) => verdict,
-                    },
-                    Some(reference) => {
-                        is_large = true;
-                        Box::pin(self.attempts_of_large(job, envelope, &reference, hold)).await?
-                    }
-                }
+            Ok(envelope) if !envelope.is_plain() => {
+                has_object = envelope.payload_ref.is_some();
+                span.packs_result = envelope.is_packed();
+                Box::pin(self.attempts_of_large(job, envelope, hold)).await?
             }
+            Ok(ref envelope) => match self.prepare(job, envelope) {
+                Ok(prepared) => self.attempts_in_place(job, envelope, &prepared, hold).await,
+                Err(verdict) => verdict,
+            },
         };
-        if !span.keeps_result && matches!(verdict, Verdict::Complete(_)) {
+        if !span.keeps_result && !job.was_cancelled && matches!(verdict, Verdict::Complete(_)) {
             return Ok((Left::Completed, false));
         }
         if job.last_note > 0 {
@@ -203,7 +234,7 @@ impl Runner {
         }
         // Boxed: the ways of settling are large, and each job would carry them all from its start.
         let left = Box::pin(self.conclude(job, hold, verdict, span)).await?;
-        if is_large {
+        if has_object {
             Box::pin(self.tidy(job, left)).await?;
         }
         Ok((left, true))
@@ -217,7 +248,7 @@ impl Runner {
             .max_deliver_of(job.queue.as_str())
     }
 
-    /// As [`Self::attempts`], with the place of the job, if it has one, kept meanwhile.
+    /// As [`Self::attempts`], with the places of the job, if it has any, kept meanwhile.
     pub(super) async fn attempts_in_place(
         &self,
         job: &mut Delivered,
@@ -225,17 +256,30 @@ impl Runner {
         prepared: &Prepared<'_>,
         hold: &Hold,
     ) -> Verdict {
-        let Some(mut place) = job.place.take() else {
+        if job.places.is_empty() {
             return self.attempts(job, envelope, prepared, hold).await;
-        };
+        }
+        // Boxed, as all that a plain job has no need of: it would carry it from its start.
+        Box::pin(self.attempts_kept(job, envelope, prepared, hold)).await
+    }
+
+    async fn attempts_kept(
+        &self,
+        job: &mut Delivered,
+        envelope: &Envelope<'_>,
+        prepared: &Prepared<'_>,
+        hold: &Hold,
+    ) -> Verdict {
+        let mut places = std::mem::take(&mut job.places);
         let done = CancellationToken::new();
         let attempts = async {
             let verdict = self.attempts(job, envelope, prepared, hold).await;
             done.cancel();
             verdict
         };
-        let (verdict, ()) = tokio::join!(attempts, self.keep_place(&mut place, &done));
-        job.place = Some(place);
+        let keep = places.iter_mut().map(|place| self.keep_place(place, &done));
+        let (verdict, _) = tokio::join!(attempts, join_all(keep));
+        job.places = places;
         verdict
     }
 
@@ -261,14 +305,17 @@ impl Runner {
                 return refusal;
             }
             limits.timeout = times.starts(usual, now);
+            self.begin_trace(job, envelope).await;
             let context = self.context(job, envelope);
-            hold.runs(context.clone(), now_ms());
+            hold.runs(context.clone(), unix_ms(now));
             if let Some(cancelled) = self.cancels.verdict(&job.id) {
+                job.end_trace(&cancelled);
                 return cancelled;
             }
-            self.tell_started(job, &context);
+            self.tell_started(job, &context, unix_ms(now));
             let end = attempt::run(prepared, context.clone(), &limits).await;
             job.last_note = job.last_note.max(context.last_note());
+            job.was_cancelled = context.cancel_reason().is_some();
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
             let end = if hold.has_lapsed() {
@@ -281,21 +328,30 @@ impl Runner {
             let last = times.keep(&end);
             job.failure = end.failure().cloned();
             let verdict = decide(end, &envelope.retry, job.retries_done, fastrand::f64());
-            let (delay, is_retry) = match times.check(verdict, last, now) {
+            let verdict = times.check(verdict, last, now);
+            job.end_trace(&verdict);
+            let (delay, is_retry) = match verdict {
                 Verdict::RetryHere(delay) => (delay, true),
                 Verdict::SnoozeHere(delay) => (delay, false),
                 verdict => return verdict,
             };
             self.tell_again(job, delay, is_retry);
-            tokio::select! {
-                () = hold.lost().cancelled() => return Verdict::Nothing,
-                () = self.abort.cancelled() => return Verdict::HandBack,
-                () = tokio::time::sleep(delay) => {}
+            if let Some(verdict) = Box::pin(self.wait(hold, delay)).await {
+                return verdict;
             }
             if is_retry {
                 self.tally.retried.fetch_add(1, Ordering::Relaxed);
                 job.next_retry();
             }
+        }
+    }
+
+    /// Waits for the next attempt here; says what ended that before.
+    async fn wait(&self, hold: &Hold, delay: Duration) -> Option<Verdict> {
+        tokio::select! {
+            () = hold.lost().given() => Some(Verdict::Nothing),
+            () = self.abort.cancelled() => Some(Verdict::HandBack),
+            () = tokio::time::sleep(delay) => None,
         }
     }
 
@@ -305,6 +361,7 @@ impl Runner {
             kind: envelope.kind.clone(),
             queue: job.queue.clone(),
             attempt: job.attempt(),
+            fence: job.claim,
             retries: envelope.retry.retries,
             enqueued_at: envelope.enqueued_at,
             deadline: envelope.deadline,
@@ -312,11 +369,12 @@ impl Runner {
             origin: origin(job.message.headers.as_ref()),
             worker: Arc::clone(&self.worker),
             states: Arc::clone(&self.states),
-            cancelled: CancellationToken::new(),
+            cancelled: LazyToken::default(),
             membership: job
                 .flow
                 .as_ref()
                 .and_then(|flow| Membership::new(&self.link, flow)),
+            trace: job.trace.clone(),
             notice: OnceLock::new(),
             notes: self.notes.clone(),
             last_note: AtomicU64::new(0),

@@ -21,10 +21,11 @@ use super::cancels::Cancels;
 use super::control_loop::ControlLoop;
 use super::ears;
 use super::errands::ErrandLoop;
-use super::fires::Fires;
+use super::fires;
 use super::flows::Flows;
 use super::holds::Holds;
 use super::limits::Buckets;
+use super::line::Lines;
 use super::presence::{Presence, worker_id};
 use super::pull_loop::PullLoop;
 use super::runner::Runner;
@@ -37,7 +38,7 @@ use crate::control::{read_queue, remove_worker, terms};
 use crate::event_log::LAST_FLUSH;
 use crate::model::Priority;
 use crate::notes::Outbox;
-use crate::server::{ensure_consumer, now_ms};
+use crate::server::{ensure_consumer, now_ms, prepare};
 use crate::wire::Names;
 use crate::workflow::Advancer;
 use crate::{JobsError, JobsErrorKind};
@@ -61,15 +62,18 @@ pub struct RunningWorker {
 
 /// Makes the consumers and starts the tasks.
 pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
-    let conn = plan.link.lease("prepare the queues").await?;
-    let mut consumers = Vec::with_capacity(plan.queues.len());
-    for queue in &plan.queues {
-        let setting = read_queue(&conn, &plan.link, queue).await?;
-        let terms = terms(&plan.link, queue, &setting.value);
-        let level = (queue, Priority::Normal);
-        consumers.push(ensure_consumer(&conn, &plan.link, level, terms).await?);
-    }
-    drop(conn);
+    let (link, queues) = (&plan.link, &plan.queues);
+    let consumers = prepare(link, "prepare the queues", move |conn| async move {
+        let mut consumers = Vec::with_capacity(queues.len());
+        for queue in queues {
+            let setting = read_queue(&conn, link, queue).await?;
+            let terms = terms(link, queue, &setting.value);
+            let level = (queue, Priority::Normal);
+            consumers.push(ensure_consumer(&conn, link, level, terms).await?);
+        }
+        Ok(consumers)
+    })
+    .await?;
     let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
     let steering = (plan.link.clone(), plan.concurrency, plan.queues.clone());
     let runner = Arc::new(Runner {
@@ -84,6 +88,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
         buckets: Buckets::default(),
         acks: Acks::new(),
+        lines: Lines::default(),
         stopping: CancellationToken::new(),
         abort: CancellationToken::new(),
         tally: Tally::default(),
@@ -106,7 +111,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         loops.spawn(pull(normal, index));
     }
     let (link, stopping) = (plan.link, &runner.stopping);
-    loops.spawn(ErrandLoop::new(Fires, link.clone(), stopping.clone()).run());
+    loops.spawn(fires::run(link.clone(), stopping.clone()));
     let flows = Flows(Advancer::new(link.clone()));
     loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
     loops.spawn(ears::listen(link, stopping.clone()));
@@ -176,7 +181,12 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         acking.acks.keep(link, tally, &until).await;
     });
     let (telling, until) = (Arc::clone(runner), gone.clone());
-    keepers.spawn(async move { telling.notes.keep(&telling.link, &until).await });
+    keepers.spawn(async move {
+        telling
+            .notes
+            .keep(&telling.link, &telling.worker, &until)
+            .await;
+    });
     let (listening, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move {
         let Runner {

@@ -8,7 +8,7 @@ use naq_connection::{Connection, ConnectionErrorKind};
 
 use super::delivery::Delivered;
 use super::holds::Hold;
-use crate::results::{outcome_headers, parse};
+use crate::results::{outcome_headers, parse, strict_headers};
 use crate::server::{Link, Stored, last_at_leader, now_ms, persist, rfc3339, wrong_sequence};
 use crate::wire::{DeadHeaders, JobFailure, Outcome, Status, carried, dead_headers, headers};
 use crate::{JobsError, JobsErrorKind, failpoint};
@@ -20,6 +20,8 @@ pub(super) enum Recorded {
     Ours,
     /// Another one, before.
     Other(Status),
+    /// Nobody: it is a strict job, and a newer run has claimed it.
+    Superseded,
 }
 
 /// How a job comes back as a new message.
@@ -108,11 +110,19 @@ impl Settler<'_> {
             })?
             .into();
         let (body, subject) = (&body, &self.link.names().result(&self.job.id));
-        let mut fence = self.job.fence;
+        let mut fence = self.job.claim.unwrap_or(self.job.fence);
+        let newest_of = self.job.claim.map(|_| self.claim_or_result());
+        let newest_of = newest_of.as_deref();
         loop {
             let sent = self
                 .persist(move |conn| async move {
-                    let fields = outcome_headers(outcome, ttl, fence);
+                    let mut fields = match newest_of {
+                        None => outcome_headers(outcome, ttl, fence),
+                        Some(subjects) => strict_headers(outcome, ttl, fence, subjects),
+                    };
+                    if let Some(own) = self.job.own_trace() {
+                        own.write(&mut fields);
+                    }
                     match conn
                         .publish_acked(subject.clone(), fields, body.clone())
                         .await
@@ -130,8 +140,9 @@ impl Settler<'_> {
                     failpoint::reach("outcome-stored");
                     return Ok(Recorded::Ours);
                 }
-                // The failed outcome that this run was to replace has expired: now none may exist.
+                // The failed outcome that this run was to replace has expired, or its claim has: now none may exist.
                 Err(0) if fence != 0 => fence = 0,
+                Err(there) if there == self.job.fence && fence != there => fence = there,
                 Err(_) => return Box::pin(self.recorded_by(outcome.nonce)).await,
             }
         }
@@ -139,7 +150,14 @@ impl Settler<'_> {
 
     /// Reads whose outcome is there.
     async fn recorded_by(&self, nonce: u64) -> Result<Recorded, JobsError> {
-        let Some(found) = self.stored().await? else {
+        let found = self.stored().await?;
+        let is_settled = found
+            .as_ref()
+            .is_some_and(|found| found.sequence > self.job.fence);
+        if self.job.claim.is_some() && !is_settled {
+            return Ok(Recorded::Superseded);
+        }
+        let Some(found) = found else {
             return Err(JobsError::new(
                 JobsErrorKind::Conflict,
                 "read the outcome: it has gone",
@@ -174,7 +192,7 @@ impl Settler<'_> {
         let subject = &self.link.names().dead(&self.job.queue, &self.job.id);
         let original = self.job.message.headers.as_ref();
         let queue = self.job.queue.to_string();
-        let full = dead_headers(
+        let mut full = dead_headers(
             original,
             &DeadHeaders {
                 failure,
@@ -185,6 +203,7 @@ impl Settler<'_> {
                 at_ms: now_ms(),
             },
         );
+        self.job.keep_trace(&mut full);
         let mut short = HeaderMap::new();
         short.insert(headers::REASON, failure.reason.as_str());
         // A foreign message may fill max_payload to the last byte; then the reason is in the outcome only.
@@ -245,6 +264,7 @@ impl Settler<'_> {
             )
         })?;
         let mut fields = carried(job.message.headers.as_ref());
+        job.keep_trace(&mut fields);
         for (name, values) in sleep.headers.iter() {
             for value in values {
                 fields.append(name.clone(), value.clone());
@@ -323,7 +343,15 @@ impl Settler<'_> {
         .await
     }
 
-    async fn persist<T, Fut>(&self, step: impl Fn(Connection) -> Fut) -> Result<T, JobsError>
+    /// Claim and outcome of a strict job.
+    pub(super) fn claim_or_result(&self) -> String {
+        self.link.names().claim_or_result(&self.job.id)
+    }
+
+    pub(super) async fn persist<T, Fut>(
+        &self,
+        step: impl Fn(Connection) -> Fut,
+    ) -> Result<T, JobsError>
     where
         Fut: Future<Output = Result<T, JobsError>>,
     {

@@ -78,6 +78,7 @@ impl SharedSlots {
         Slot {
             slots: self.clone(),
             lane,
+            is_held: true,
         }
     }
 
@@ -91,11 +92,45 @@ impl SharedSlots {
 pub(super) struct Slot {
     slots: SharedSlots,
     lane: usize,
+    is_held: bool,
+}
+
+impl Slot {
+    /// The rank of the job's priority, 0 is the highest.
+    pub(super) fn rank(&self) -> usize {
+        self.lane % LEVELS
+    }
+
+    /// Gives it back while the job waits for something else.
+    pub(super) fn pause(&mut self) {
+        if std::mem::take(&mut self.is_held) {
+            let lane = self.lane;
+            self.slots.freed(lane, |slots| slots.finished(lane));
+        }
+    }
+
+    /// Takes it again, if one is free.
+    pub(super) fn resume(&mut self) -> bool {
+        if !self.is_held && self.slots.with(|slots| slots.has_room()) {
+            self.resume_anyway();
+        }
+        self.is_held
+    }
+
+    /// Takes it again.
+    pub(super) fn resume_anyway(&mut self) {
+        if !std::mem::replace(&mut self.is_held, true) {
+            let lane = self.lane;
+            self.slots.with(|slots| {
+                slots.resumed(lane);
+                self.slots.ring_those_without(slots, lane);
+            });
+        }
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let lane = self.lane;
-        self.slots.freed(lane, |slots| slots.finished(lane));
+        self.pause();
     }
 }

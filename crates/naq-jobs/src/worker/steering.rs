@@ -13,7 +13,7 @@ use super::limit::QueueLimits;
 use super::permits::Permits;
 use super::shared_slots::SharedSlots;
 use super::slots::QueueTerms;
-use crate::control::{KindSetting, ParkedJob, QueueSetting, Versioned, WorkerSetting};
+use crate::control::{KindSetting, ParkedJob, QueueOrder, QueueSetting, Versioned, WorkerSetting};
 use crate::model::{Priority, QueueName};
 use crate::server::Link;
 
@@ -273,12 +273,24 @@ impl Steering {
         self.limits_on(&self.lock(), queue)
     }
 
+    /// How the priorities of a queue share what there is.
+    pub(super) fn order(&self, queue: &QueueName) -> QueueOrder {
+        let board = self.lock();
+        let set = board.queues.get(queue);
+        set.and_then(|set| set.value.order).unwrap_or_default()
+    }
+
     fn limits_on(&self, board: &Board, queue: &QueueName) -> QueueLimits {
         let configured = self.link.settings().queues.configs.get(queue.as_str());
         let set = board.queues.get(queue).map(|queue| &queue.value);
         let per_key = set.and_then(|set| set.max_running_per_key);
         let per_key = per_key.or(configured.and_then(|c| c.max_running_per_key));
         QueueLimits {
+            // With one priority the server counts.
+            together: set
+                .filter(|set| !set.levels.is_empty())
+                .and_then(|set| set.max_running)
+                .filter(|limit| *limit > 0),
             per_key: per_key.filter(|limit| *limit > 0),
             rate: set
                 .and_then(|set| set.rate)

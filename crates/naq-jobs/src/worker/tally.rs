@@ -31,6 +31,8 @@ pub(super) enum Left {
     Snoozed,
     /// It waits until it may run.
     Parked,
+    /// As parked, because of a limit.
+    Limited,
     /// It is back in the queue.
     HandedBack,
     /// Settled by somebody else, before.
@@ -70,6 +72,7 @@ impl Left {
             | Self::Retried
             | Self::Snoozed
             | Self::Parked
+            | Self::Limited
             | Self::Elsewhere => true,
             Self::HandedBack | Self::Abandoned => false,
         }
@@ -85,6 +88,7 @@ impl fmt::Display for Left {
             Self::Retried => "will be retried",
             Self::Snoozed => "snoozes",
             Self::Parked => "waits until it may run",
+            Self::Limited => "waits until its limit lets it run",
             Self::HandedBack => "handed back",
             Self::Elsewhere => "was settled before",
             Self::Abandoned => "left to another worker",
@@ -100,7 +104,7 @@ impl Tally {
             Left::Cancelled => &self.cancelled,
             Left::Retried => &self.retried,
             Left::Snoozed => &self.snoozed,
-            Left::Parked => &self.parked,
+            Left::Parked | Left::Limited => &self.parked,
             Left::HandedBack => &self.handed_back,
             Left::Abandoned => &self.abandoned,
             Left::Elsewhere => return,

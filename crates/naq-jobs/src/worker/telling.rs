@@ -1,6 +1,6 @@
 //! What a worker tells of its jobs and of itself; one call for each hook.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -25,11 +25,10 @@ pub(super) struct Begun {
 
 impl Runner {
     /// An attempt begins.
-    pub(super) fn tell_started(&self, job: &mut Delivered, context: &JobContext) {
+    pub(super) fn tell_started(&self, job: &mut Delivered, context: &JobContext, at_ms: u64) {
         if !self.link.events().is_on() {
             return;
         }
-        let at_ms = now_ms();
         let enqueued = context.enqueued_at().filter(|_| context.attempt() == 1);
         let begun = Begun {
             at: Instant::now(),
@@ -44,8 +43,7 @@ impl Runner {
     }
 
     fn tell_start(&self, job: &Delivered, begun: Begun) {
-        let mut fact = self.fact(EventType::Started, job);
-        fact.at_ms = begun.at_ms;
+        let mut fact = self.fact(EventType::Started, job, begun.at_ms);
         fact.wait_ms = begun.wait_ms;
         self.link.events().tell(&fact);
     }
@@ -86,7 +84,7 @@ impl Runner {
     /// The job has failed for good, and is in the dead letters.
     pub(super) fn tell_failed(&self, job: &Delivered, failure: &JobFailure) {
         self.tell_end(job, EventType::Failed, |fact| add_error(fact, failure));
-        let mut dead = self.fact(EventType::DeadLettered, job);
+        let mut dead = self.fact(EventType::DeadLettered, job, now_ms());
         dead.reason = Some(failure.reason.as_str());
         self.link.events().tell(&dead);
     }
@@ -103,6 +101,24 @@ impl Runner {
         });
     }
 
+    /// A limit keeps the job from running: told once for each limit that it meets, however often it is put aside.
+    pub(super) fn tell_limited(
+        &self,
+        job: &Delivered,
+        limit: &str,
+        key: Option<&str>,
+        due: Option<SystemTime>,
+    ) {
+        if !self.link.events().is_on() {
+            return;
+        }
+        let mut fact = self.fact(EventType::Limited, job, now_ms());
+        fact.reason = Some(limit);
+        fact.due_ms = due.map(unix_ms);
+        fact.details = key.map(|key| serde_json::json!({ "key": key }));
+        self.link.events().tell(&fact);
+    }
+
     fn tell_end<'a>(
         &'a self,
         job: &'a Delivered,
@@ -113,25 +129,29 @@ impl Runner {
         if !events.is_on() {
             return;
         }
-        let mut fact = self.fact(event_type, job);
-        if let Some(begun) = job.begun {
-            let took = begun.at.elapsed();
-            if begun.is_held_back {
-                if event_type == EventType::Completed && took < events.least_duration() {
-                    return;
-                }
-                self.tell_start(job, begun);
+        let took = job.begun.map(|begun| begun.at.elapsed());
+        if let (Some(begun), Some(took)) = (job.begun, took)
+            && begun.is_held_back
+        {
+            if event_type == EventType::Completed && took < events.least_duration() {
+                return;
             }
+            self.tell_start(job, begun);
+        }
+        let mut fact = self.fact(event_type, job, now_ms());
+        if let Some(took) = took {
             fact = fact.took(took);
         }
         add(&mut fact);
         events.tell(&fact);
     }
 
-    fn fact<'a>(&'a self, event_type: EventType, job: &'a Delivered) -> Fact<'a> {
+    fn fact<'a>(&'a self, event_type: EventType, job: &'a Delivered, at_ms: u64) -> Fact<'a> {
+        let mut fact = Fact::at(event_type, at_ms);
+        fact.queue = job.queue.as_str();
         // A kind that nobody could read has no name that fits a subject.
-        let kind = job.kind.as_deref().unwrap_or(NONE);
-        let mut fact = Fact::of(event_type, job.queue.as_str(), kind, job.id.as_str());
+        fact.kind = job.kind.as_deref().unwrap_or(NONE);
+        fact.job_id = Some(job.id.as_str());
         fact.worker = &self.worker;
         fact.attempt = Some(job.attempt());
         fact

@@ -157,15 +157,37 @@ fn needs(node: &Node, state: &State) -> Needs {
     let mut is_open = false;
     for (from, on) in &node.needs {
         let parent = state.of(*from).filter(|parent| parent.has_ended());
-        match (parent, on) {
-            (None, _) => is_open = true,
-            (Some(NodeState::Completed), On::Success | On::Always)
-            | (Some(NodeState::Failed), On::Failure | On::Always)
-            | (Some(_), On::Always) => {}
-            (Some(_), On::Success | On::Failure) => return Needs::Broken,
+        match need(parent, *on) {
+            Needs::Open => is_open = true,
+            Needs::Met => {}
+            Needs::Broken => return Needs::Broken,
         }
     }
     if is_open { Needs::Open } else { Needs::Met }
+}
+
+/// What is known of one need; without a parent that has ended, nothing.
+fn need(parent: Option<NodeState>, on: On) -> Needs {
+    match (parent, on) {
+        (None, _) => Needs::Open,
+        (Some(_), On::Always)
+        | (Some(NodeState::Completed), On::Success)
+        | (Some(NodeState::Failed | NodeState::Cancelled), On::Failure) => Needs::Met,
+        (Some(_), On::Success | On::Failure) => Needs::Broken,
+    }
+}
+
+/// The parents that a waiting node waits for, or that have kept a skipped one from running.
+pub(super) fn holds_up(node: &Node, now: NodeState, state: &State) -> impl Iterator<Item = u32> {
+    let holds = move |(from, on): &&(u32, On)| {
+        let parent = state.of(*from).filter(|parent| parent.has_ended());
+        match now {
+            NodeState::Waiting | NodeState::Signalled => parent.is_none(),
+            NodeState::Skipped => matches!(need(parent, *on), Needs::Broken),
+            _ => false,
+        }
+    };
+    node.needs.iter().filter(holds).map(|(from, _)| *from)
 }
 
 /// The end of a gate, once all its parents have ended.
@@ -177,7 +199,7 @@ fn gate(node: &Node, state: &State) -> Option<NodeState> {
         has_failed |= *on == On::Success && is_bad(parent);
         counts |= match on {
             On::Success => parent == NodeState::Completed,
-            On::Failure => parent == NodeState::Failed,
+            On::Failure => is_bad(parent),
             On::Always => parent != NodeState::Skipped,
         };
     }

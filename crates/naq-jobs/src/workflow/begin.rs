@@ -9,10 +9,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::graph::{Graph, Task, Work};
 use super::state::State;
+use super::traces::follows;
 use crate::model::{JobId, Priority, QueueName};
 use crate::server::{Link, Write, now_ms, rfc3339, unix_ms};
 use crate::wire::FlowNode;
-use crate::wire::headers::PRIORITY;
+use crate::wire::headers::{FOLLOWS, PRIORITY};
 use crate::{JobsError, JobsErrorKind};
 
 /// The word of the message that asks for ears on jobs outside, and for a further turn.
@@ -20,6 +21,9 @@ pub(super) const LISTEN: &str = "listen";
 
 /// The word of the message of the deadline.
 pub(super) const DEADLINE: &str = "deadline";
+
+/// The word of the message that lets a worker cancel what is left of a stopped workflow.
+pub(super) const STOP: &str = "stop";
 
 /// Jobs that one turn enqueues at the most; with the rest of the batch they stay below the server's limit.
 pub(super) const MOST: usize = 900;
@@ -48,7 +52,13 @@ pub(super) fn begin_writes(
                 let due = SystemTime::now() + Duration::from_millis(*ms);
                 writes.push(arm(link, id, &index.to_string(), due, body.to_string())?);
             }
-            Work::Job(task) => writes.push(job(link, id, state, *index, task)?),
+            Work::Job(task) => {
+                let mut write = job(link, id, state, *index, task)?;
+                if let Some(before) = follows(id, graph, state, *index, task) {
+                    write.headers.insert(FOLLOWS, before);
+                }
+                writes.push(write);
+            }
         }
     }
     if listens {
@@ -98,11 +108,7 @@ fn job(
     let own = state.job_id(id, index);
     let own = own.ok_or_else(|| impossible(id, "name a job"))?;
     let now = SystemTime::now();
-    let later = task.delay_ms.map(|ms| now + Duration::from_millis(ms));
-    let at = task
-        .at_ms
-        .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
-    let due = later.max(at).filter(|due| *due > now);
+    let due = due_of(task, now);
     let flow = FlowNode {
         id: id.to_string(),
         node: index,
@@ -132,6 +138,15 @@ fn job(
         headers,
         body: body.into(),
     })
+}
+
+/// When a job is due that may run now; `None`: at once.
+pub(super) fn due_of(task: &Task, now: SystemTime) -> Option<SystemTime> {
+    let later = task.delay_ms.map(|ms| now + Duration::from_millis(ms));
+    let at = task
+        .at_ms
+        .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    later.max(at).filter(|due| *due > now)
 }
 
 /// The envelope of the graph, with what is known only now.

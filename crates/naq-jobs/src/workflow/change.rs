@@ -1,13 +1,17 @@
 //! Changes a workflow from outside, under compare-and-set, and makes the turn that follows from it.
 
+use std::time::{Duration, SystemTime};
+
 use tokio::time::Instant;
 
-use super::advance::advance;
-use super::begin::{MOST, begin_writes, listen};
+use super::advance::{End, advance};
+use super::begin::{MOST, STOP, arm, begin_writes, listen};
 use super::graph::Graph;
 use super::outcome::record_outcome;
 use super::state::State;
 use super::store::{self, commit, not_there, piece_writes, read_graph, read_pieces};
+use super::telling::{begun, tell_begun};
+use super::unrun::record_unrun;
 use crate::model::JobId;
 use crate::server::{Link, persist};
 use crate::{JobsError, JobsErrorKind};
@@ -19,16 +23,22 @@ const MAX_CONFLICTS: usize = 50;
 pub(super) enum Wish {
     /// Write the state and what follows from it.
     Advance,
+    /// As [`Self::Advance`], of a workflow that is stopped by this: its jobs are to be cancelled, by somebody.
+    Stop,
     /// As [`Self::Advance`], of a workflow that was over: its graph is kept for ever again.
     BeginAgain,
     /// Leave everything as it is.
     Nothing,
 }
 
-/// Changes the state, again after each change of somebody else; `false` if nothing was to be changed.
+/// Time that the caller has to cancel the jobs of a stopped workflow before workers do it.
+const HEAD_START: Duration = Duration::from_secs(2);
+
+/// Changes the state and applies `ends`, again after each change of somebody else; `false` if nothing was to be changed.
 pub(super) async fn change(
     link: &Link,
     id: &JobId,
+    ends: &[End],
     change: impl Fn(&Graph, &mut State) -> Result<Wish, JobsError>,
 ) -> Result<bool, JobsError> {
     let context = "change a workflow";
@@ -48,18 +58,25 @@ pub(super) async fn change(
             return Ok(false);
         }
         let state = &mut versioned.state;
-        let turn = advance(&graph, state, &[], MOST);
+        let turn = advance(&graph, state, ends, MOST);
         let mut writes = begin_writes(link, id, &graph, state, &turn.begin)?;
+        let begun = begun(link, id, &graph, state, &turn.begin);
         let has_ended = state.state.has_ended();
         if has_ended || matches!(wish, Wish::BeginAgain) {
             let keep = has_ended.then_some(state.keep_s);
             writes.splice(0..0, piece_writes(link, id, 0, pieces, keep));
+        }
+        if matches!(wish, Wish::Stop) && !has_ended {
+            let due = SystemTime::now() + HEAD_START;
+            writes.push(arm(link, id, STOP, due, "{}".to_owned())?);
         }
         if turn.has_more || has_ended {
             // A worker goes on, or writes the outcome should this process die before it does.
             writes.push(listen(link, id));
         }
         if commit(link, id, &mut versioned, writes).await? {
+            tell_begun(link, &begun);
+            record_unrun(link, id, &graph, &versioned.state).await?;
             if has_ended {
                 record_outcome(link, id, &graph, &versioned.state).await?;
             }

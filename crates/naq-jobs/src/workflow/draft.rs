@@ -62,6 +62,7 @@ pub(super) struct Draft {
     pub(super) work: Doing,
     pub(super) needs: Vec<(String, On)>,
     pub(super) may_fail: bool,
+    pub(super) own_end: bool,
 }
 
 /// What a draft does.
@@ -217,7 +218,7 @@ impl Workflow {
         self.after_on(On::Success, parents)
     }
 
-    /// It runs once all of these have failed: an alert, a fallback, a compensation.
+    /// It runs once all of these have failed or were cancelled: an alert, a fallback, a compensation.
     pub fn after_failure(self, parents: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.after_on(On::Failure, parents)
     }
@@ -257,6 +258,14 @@ impl Workflow {
         self
     }
 
+    /// Its job has an outcome also if it never runs, for whoever waits for that alone.
+    pub(super) fn own_end(mut self) -> Self {
+        for index in &self.last.0 {
+            self.nodes[*index].own_end = true;
+        }
+        self
+    }
+
     fn add(mut self, name: String, work: Doing) -> Self {
         let is_plain = |c: char| !c.is_control() && !c.is_whitespace();
         if !(1..=MAX_NODE).contains(&name.len()) || !name.chars().all(is_plain) {
@@ -269,6 +278,7 @@ impl Workflow {
             work,
             needs: Vec::new(),
             may_fail: false,
+            own_end: false,
         });
         self
     }

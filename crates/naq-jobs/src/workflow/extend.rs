@@ -11,6 +11,8 @@ use super::ready::ready;
 use super::resolve::{Base, Resolved, invalid, resolve};
 use super::state::{NodeState, State};
 use super::store::{self, MAX_PIECES, commit, cut, not_there, piece_writes, read_pieces};
+use super::telling::{Begun, begun, tell_begun};
+use super::traces::{begin_trace, end_trace};
 use crate::model::JobId;
 use crate::server::{Link, Write, persist};
 use crate::{JobsError, JobsErrorKind};
@@ -50,13 +52,14 @@ pub(super) async fn extend(
             graph: &known,
             maker,
         };
-        let added = resolve(&drafts, &before, Some(base), default_queue)?;
+        let mut added = resolve(&drafts, &before, Some(base), default_queue)?;
         let count = added.nodes.len();
         if count == 0 && added.edges.is_empty() {
             return Ok(0);
         }
         check(id, &versioned.state, &known, &added)?;
         ready(link, &added.nodes).await?;
+        let sending = begin_trace(&versioned.state.name, &mut added.nodes);
         let more = cut(versioned.state.mark, added.nodes, added.edges)?;
         if pieces.len() + more.len() > MAX_PIECES * 4 {
             let context = format!(
@@ -65,8 +68,10 @@ pub(super) async fn extend(
             return Err(invalid(context));
         }
         let graph = Graph::join(read(pieces.iter().chain(&more))?)?;
-        let writes = grow(link, id, &mut versioned.state, &graph, more)?;
+        let (writes, begun) = grow(link, id, &mut versioned.state, &graph, more)?;
         if commit(link, id, &mut versioned, writes).await? {
+            end_trace(&sending, id, count);
+            tell_begun(link, &begun);
             return Ok(count);
         }
     }
@@ -92,14 +97,14 @@ fn check(id: &JobId, state: &State, known: &Graph, added: &Resolved) -> Result<(
     Ok(())
 }
 
-/// Takes the nodes of `graph` that are new into the state, and makes the turn that follows from it.
+/// Takes the nodes of `graph` that are new into the state, and makes the turn that follows from it; says which jobs begin.
 fn grow(
     link: &Link,
     id: &JobId,
     state: &mut State,
     graph: &Graph,
     more: Vec<Bytes>,
-) -> Result<Vec<Write>, JobsError> {
+) -> Result<(Vec<Write>, Vec<Begun>), JobsError> {
     let first = state.pieces;
     state.pieces += u32::try_from(more.len()).unwrap_or(u32::MAX);
     state.nodes.0.resize(graph.len(), NodeState::Waiting);
@@ -109,7 +114,7 @@ fn grow(
     if turn.has_more || state.state.has_ended() {
         writes.push(listen(link, id));
     }
-    Ok(writes)
+    Ok((writes, begun(link, id, graph, state, &turn.begin)))
 }
 
 fn read<'a>(pieces: impl IntoIterator<Item = &'a Bytes>) -> Result<Vec<Piece>, JobsError> {

@@ -12,7 +12,7 @@ use crate::{JobsError, JobsErrorKind};
 pub enum On {
     /// The parent has completed.
     Success,
-    /// The parent has failed.
+    /// The parent has failed, or somebody has cancelled it.
     Failure,
     /// The parent has ended, however: completed, failed, skipped or cancelled.
     Always,
@@ -29,6 +29,9 @@ pub(super) struct Node {
     /// Its failure does not fail the workflow.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) may_fail: bool,
+    /// Somebody waits for its job alone: it gets an outcome also if it never runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) own_end: bool,
 }
 
 /// What a node does.
@@ -70,6 +73,19 @@ pub(super) struct Task {
     pub(super) expires_in_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) headers: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+struct KindOnly {
+    kind: String,
+}
+
+impl Task {
+    /// The kind of the job; empty if a foreign one has none.
+    pub(super) fn kind(&self) -> String {
+        let only = serde_json::from_str::<KindOnly>(self.job.get());
+        only.map(|only| only.kind).unwrap_or_default()
+    }
 }
 
 fn is_normal(priority: &Priority) -> bool {
@@ -228,6 +244,7 @@ mod tests {
             work: Work::Gate,
             needs: needs.iter().map(|from| (*from, On::Success)).collect(),
             may_fail: false,
+            own_end: false,
         }
     }
 

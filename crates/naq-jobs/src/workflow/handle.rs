@@ -1,11 +1,14 @@
 //! What the sender keeps of a workflow: its id, and the ways to follow and to change it.
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::ready::has_outcome;
+use super::state::NodeState;
 use super::status::WorkflowStatus;
 use super::store::not_there;
 use super::workflows::Workflows;
@@ -45,26 +48,49 @@ impl WorkflowHandle {
         Results::new(self.link.clone()).wait(&self.id, within).await
     }
 
-    /// Waits for the result of a node, by push, at most `within`. A node that is skipped has none, ever.
+    /// Waits for the result of a node, by push, at most `within`.
     ///
     /// # Errors
-    /// [`JobsErrorKind::NotFound`] if there is no such node; else as [`crate::JobHandle::result`].
+    /// [`JobsErrorKind::NotFound`] if there is no such node; [`JobsErrorKind::JobCancelled`] also if the node was skipped or never
+    /// began, as soon as the workflow is over; else as [`crate::JobHandle::result`].
     pub async fn result<T: DeserializeOwned>(
         &self,
         node: &str,
         within: Duration,
     ) -> Result<T, JobsError> {
-        let status = self.status().await?;
-        let job = status.node(node).and_then(|node| node.job_id.clone());
-        let job = job.ok_or_else(|| {
-            let context = format!(
-                "find a result of the node {node} in the workflow {}",
-                self.id
-            );
-            JobsError::new(JobsErrorKind::NotFound, context)
-        })?;
-        let outcome = Results::new(self.link.clone()).wait(&job, within).await?;
+        let job = self.job_of(node).await?;
+        let results = Results::new(self.link.clone());
+        let mut outcome = pin!(results.wait(&job, within));
+        let outcome = tokio::select! {
+            outcome = &mut outcome => outcome?,
+            _ = results.wait(&self.id, within) => {
+                // It is over, or was before a retry: what never began has no outcome to be waited for.
+                self.job_of(node).await?;
+                outcome.await?
+            }
+        };
         outcome.into_result()
+    }
+
+    /// The job of a node, unless that will never run.
+    async fn job_of(&self, node: &str) -> Result<JobId, JobsError> {
+        let status = self.status().await?;
+        let found = status.node(node);
+        let job = found.and_then(|node| Some((node.state, node.job_id.clone()?)));
+        let failed = |kind, why: &str| {
+            let id = &self.id;
+            JobsError::new(
+                kind,
+                format!("find a result of the node {node} in the workflow {id}{why}"),
+            )
+        };
+        let (state, job) = job.ok_or_else(|| failed(JobsErrorKind::NotFound, ""))?;
+        let may_be_bare = matches!(state, NodeState::Skipped | NodeState::Cancelled);
+        if may_be_bare && !has_outcome(&self.link, &job).await? {
+            let why = format!(": it never ran, it is {}", state.as_str());
+            return Err(failed(JobsErrorKind::JobCancelled, &why));
+        }
+        Ok(job)
     }
 
     /// Where the workflow and each of its nodes is.

@@ -10,6 +10,7 @@ use super::graph::{Graph, Work};
 use super::notice::{News, Notice};
 use super::outcome::record_node;
 use super::state::{NodeState, State};
+use super::stop::stop_jobs;
 use crate::JobsError;
 use crate::model::JobId;
 use crate::results::parse;
@@ -37,14 +38,22 @@ pub(super) async fn hear(
                 round,
                 status,
             }),
+            News::Deadline | News::Stop if state.stop.is_some() => {
+                ends.extend(stop_jobs(link, id, graph, state).await?);
+            }
             News::Deadline => ends.push(End::Deadline),
+            // It was begun again.
+            News::Stop => {}
             News::Timeout { node, round } => {
                 let is_open =
                     state.of(node) == Some(NodeState::Running) && state.round_of(node) == round;
-                if let (true, Some(own)) = (is_open, state.job_id(id, node)) {
+                if let (true, Some(own), Some(of)) =
+                    (is_open, state.job_id(id, node), graph.node(node))
+                {
                     let failure = JobFailure::new(FailureReason::Timeout, "no signal came in time");
                     // A signal at the same moment may have been first.
-                    let (status, _) = record_node(link, &own, Err(failure), state.keep_s).await?;
+                    let (status, _) =
+                        record_node(link, &own, of, Err(failure), state.keep_s).await?;
                     ends.push(End::Node {
                         node,
                         round,

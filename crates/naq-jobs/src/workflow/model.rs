@@ -62,7 +62,7 @@ fn expected(all: &[Sketch], index: usize, known: &mut HashMap<usize, NodeState>)
         .collect();
     let lets = |(state, on): &(NodeState, On)| match on {
         On::Success => *state == NodeState::Completed,
-        On::Failure => *state == NodeState::Failed,
+        On::Failure => matches!(state, NodeState::Failed | NodeState::Cancelled),
         On::Always => true,
     };
     let state = if node.what == What::Gate {
@@ -122,6 +122,7 @@ fn build(all: &[Sketch], places: &[usize]) -> (Graph, State) {
             work,
             needs: needs.collect(),
             may_fail: sketch.may_fail,
+            own_end: false,
         });
     }
     let graph = Graph::new(nodes.into_iter().map(Option::unwrap).collect()).unwrap();

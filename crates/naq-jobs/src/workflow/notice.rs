@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::begin::{DEADLINE, LISTEN};
+use super::begin::{DEADLINE, LISTEN, STOP};
 use crate::model::JobId;
 use crate::wire::{Names, Status};
 
@@ -27,6 +27,8 @@ pub(super) enum News {
     Timeout { node: u32, round: u32 },
     /// The time of the whole is up.
     Deadline,
+    /// What is left of its jobs is to be cancelled.
+    Stop,
     /// Jobs outside are to be listened to, or a further turn is to be made.
     Listen,
 }
@@ -49,6 +51,7 @@ impl Notice {
         let news = match what {
             DEADLINE => News::Deadline,
             LISTEN => News::Listen,
+            STOP => News::Stop,
             number => {
                 let node = number.parse().ok()?;
                 let body: Body = serde_json::from_slice(body).ok()?;
@@ -94,6 +97,7 @@ mod tests {
         );
         assert_eq!(read("deadline", ""), Some(News::Deadline));
         assert_eq!(read("listen", "{}"), Some(News::Listen));
+        assert_eq!(read("stop", "{}"), Some(News::Stop));
         for (what, body) in [("1", "{}"), ("x", "{}"), ("1", "no")] {
             assert_eq!(read(what, body), None, "{what} {body}");
         }

@@ -9,13 +9,14 @@ use super::graph::{Graph, Node, Work};
 use super::state::{NodeState, State, WorkflowState};
 use super::telling::{end_of, tell_workflow};
 use crate::JobsError;
+use crate::cancel::tell_cancelled;
 use crate::model::JobId;
 use crate::results::{outcome_headers, parse};
 use crate::server::{Link, last_at_leader, now_ms, persist, wrong_sequence};
 use crate::wire::{FailureReason, JobFailure, Outcome, Status};
 
-/// Kind of the outcome of a workflow, and of one that a signal has made.
-const KINDS: (&str, &str) = ("workflow", "signal");
+/// Kind of the outcome of a workflow.
+const WORKFLOW: &str = "workflow";
 
 /// Nodes that the outcome of a failed workflow names.
 const MAX_NAMED: usize = 10;
@@ -27,7 +28,7 @@ pub(super) async fn record_outcome(
     graph: &Graph,
     state: &State,
 ) -> Result<(), JobsError> {
-    let mut outcome = outcome(id, KINDS.0);
+    let mut outcome = outcome(id, WORKFLOW);
     outcome.started_at_ms = state.created_ms;
     outcome.finished_at_ms = state.ended_ms.unwrap_or_else(now_ms);
     outcome.attempt = state.round + 1;
@@ -48,22 +49,40 @@ pub(super) async fn record_outcome(
     Ok(())
 }
 
-/// Writes the outcome of a node without a job; says what is there now, and whether it is this one.
+/// Writes the outcome of a node whose job does not write it: it is a signal, or the job never ran or is gone. Says what is there
+/// now, and whether it is this one.
 pub(super) async fn record_node(
     link: &Link,
     id: &JobId,
+    node: &Node,
     result: Result<Box<RawValue>, JobFailure>,
     keep_s: u64,
 ) -> Result<(Status, bool), JobsError> {
-    let mut outcome = outcome(id, KINDS.1);
+    let mut outcome = match &node.work {
+        Work::Job(task) => outcome(id, &task.kind()),
+        _ => outcome(id, "signal"),
+    };
+    if let Work::Job(task) = &node.work {
+        (outcome.queue, outcome.attempt) = (task.queue.clone(), 0);
+    }
     match result {
         Ok(value) => outcome.result = Some(value),
         Err(failure) => {
-            (outcome.status, outcome.error) = (Status::Failed, Some(failure));
+            let is_cancelled = failure.reason == FailureReason::Cancelled;
+            outcome.status = if is_cancelled {
+                Status::Cancelled
+            } else {
+                Status::Failed
+            };
+            outcome.error = Some(failure);
         }
     }
     let ttl = Duration::from_secs(keep_s);
-    record(link, id, &outcome, ttl, 0).await
+    let (status, is_ours) = record(link, id, &outcome, ttl, 0).await?;
+    if is_ours && outcome.status == Status::Cancelled {
+        tell_cancelled(link, &outcome);
+    }
+    Ok((status, is_ours))
 }
 
 /// How many nodes are in each state.
@@ -118,6 +137,7 @@ fn outcome(id: &JobId, kind: &str) -> Outcome {
         finished_at_ms: now_ms(),
         result: None,
         result_ref: None,
+        result_zlib: None,
         error: None,
     }
 }

@@ -55,6 +55,7 @@ pub(super) fn resolve(
             work: work(&draft.work, default_queue),
             name: draft.name.clone(),
             may_fail: draft.may_fail,
+            own_end: draft.own_end,
         });
     }
     let mut edges = Vec::new();

@@ -17,8 +17,10 @@ use super::graph::Graph;
 use super::hear::{forget_outside, hear};
 use super::notice::{News, Notice};
 use super::outcome::record_outcome;
+use super::stop::has_jobs;
 use super::store::{self, Versioned, commit, piece_writes, read_pieces, state_write};
-use super::telling::tell_workflow;
+use super::telling::{Begun, begun, tell_begun, tell_workflow};
+use super::unrun::record_unrun;
 use crate::events::EventType;
 use crate::model::JobId;
 use crate::server::{BatchEnd, Link, MAX_BATCH, Write, store_batch};
@@ -48,6 +50,10 @@ struct Plan {
     graph: Arc<Graph>,
     /// Empty if nothing has changed.
     writes: Option<Vec<Write>>,
+    is_changed: bool,
+    /// Jobs that begin.
+    begun: Vec<Begun>,
+    /// Another turn is to be made: more nodes could begin, or jobs are to be cancelled.
     has_more: bool,
 }
 
@@ -119,6 +125,11 @@ impl Advancer {
         let news: Vec<&News> = notices.iter().map(|notice| &notice.news).collect();
         let ends = hear(conn, &self.link, id, &graph, &versioned.state, &news).await?;
         let turn = advance(&graph, &mut versioned.state, &ends, MOST);
+        let begun = begun(&self.link, id, &graph, &versioned.state, &turn.begin);
+        let is_stopped = news
+            .iter()
+            .any(|news| matches!(news, News::Deadline | News::Stop));
+        let has_more = turn.has_more || (is_stopped && has_jobs(&graph, &versioned.state));
         let mut writes = None;
         if turn.is_changed {
             let state = &versioned.state;
@@ -136,7 +147,9 @@ impl Advancer {
             versioned,
             graph,
             writes,
-            has_more: turn.has_more,
+            is_changed: turn.is_changed,
+            begun,
+            has_more,
         }))
     }
 
@@ -161,6 +174,7 @@ impl Advancer {
         for mut plan in plans {
             let id = plan.id.clone();
             let done = if is_stored && !plan.has_more {
+                self.tell_stored(&plan);
                 self.finish(conn, &mut plan).await
             } else {
                 self.write_one(conn, plan, is_stored).await
@@ -212,12 +226,10 @@ impl Advancer {
                 continue;
             }
             is_stored = false;
-            tell_workflow(
-                &self.link,
-                EventType::WorkflowAdvanced,
-                &id,
-                &plan.versioned.state,
-            );
+            self.tell_stored(&plan);
+            if plan.versioned.state.stop.is_some() && plan.has_more {
+                failpoint::reach("flow-stopping");
+            }
             if !plan.has_more {
                 return self.finish(conn, &mut plan).await;
             }
@@ -226,10 +238,21 @@ impl Advancer {
         Err(JobsError::new(JobsErrorKind::Conflict, context))
     }
 
+    /// Tells of a turn that is stored.
+    fn tell_stored(&self, plan: &Plan) {
+        if !plan.is_changed {
+            return;
+        }
+        let (id, state) = (&plan.id, &plan.versioned.state);
+        tell_workflow(&self.link, EventType::WorkflowAdvanced, id, state);
+        tell_begun(&self.link, &plan.begun);
+    }
+
     /// What comes after a turn: the outcome of a workflow that is over, and the acknowledgements.
     async fn finish(&self, conn: &Connection, plan: &mut Plan) -> Result<(), JobsError> {
         let (id, state) = (&plan.id, &plan.versioned.state);
         failpoint::reach("flow-turn-stored");
+        record_unrun(&self.link, id, &plan.graph, state).await?;
         if state.state.has_ended() {
             record_outcome(&self.link, id, &plan.graph, state).await?;
             failpoint::reach("flow-outcome-recorded");

@@ -251,9 +251,35 @@ pub(super) fn node_job(id: &JobId, index: u32, round: u32) -> Option<JobId> {
     JobId::new(text).ok()
 }
 
+/// The workflow and the node that the id of a job would name, if it is that of a node.
+pub(super) fn node_of(job: &JobId) -> Option<(JobId, u32)> {
+    let text = job.as_str();
+    let is_round = |round: &str| round.parse::<u32>().is_ok();
+    let first = match text.rsplit_once("-r") {
+        Some((first, round)) if is_round(round) => first,
+        _ => text,
+    };
+    let (flow, index) = first.rsplit_once('-')?;
+    Some((JobId::new(flow).ok()?, index.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_job_says_whose_node_it_is() {
+        let id = |text: &str| JobId::new(text).unwrap();
+        for flow in ["etl", "etl-1", "x-r2", "x-1-r2"] {
+            for (index, round) in [(0, 0), (12, 0), (7, 3)] {
+                let job = node_job(&id(flow), index, round).unwrap();
+                assert_eq!(node_of(&job), Some((id(flow), index)), "{job}");
+            }
+        }
+        for other in ["invoice", "a-b", "-1", "01KAPQ"] {
+            assert_eq!(node_of(&id(other)), None, "{other}");
+        }
+    }
 
     #[test]
     fn states_are_letters_on_the_wire() {

@@ -68,11 +68,6 @@ pub enum NodeKind {
     Existing,
 }
 
-#[derive(serde::Deserialize)]
-struct KindOnly {
-    kind: String,
-}
-
 impl WorkflowStatus {
     pub(super) fn new(id: &JobId, graph: &Graph, state: &State) -> Self {
         let nodes = (0..).zip(graph.nodes()).map(|(index, node)| NodeStatus {
@@ -173,13 +168,10 @@ impl WorkflowStatus {
 
 fn kind(work: &Work) -> NodeKind {
     match work {
-        Work::Job(task) => {
-            let kind = serde_json::from_str::<KindOnly>(task.job.get());
-            NodeKind::Job {
-                kind: kind.map(|only| only.kind).unwrap_or_default(),
-                queue: task.queue.clone(),
-            }
-        }
+        Work::Job(task) => NodeKind::Job {
+            kind: task.kind(),
+            queue: task.queue.clone(),
+        },
         Work::Wait { .. } => NodeKind::Wait,
         Work::Gate => NodeKind::Gate,
         Work::Existing { .. } => NodeKind::Existing,

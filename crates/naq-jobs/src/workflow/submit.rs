@@ -11,7 +11,8 @@ use super::ready::{has_outcome, ready};
 use super::resolve::{invalid, resolve};
 use super::state::{State, node_job};
 use super::store::{MAX_PIECES, Versioned, commit, cut, piece_writes};
-use super::telling::tell_workflow;
+use super::telling::{begun, tell_begun, tell_workflow};
+use super::traces::{begin_trace, end_trace};
 use crate::events::EventType;
 use crate::model::{Job, JobId};
 use crate::server::{Link, now_ms};
@@ -30,10 +31,12 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         return Err(taken(&id));
     }
     let default_queue = &link.settings().queues.default;
-    let resolved = resolve(&workflow.nodes, &workflow.before, None, default_queue)?;
+    let mut resolved = resolve(&workflow.nodes, &workflow.before, None, default_queue)?;
     if resolved.nodes.is_empty() {
         return Err(invalid("submit a workflow without nodes".to_owned()));
     }
+    let count = resolved.nodes.len();
+    let sending = begin_trace(&workflow.name, &mut resolved.nodes);
     // 53 bits, so that every JSON reader sees the same number.
     let mark = fastrand::u64(..) >> 11;
     let graph = Graph::new(resolved.nodes)?;
@@ -52,6 +55,7 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
         state.deadline_ms = Some(state.created_ms + u64::try_from(limit.as_millis()).unwrap_or(0));
         writes.push(arm(link, &id, DEADLINE, due, "{}".to_owned())?);
     }
+    let begun = begun(link, &id, &graph, &state, &turn.begin);
     let pieces = cut(mark, graph.into_nodes(), Vec::new())?;
     if pieces.len() > MAX_PIECES {
         return Err(JobsError::new(
@@ -64,6 +68,8 @@ pub(crate) async fn submit(link: &Link, workflow: Workflow) -> Result<WorkflowHa
     let mut versioned = Versioned { state, sequence: 0 };
     if commit(link, &id, &mut versioned, writes).await? {
         tell_workflow(link, EventType::WorkflowStarted, &id, &versioned.state);
+        end_trace(&sending, &id, count);
+        tell_begun(link, &begun);
         return Ok(WorkflowHandle::new(link.clone(), id));
     }
     Err(taken(&id))
@@ -92,7 +98,7 @@ pub(crate) async fn submit_after<R>(
         names.push(name);
     }
     let node = u32::try_from(names.len()).unwrap_or(u32::MAX);
-    let handle = submit(link, workflow.node("job", job).after(names)).await?;
+    let handle = submit(link, workflow.node("job", job).own_end().after(names)).await?;
     node_job(handle.id(), node, 0).ok_or_else(|| invalid("name a job".to_owned()))
 }
 

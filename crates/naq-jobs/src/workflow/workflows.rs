@@ -10,12 +10,14 @@ use tokio::time::Instant;
 
 use super::change::{Wish, change};
 use super::graph::Work;
-use super::notice_out::tell_end;
+
 use super::outcome::record_node;
 use super::resolve::invalid;
-use super::state::{MAX_ROUND, NodeState, Stop, WorkflowState};
+use super::state::{MAX_ROUND, NodeState, WorkflowState};
 use super::status::WorkflowStatus;
+use super::stop::cancel;
 use super::store::{self, decode, not_there, read_graph};
+use crate::flow_end::tell_end;
 use crate::model::JobId;
 use crate::results::Results;
 use crate::server::{Link, last_at_leader, page, persist, purge};
@@ -164,15 +166,14 @@ impl Workflows {
             read_graph(&conn, &self.link, id, &found.state).await?,
         );
         let index = graph.find(node).ok_or_else(|| no_node(id, node))?;
-        let is_waiting = matches!(
-            graph.node(index).map(|node| &node.work),
-            Some(Work::Wait { .. })
-        );
-        if !is_waiting {
-            return Err(invalid(format!(
+        let waiting = graph
+            .node(index)
+            .filter(|node| matches!(node.work, Work::Wait { .. }));
+        let waiting = waiting.ok_or_else(|| {
+            invalid(format!(
                 "signal the node {node} of {id}: it waits for no signal"
-            )));
-        }
+            ))
+        })?;
         let now = state.of(index).unwrap_or(NodeState::Skipped);
         if matches!(
             now,
@@ -184,7 +185,8 @@ impl Workflows {
             )));
         }
         let own = state.job_id(id, index).ok_or_else(|| no_node(id, node))?;
-        let (status, is_ours) = record_node(&self.link, &own, Ok(value), state.keep_s).await?;
+        let (status, is_ours) =
+            record_node(&self.link, &own, waiting, Ok(value), state.keep_s).await?;
         let flow = FlowNode {
             id: id.to_string(),
             node: index,
@@ -201,26 +203,17 @@ impl Workflows {
         Err(JobsError::new(JobsErrorKind::Conflict, context))
     }
 
-    /// Cancels a workflow: nothing of it begins any more. Jobs that are enqueued or run are left to end; then it is over.
-    /// `false` if it was over before.
+    /// Cancels a workflow: nothing of it begins any more, jobs that wait are removed, and handlers that run are told, as
+    /// [`crate::Jobs::cancel`] does; they have 5 s to end by themselves. When this returns it is over, unless somebody changes
+    /// it at the same time. `false` if it was over before.
     ///
     /// # Errors
     /// [`JobsErrorKind::NotFound`]; [`JobsErrorKind::Connection`] and [`JobsErrorKind::OutcomeUnknown`] (a retry helps).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, it may or may not be cancelled; workers do what is left, and so does a second call.
     pub async fn cancel(&self, id: &JobId, reason: &str) -> Result<bool, JobsError> {
-        change(&self.link, id, |_, state| {
-            if state.state.has_ended() {
-                return Ok(Wish::Nothing);
-            }
-            if state.stop.is_none() {
-                state.stop = Some(Stop {
-                    is_deadline: false,
-                    reason: reason.to_owned(),
-                });
-                state.state = WorkflowState::Stopping;
-            }
-            Ok(Wish::Advance)
-        })
-        .await
+        Box::pin(cancel(&self.link, id, reason)).await
     }
 
     /// Runs nodes of a workflow that is over once more, and all that come after them; the others keep their ends. Without
@@ -232,7 +225,7 @@ impl Workflows {
     pub async fn retry(&self, id: &JobId, nodes: &[&str]) -> Result<usize, JobsError> {
         let fence = self.fence(id).await?;
         let count = std::cell::Cell::new(0);
-        change(&self.link, id, |graph, state| {
+        change(&self.link, id, &[], |graph, state| {
             if !state.state.has_ended() {
                 return Err(invalid(format!(
                     "retry the workflow {id}: it is not over; wait, or cancel it"

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use naq::{JobContext, Jobs};
 
 use super::args::Plan;
+use super::cost::{Costs, Reading};
 use super::enqueue::per_second;
 use super::load::{NOOP, Note, fill, noop};
 use super::raw::Raw;
@@ -26,22 +27,25 @@ pub(super) async fn plain(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
     let raw = Raw::on(stage).await?;
     let count = plan.size(50_000, 2_000);
     let (mut theirs, mut ours) = (Samples::default(), Samples::default());
+    let mut costs = Costs::default();
     for round in 0..plan.rounds {
         let queue = format!("plain-{round}");
         let consumer = raw.consumer(&queue).await?;
         raw.publish_many(&queue, count).await?;
+        let from = Reading::take(stage).await?;
         let start = Instant::now();
         raw.drain_plain(&consumer, count).await?;
         theirs.push(per_second(count, start));
-        ours.push(drain(&stage.naq, &queue, count, plan.concurrency, false).await?);
+        costs.raw(stage, from, count).await?;
+        let queues = std::slice::from_ref(&queue);
+        fill(&stage.naq, queues, count, false).await?;
+        let from = Reading::take(stage).await?;
+        ours.push(empty(&stage.naq, &queue, count, plan.concurrency).await?);
+        costs.naq(stage, from, count).await?;
     }
-    Ok(Row::compared(
-        "drain_plain",
-        "jobs/s",
-        &theirs,
-        &ours,
-        Target::AtLeastRaw(0.6),
-    ))
+    let target = Target::AtLeastRaw(0.6);
+    let row = Row::compared("drain_plain", "jobs/s", &theirs, &ours, target);
+    Ok(costs.show(row, stage))
 }
 
 /// Jobs whose result is kept.
@@ -49,23 +53,26 @@ pub(super) async fn result(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
     let raw = Raw::on(stage).await?;
     let count = plan.size(30_000, 2_000);
     let (mut theirs, mut ours) = (Samples::default(), Samples::default());
+    let mut costs = Costs::default();
     for round in 0..plan.rounds {
         let queue = format!("result-{round}");
         let consumer = raw.consumer(&queue).await?;
         raw.publish_many(&queue, count).await?;
+        let from = Reading::take(stage).await?;
         let start = Instant::now();
         raw.drain_result(&consumer, count).await?;
         theirs.push(per_second(count, start));
-        ours.push(drain(&stage.naq, &queue, count, plan.concurrency, true).await?);
+        costs.raw(stage, from, count).await?;
+        let queues = std::slice::from_ref(&queue);
+        fill(&stage.naq, queues, count, true).await?;
+        let from = Reading::take(stage).await?;
+        ours.push(empty(&stage.naq, &queue, count, plan.concurrency).await?);
+        costs.naq(stage, from, count).await?;
         stage.tidy().await?;
     }
-    Ok(Row::compared(
-        "drain_result",
-        "jobs/s",
-        &theirs,
-        &ours,
-        Target::AtLeastRaw(0.6),
-    ))
+    let target = Target::AtLeastRaw(0.6);
+    let row = Row::compared("drain_result", "jobs/s", &theirs, &ours, target);
+    Ok(costs.show(row, stage))
 }
 
 /// Fills a queue, drains it with one worker in this process, and says how many jobs a second that were.
@@ -77,6 +84,16 @@ pub(super) async fn drain(
     keeps_result: bool,
 ) -> Result<f64, CliError> {
     fill(jobs, &[queue.to_owned()], count, keeps_result).await?;
+    empty(jobs, queue, count, concurrency).await
+}
+
+/// Drains a queue with one worker in this process, and says how many jobs a second that were.
+pub(super) async fn empty(
+    jobs: &Jobs,
+    queue: &str,
+    count: u64,
+    concurrency: u32,
+) -> Result<f64, CliError> {
     let start = Instant::now();
     let worker = jobs.worker().queue(queue).concurrency(concurrency);
     let worker = worker.handle(NOOP, async |_: JobContext, _: Note| noop().await);

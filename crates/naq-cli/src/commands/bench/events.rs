@@ -5,8 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 use naq::{EventFilter, EventType, JobId, Jobs, StatsBy};
 
 use super::args::Plan;
-use super::drain::drain;
+use super::cost::{Costs, Reading};
+use super::drain::empty;
 use super::enqueue::per_second;
+use super::load::fill;
 use super::row::{Row, Target};
 use super::samples::Samples;
 use super::stage::Stage;
@@ -23,23 +25,28 @@ pub(super) async fn row(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
     let telling = side(stage, true).await?;
     let since = SystemTime::now();
     let (mut off, mut on) = (Samples::default(), Samples::default());
+    let mut costs = Costs::default();
     for round in 0..plan.rounds {
         // By turns, so that what the machine does besides hits both.
         for is_telling in [round % 2 == 0, round % 2 != 0] {
             let queue = format!("events-{round}-{is_telling}");
             let jobs = if is_telling { &telling } else { &silent };
-            let rate = drain(jobs, &queue, count, plan.concurrency, true).await?;
+            fill(jobs, std::slice::from_ref(&queue), count, true).await?;
+            let from = Reading::take(stage).await?;
+            let rate = empty(jobs, &queue, count, plan.concurrency).await?;
             if is_telling {
                 on.push(rate);
+                costs.naq(stage, from, count).await?;
             } else {
                 off.push(rate);
+                costs.raw(stage, from, count).await?;
             }
             stage.tidy().await?;
         }
     }
     telling.events().flush(FLUSH).await;
     let row = Row::compared("events", "jobs/s", &off, &on, Target::AtLeastRaw(0.95));
-    let row = reading(&telling, since, row).await?;
+    let row = reading(&telling, since, costs.show(row, stage)).await?;
     silent.shutdown().await;
     telling.shutdown().await;
     Ok(row)

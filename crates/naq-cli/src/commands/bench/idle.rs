@@ -43,8 +43,9 @@ pub(super) async fn row(context: &Context, stage: &Stage, plan: Plan) -> Result<
         .with("server_percent", percent(after.1.saturating_sub(before.1)));
     if let (Some(before), Some(after)) = (before.2, after.2) {
         let rate = (after - before) / span.as_secs_f64();
-        // A pull request lives ten seconds; the worker shows itself each fifteen.
-        let needed = f64::from(QUEUES) / 10.0 + 1.0 / 15.0;
+        // A pull request of a queue lives ten seconds, one of the firings of schedules nine, one of the ends in workflows
+        // four and a half; the worker shows itself each fifteen, with a round trip before that.
+        let needed = f64::from(QUEUES) / 10.0 + 1.0 / 9.0 + 1.0 / 4.5 + 2.0 / 15.0;
         let is_quiet = rate <= needed * 1.2 + 1.0 / span.as_secs_f64();
         row = row.and("no requests but pull renewals", is_quiet);
         row = row

@@ -5,12 +5,14 @@
 //!    │                  ├────► stage ──► server, prefix, both sides
 //!    │                  ├────► raw                 the raw client's side
 //!    │                  ├────► load                payload, kind, jobs in store
+//!    │                  ├────► cost ──► usage      CPU and messages of a job, on both sides
 //!    │                  └────► child ──► usage     worker processes of their own; CPU and memory of a process
 //!    └────► report ──► svg, row ──► samples        figures, targets, table, JSON, page and pictures
 //! ```
 
 mod args;
 mod child;
+mod cost;
 mod drain;
 mod enqueue;
 mod events;

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::args::{Plan, RowName};
+use super::cost;
 use super::drain::drain;
 use super::row::Row;
 use super::samples::Samples;
@@ -26,6 +27,8 @@ pub(super) struct Report {
     pub(super) replicas: u8,
     pub(super) rounds: u32,
     pub(super) quick: bool,
+    /// What else the machine did in the minute before.
+    pub(super) load_before: Option<f64>,
 }
 
 /// Jobs per second over the slots of one worker.
@@ -122,6 +125,9 @@ impl Report {
                 format!("{} replicas", self.replicas)
             },
         );
+        if let Some(load) = self.load_before {
+            let _ = writeln!(page, "| load before the run | {load:.1} |");
+        }
         if self.quick {
             page.push_str("\n**A quick run: a smoke test, not a measurement.**\n");
         }
@@ -146,6 +152,7 @@ impl Report {
                 row.rule
             );
         }
+        page.push_str(&cost::page(&self.rows));
         self.bounds(&mut page);
         page
     }
@@ -163,12 +170,11 @@ impl Report {
         page.push_str("\n## What bounds each row\n\nBy the messages of each side; the drain was profiled.\n\n");
         for row in &self.rows {
             let _ = writeln!(page, "* `{}`: {}", row.name, bound(row.name));
-            if !row.detail.is_empty() {
-                let figures: Vec<_> = row
-                    .detail
-                    .iter()
-                    .map(|(name, value)| format!("{name} {}", figure(*value)))
-                    .collect();
+            let besides = row.detail.iter().filter(|(name, _)| !cost::is_cost(name));
+            let figures: Vec<_> = besides
+                .map(|(name, value)| format!("{name} {}", figure(*value)))
+                .collect();
+            if !figures.is_empty() {
                 let _ = writeln!(page, "  Measured besides: {}.", figures.join(", "));
             }
         }
@@ -215,7 +221,7 @@ fn bound(row: &str) -> &'static str {
         }
         "drain_plain" => {
             "CPU of both sides. Per job one delivery and one `+ACK`, confirmed in batches; NAQ adds the \
-                          decoding, a task, a lease and its bookkeeping for each job."
+                          decoding, a task, a lease and its bookkeeping, and two events for each job."
         }
         "drain_result" => {
             "CPU of the server: per job a delivery, a publish under the fence with its acknowledgement, \
@@ -225,10 +231,14 @@ fn bound(row: &str) -> &'static str {
             "wake-ups: publisher, server, puller, the task of the job. NAQ has one more than the raw loop."
         }
         "idle" => {
-            "the renewal of one pull request per queue each ten seconds, heartbeats of the server each second."
+            "the renewal of one pull request per queue each ten seconds, of two more for schedules and workflows, heartbeats of the \
+             server each second."
         }
         "memory" => "the program itself and its runtime; jobs in hand are bounded by the slots.",
         "scale" => "the server's look for the next message of a queue in the stream of all queues.",
+        "events" => {
+            "two events per job, gathered into messages of 100: making them, and the server storing their bytes."
+        }
         _ => "the server: four processes share its CPU with the one that they are compared with.",
     }
 }

@@ -7,6 +7,7 @@ use super::child;
 use super::report::{Report, Throughput};
 use super::row::Row;
 use super::stage::Stage;
+use super::usage;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::Level;
@@ -37,6 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
 
 async fn measure(context: &Context, args: &Args, stage: &Stage) -> Result<Report, CliError> {
     let (names, plan) = (args.rows(), args.plan());
+    let load_before = usage::load();
     let target = match context.output.err_is_terminal() {
         true => ProgressDrawTarget::stderr(),
         false => ProgressDrawTarget::hidden(),
@@ -56,6 +58,7 @@ async fn measure(context: &Context, args: &Args, stage: &Stage) -> Result<Report
         replicas: stage.replicas(),
         rounds: plan.rounds,
         quick: plan.is_quick,
+        load_before,
     };
     if let Some(file) = &args.report {
         bar.println("measuring the throughput over concurrency");

@@ -9,6 +9,10 @@ impl Samples {
         self.0.push(value);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The middle one; zero if there are none.
     pub(super) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();

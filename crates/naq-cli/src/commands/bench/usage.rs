@@ -30,6 +30,12 @@ pub(super) fn memory(pid: u32) -> Result<u64, CliError> {
     Ok(line.and_then(first_number).unwrap_or(0) * 1024)
 }
 
+/// Programs that have wanted a core in the last minute, on average.
+pub(super) fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
 fn first_number(text: &str) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
@@ -52,5 +58,6 @@ mod tests {
         }
         assert!(memory(pid).unwrap() > 100_000);
         assert!(cpu(u32::MAX).is_err());
+        assert!(load().is_some_and(|load| load >= 0.0));
     }
 }

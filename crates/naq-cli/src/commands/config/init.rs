@@ -12,9 +12,15 @@ use crate::exit_code;
 
 /// Write a configuration file that has every key, its default and what it is for as comments
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// Where to; `-` is standard output
-    #[arg(long, value_name = "FILE", default_value = "./naq.yaml")]
+    #[arg(
+        short = 'o',
+        long,
+        visible_alias = "output",
+        value_name = "FILE",
+        default_value = "./naq.yaml"
+    )]
     path: PathBuf,
 
     /// Replace a file that is there
@@ -26,7 +32,7 @@ pub(super) struct Args {
     minimal: bool,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
+pub(crate) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     let text = if args.minimal {
         minimal_file()
     } else {

@@ -5,5 +5,6 @@ mod init;
 mod show;
 mod verbs;
 
+pub(crate) use init::{Args as InitArgs, run as init};
 pub(crate) use show::{Args as ShowArgs, run as show};
 pub(crate) use verbs::{Args, run};

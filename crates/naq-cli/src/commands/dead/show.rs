@@ -1,10 +1,11 @@
 //! `naq dead show`.
 
-use naq::{DeadLetter, JobId, Jobs};
+use naq::{JobId, Jobs};
 use serde_json::{Value, json};
 
 use super::list::{age, described};
 use super::not_there;
+use crate::commands::body;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::Table;
@@ -21,16 +22,18 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<(), CliError> {
-    let letter = jobs
-        .dead_letters()
+    let letters = jobs.dead_letters();
+    let letter = letters
         .find(&args.id)
         .await?
         .ok_or_else(|| not_there(&args.id))?;
     let outcome = jobs.results().find(&args.id).await?;
+    let payload = async { letters.payload(&letter).await.map(Some) };
+    let body = body::shown(&letter.body, payload).await;
     let out = &context.output;
     if args.json {
         let mut value = described(&letter);
-        value["body"] = body(&letter);
+        value["body"] = body;
         value["headers"] = json!(letter.sender_headers());
         value["outcome"] = json!(outcome);
         return Ok(out.json(&value)?);
@@ -50,15 +53,9 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
     let failure = outcome.and_then(|outcome| outcome.error);
     let error = failure.map_or_else(|| letter.error.clone(), |failure| failure.traceback());
     out.line(format!("\nerror:\n{error}"))?;
-    let body = match body(&letter) {
+    let body = match body {
         Value::String(text) => text,
         value => serde_json::to_string_pretty(&value).unwrap_or_default(),
     };
     Ok(out.line(format!("\njob:\n{body}"))?)
-}
-
-/// The body: JSON, or what can be shown of it.
-fn body(letter: &DeadLetter) -> Value {
-    serde_json::from_slice(&letter.body)
-        .unwrap_or_else(|_| String::from_utf8_lossy(&letter.body).into())
 }

@@ -75,7 +75,7 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
         .map(|(.., name)| *name)
         .chain(columns)
         .collect();
-    let mut table = Table::new(&[&head[..], &["MEAN TIME"]].concat());
+    let mut table = Table::new(&[&head[..], &["FAILURES", "MEAN TIME"]].concat());
     for row in &stats.rows {
         table.row(cells(row));
     }
@@ -96,6 +96,8 @@ fn cells(row: &StatsRow) -> Vec<String> {
             .iter()
             .map(|(known, _)| row.count(*known).to_string()),
     );
+    let rate = row.failure_rate();
+    cells.push(rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0)));
     let mean = row.mean_duration();
     cells.push(mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:?}")));
     cells

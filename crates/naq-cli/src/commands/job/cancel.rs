@@ -1,8 +1,7 @@
-//! `naq job cancel`, and the old `naq job-control`.
+//! `naq job cancel`.
 
 use std::time::Duration;
 
-use clap::ValueEnum;
 use naq::{CancelledFrom, JobId, Jobs};
 use serde_json::json;
 
@@ -39,35 +38,14 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Control a job by its id: the old form of `naq job cancel` and `naq schedule ...`
-#[derive(Debug, clap::Args)]
-pub(crate) struct ControlArgs {
-    /// The job's id
-    id: JobId,
-
-    /// What to do
-    action: ControlAction,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ControlAction {
-    /// The same as `naq job cancel`
-    Cancel,
-}
-
-impl ControlArgs {
-    /// As the new form has it.
-    pub(super) fn into_cancel(self) -> Args {
-        let ControlAction::Cancel = self.action;
-        Args {
-            id: self.id,
+impl Args {
+    /// As the old `naq job-control` has it.
+    pub(super) fn plain(id: JobId, json: bool) -> Self {
+        Self {
+            id,
             reason: "cancelled by hand".to_owned(),
             grace: Duration::from_secs(5),
-            json: self.json,
+            json,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use naq::{JobInfo, JobStatus};
+use naq::{FlowPlace, JobInfo, JobStatus};
 use serde_json::{Value, json};
 
 use crate::duration::rough;
@@ -43,7 +43,18 @@ pub(crate) fn status_text(status: &JobStatus) -> String {
             has_dead_letter: true,
             ..
         } => "failed, in the dead letters".to_owned(),
+        JobStatus::Flow(place) => flow_text(place, status.word()),
         other => other.word().to_owned(),
+    }
+}
+
+/// `waiting: the node load of etl-1`.
+fn flow_text(place: &FlowPlace, word: &str) -> String {
+    match place {
+        FlowPlace::Node(place) => {
+            format!("{word}: the node {} of {}", place.node, place.workflow)
+        }
+        _ => format!("{word}: a workflow"),
     }
 }
 
@@ -84,6 +95,20 @@ pub(super) fn described(info: &JobInfo) -> Value {
         } => json!({
             "outcome": outcome, "has_dead_letter": has_dead_letter,
         }),
+        JobStatus::Flow(place) => match &**place {
+            FlowPlace::Node(place) => json!({
+                "workflow": place.workflow.as_str(), "node": place.node, "because": place.because,
+            }),
+            FlowPlace::Workflow {
+                ended,
+                nodes,
+                running,
+                ..
+            } => json!({
+                "nodes": nodes, "ended": ended, "running": running,
+            }),
+            _ => json!({}),
+        },
         _ => json!({}),
     };
     if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {

@@ -1,10 +1,11 @@
-//! `naq job status`, `naq job show` and `naq job delete`.
+//! `naq job status`, `naq job show`, `naq job payload` and `naq job delete`.
 
 use naq::{JobId, JobStatus, Jobs};
 use serde_json::{Value, json};
 
 use super::describe::{described, status_text};
 use super::not_there;
+use crate::commands::body;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
@@ -34,16 +35,28 @@ pub(super) struct ShowArgs {
     json: bool,
 }
 
+/// Print the payload of a job that has not completed, as JSON, also one that is compressed or large
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code 7: nothing that has the payload is stored of the job.
+
+Example:
+  naq job payload invoice-17 > payload.json")]
+pub(super) struct PayloadArgs {
+    /// The job's id
+    id: JobId,
+}
+
 /// Remove a job that has not started: waiting, scheduled or paused
 #[derive(Debug, clap::Args)]
 #[command(after_help = "It leaves no outcome. A job that runs is refused.")]
 pub(super) struct DeleteArgs {
     /// The job's id
-    id: JobId,
+    pub(super) id: JobId,
 
     /// Print JSON: `{"id": ...}`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn status(
@@ -64,13 +77,23 @@ pub(super) async fn status(
 }
 
 pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Result<(), CliError> {
-    let info = jobs.job(&args.id).await?;
+    let mut info = jobs.job(&args.id).await?;
     if matches!(info.status, JobStatus::Unknown) {
         return Err(not_there(&args.id));
     }
-    let body = info.body.as_ref().map(|body| {
-        serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
-    });
+    if let JobStatus::Ended {
+        outcome: Some(outcome),
+        ..
+    } = &mut info.status
+        && outcome.result_zlib.is_some()
+        && let Some(whole) = jobs.results().find(&args.id).await?
+    {
+        **outcome = whole;
+    }
+    let body = match &info.body {
+        Some(body) => Some(body::shown(body, jobs.payload(&args.id)).await),
+        None => None,
+    };
     let out = &context.output;
     if args.json {
         let mut value = described(&info);
@@ -97,6 +120,17 @@ pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Resu
         out.line(format!("\noutcome:\n{text}"))?;
     }
     Ok(())
+}
+
+pub(super) async fn payload(
+    context: &Context,
+    jobs: &Jobs,
+    args: PayloadArgs,
+) -> Result<(), CliError> {
+    match jobs.payload(&args.id).await? {
+        Some(payload) => Ok(context.output.line(payload.get())?),
+        None => Err(not_there(&args.id)),
+    }
 }
 
 pub(super) async fn delete(

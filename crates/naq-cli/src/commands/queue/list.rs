@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use naq::{Jobs, QueueInfo, QueueName};
+use naq::{EventType, Jobs, QueueInfo, QueueName, StatsBy, StatsRow};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -67,9 +67,17 @@ pub(super) async fn list(context: &Context, jobs: &Jobs, args: ListArgs) -> Resu
 
 pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Result<(), CliError> {
     let queue = jobs.queue(&args.queue).await?;
+    let day = last_day(jobs, &args.queue).await?;
     let out = &context.output;
     if args.json {
-        return Ok(out.json(&described(&queue))?);
+        let mut shown = described(&queue);
+        shown["last_day"] = json!({
+            "completed": day.count(EventType::Completed),
+            "failed": day.count(EventType::Failed),
+            "retried": day.count(EventType::RetryScheduled),
+            "failure_rate": day.failure_rate(),
+        });
+        return Ok(out.json(&shown)?);
     }
     let mut table = Table::headless();
     table.row(["queue", queue.name.as_str()]);
@@ -88,7 +96,26 @@ pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Resu
         table.row([name, &grouped(number)]);
     }
     table.row(["oldest waiting", &oldest(&queue)]);
+    for (name, event) in [
+        ("completed in a day", EventType::Completed),
+        ("failed in a day", EventType::Failed),
+    ] {
+        table.row([name, &grouped(day.count(event))]);
+    }
+    let rate = day.failure_rate();
+    let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
+    table.row(["failure rate", &rate]);
     Ok(out.table(table)?)
+}
+
+/// What happened in the queue in the last 24 hours, from the counters of the events; nothing if those are switched off.
+async fn last_day(jobs: &Jobs, queue: &QueueName) -> Result<StatsRow, CliError> {
+    let stats = jobs.events().stats(24, &[StatsBy::Queue]).await?;
+    let row = stats
+        .rows
+        .into_iter()
+        .find(|row| row.queue.as_deref() == Some(queue.as_str()));
+    Ok(row.unwrap_or_default())
 }
 
 /// Why nothing moves, if nothing does.

@@ -6,11 +6,13 @@ mod list;
 mod plan_flags;
 mod preview;
 mod show;
+mod show_explanation;
 mod show_firings;
 
 use clap::Subcommand;
 
 pub(crate) use self::list::Args as ListArgs;
+pub(super) use self::show_explanation::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::logging::{self, Level};
@@ -24,7 +26,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    Create(create::Args),
+    Create(Box<create::Args>),
+    #[command(alias = "jobs")]
     List(list::Args),
     Show(show::Args),
     Pause(change::PauseArgs),
@@ -44,7 +47,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     }
     let jobs = context.jobs().await?;
     let done = match args.action {
-        Action::Create(args) => create::run(context, &jobs, args).await,
+        Action::Create(args) => create::run(context, &jobs, *args).await,
         Action::List(args) => list::run(context, &jobs, args).await,
         Action::Show(args) => show::run(context, &jobs, args).await,
         Action::Pause(args) => change::pause(context, &jobs, args).await,

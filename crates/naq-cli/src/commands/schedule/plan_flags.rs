@@ -15,7 +15,7 @@ pub(super) struct PlanFlags {
     #[arg(short, long, value_name = "EXPRESSION", conflicts_with = "every")]
     cron: Option<String>,
 
-    /// Each so much time, in whole seconds
+    /// Each so much time, in whole seconds, or from 50ms on below one second
     #[arg(short, long, value_name = "TIME", value_parser = parse_positive)]
     #[arg(visible_alias = "interval")]
     every: Option<Duration>,
@@ -57,7 +57,7 @@ pub(super) struct PlanFlags {
     #[arg(long, value_name = "TIME", value_parser = parse_positive, default_value = "1day")]
     catch_up_within: Duration,
 
-    /// A firing while the last job still runs: run beside it, or leave it out [default: allow]
+    /// A firing while the last job still runs: run beside it, leave it out, or keep one back [default: allow]
     #[arg(long, value_name = "POLICY")]
     overlap: Option<OverlapFlag>,
 }
@@ -89,6 +89,8 @@ enum OverlapFlag {
     Allow,
     /// Leave it out
     Skip,
+    /// Keep it back until the last job has ended; one at a time
+    Queue,
 }
 
 impl From<DstFlag> for Dst {
@@ -132,6 +134,7 @@ impl PlanFlags {
         match self.overlap {
             Some(OverlapFlag::Allow) => plan = plan.overlap(Overlap::Allow),
             Some(OverlapFlag::Skip) => plan = plan.overlap(Overlap::Skip),
+            Some(OverlapFlag::Queue) => plan = plan.overlap(Overlap::Queue),
             None => {}
         }
         match self.catch_up {

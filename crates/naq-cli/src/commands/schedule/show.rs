@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use naq::{CatchUp, Jobs, Overlap, Schedule, ScheduleName, ScheduleRule, ScheduleState};
+use naq::{
+    CatchUp, Jobs, Overlap, Schedule, ScheduleName, ScheduleReason, ScheduleRule, ScheduleState,
+};
 use serde_json::{Value, json};
 
 use super::show_firings::{self, show};
@@ -44,6 +46,7 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
         value["firings"] = firings.collect();
         return Ok(out.json(&value)?);
     }
+    let explained = jobs.explain_schedule(&args.name).await?;
     let mut table = Table::headless();
     table.row(["name", schedule.name().as_str()]);
     table.row(["state", state(&schedule)]);
@@ -69,7 +72,17 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
     if let Some((_, id)) = schedule.last_run() {
         table.row(["last job", id]);
     }
+    for (name, values) in schedule.headers() {
+        table.row([name.as_str(), &values.join(", ")]);
+    }
     out.table(table)?;
+    if let Some(explained) = explained {
+        for reason in explained.reasons {
+            if !matches!(reason, ScheduleReason::Fires { .. }) {
+                out.note(reason.to_string());
+            }
+        }
+    }
     if firings.is_empty() {
         return Ok(());
     }
@@ -89,6 +102,9 @@ pub(super) fn described(schedule: &Schedule) -> Value {
         "end": utc(schedule.end()),
         "remaining": schedule.remaining(),
         "jitter_s": schedule.jitter().as_secs(),
+        "priority": schedule.priority(),
+        "headers": schedule.headers(),
+        "last_fired": schedule.last_fired().map(|(job_id, after)| json!({ "job_id": job_id, "after": after })),
         "catch_up": schedule.catch_up(),
         "overlap": schedule.overlap(),
         "runs": schedule.runs(),
@@ -96,7 +112,10 @@ pub(super) fn described(schedule: &Schedule) -> Value {
         "last": schedule.last_run().map(|(at, id)| json!({ "at": utc(Some(at)), "job_id": id })),
     });
     match schedule.rule() {
-        ScheduleRule::Every(interval) => value["every_s"] = interval.as_secs().into(),
+        ScheduleRule::Every(interval) if interval.subsec_nanos() == 0 => {
+            value["every_s"] = interval.as_secs().into();
+        }
+        ScheduleRule::Every(interval) => value["every_s"] = interval.as_secs_f64().into(),
         ScheduleRule::Cron { text, zone, dst } => {
             value["cron"] = text.into();
             value["zone"] = zone.into();
@@ -154,6 +173,7 @@ fn catch_up(policy: CatchUp) -> String {
 fn overlap(policy: Overlap) -> &'static str {
     match policy {
         Overlap::Skip => "skip",
+        Overlap::Queue => "queue",
         _ => "allow",
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Run jobs with the commands of the configuration: the same as `naq worker`
+    Start(start::Flags),
     /// List the live workers
     #[command(visible_alias = "status")]
     List(ListArgs),
@@ -36,6 +38,7 @@ enum Action {
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     match args.action {
+        Some(Action::Start(flags)) => start::start(context, flags).await,
         Some(Action::List(args)) => list(context, args).await,
         Some(Action::Quiet(args)) => control::change(context, Change::Quiet(args)).await,
         Some(Action::Resume(args)) => control::change(context, Change::Resume(args)).await,

@@ -23,7 +23,8 @@ What runs is in the configuration, for example ./naq.yaml:
         timeout: 30s
 
 Exit code of a command: 0 completed, 65 failed for good, any other: failed, retried as the job says.
-The command finds NAQ_JOB_ID, NAQ_JOB_KIND, NAQ_JOB_QUEUE and NAQ_JOB_ATTEMPT in its environment.
+The command finds NAQ_JOB_ID, NAQ_JOB_KIND, NAQ_JOB_QUEUE and NAQ_JOB_ATTEMPT in its environment, and TRACEPARENT if the job
+belongs to a trace. With OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318 each attempt is a span that is exported there.
 
 Ctrl-C or SIGTERM: takes no more jobs, gives those that run `workers.shutdown_timeout`, hands the rest back, and
 ends with 0. A second one does not wait for running jobs and ends with 130, a third one ends at once. A queue that is called like a subcommand is written after `--`.";

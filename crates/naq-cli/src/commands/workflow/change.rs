@@ -7,7 +7,9 @@ use super::not_there;
 use crate::context::Context;
 use crate::error::CliError;
 
-/// Cancel a workflow: nothing of it begins any more, what has begun is left to end
+/// Cancel a workflow: nothing of it begins any more, what waits is removed, and handlers that run are told
+///
+/// They have 5 s to end by themselves. The workflow is over at once.
 #[derive(Debug, clap::Args)]
 pub(super) struct CancelArgs {
     /// The workflow's id
@@ -22,7 +24,7 @@ pub(super) struct CancelArgs {
     )]
     reason: String,
 
-    /// Only say how many nodes would not begin
+    /// Only say how many nodes would not begin, and how many jobs would be cancelled
     #[arg(long)]
     dry_run: bool,
 
@@ -74,20 +76,28 @@ pub(super) async fn cancel(
     let status = read(jobs, &args.id).await?;
     let open = status.count(NodeState::Waiting) + status.count(NodeState::Signalled);
     if args.dry_run {
-        if args.json {
-            return Ok(out.json(&json!({ "id": args.id.as_str(), "would_cancel": open }))?);
-        }
         let running = status.count(NodeState::Running);
+        if args.json {
+            let would = json!({ "id": args.id.as_str(), "would_cancel": open + running, "running": running });
+            return Ok(out.json(&would)?);
+        }
         return Ok(out.line(format!(
-            "{open} nodes would not begin; {running} that run would be left to end"
+            "{open} nodes would not begin, and {running} that wait in a queue or run would be cancelled"
         ))?);
     }
     let is_done = jobs.workflows().cancel(&args.id, &args.reason).await?;
+    let status = read(jobs, &args.id).await?;
     if args.json {
-        return Ok(out.json(&json!({ "id": args.id.as_str(), "cancelled": is_done }))?);
+        let done = json!({
+            "id": args.id.as_str(),
+            "cancelled": is_done,
+            "nodes": status.count(NodeState::Cancelled),
+        });
+        return Ok(out.json(&done)?);
     }
+    let count = status.count(NodeState::Cancelled);
     Ok(out.line(match is_done {
-        true => format!("{} is cancelled", args.id),
+        true => format!("{} is cancelled, {count} nodes of it", args.id),
         false => format!("{} was over before: {}", args.id, status.state.as_str()),
     })?)
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod dot;
+mod explain;
 mod file;
 mod layout;
 mod list;
@@ -19,7 +20,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::logging::{self, Level};
 
-/// Workflows: submit, list, show, signal, cancel, retry, delete
+/// Workflows: submit, list, show, explain, signal, cancel, retry, delete
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -31,6 +32,7 @@ enum Action {
     Submit(submit::Args),
     List(list::Args),
     Show(show::Args),
+    Explain(explain::Args),
     Signal(signal::Args),
     Cancel(change::CancelArgs),
     Retry(change::RetryArgs),
@@ -44,6 +46,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
         Action::Submit(args) => submit::run(context, &jobs, args).await,
         Action::List(args) => list::run(context, &jobs, args).await,
         Action::Show(args) => show::run(context, &jobs, args).await,
+        Action::Explain(args) => explain::run(context, &jobs, args).await,
         Action::Signal(args) => signal::run(context, &jobs, args).await,
         Action::Cancel(args) => change::cancel(context, &jobs, args).await,
         Action::Retry(args) => change::retry(context, &jobs, args).await,

@@ -15,17 +15,7 @@ const MOST: usize = 12;
 
 pub(super) fn show(context: &Context, status: &WorkflowStatus) -> Result<(), CliError> {
     let out = &context.output;
-    let ended = status
-        .nodes
-        .iter()
-        .filter(|node| node.state.has_ended())
-        .count();
-    let state = out.styled(style_of(status.state), status.state.as_str());
-    let all = status.nodes.len();
-    out.line(format!(
-        "{}: {state}, {ended} of {all} nodes have ended",
-        status.id
-    ))?;
+    out.line(headline(out, status))?;
     let time = |what: &str, time: Option<std::time::SystemTime>| {
         let moment = time.and_then(moment);
         moment.map_or_else(String::new, |moment| format!("  {what} {moment}"))
@@ -58,6 +48,18 @@ pub(super) fn show(context: &Context, status: &WorkflowStatus) -> Result<(), Cli
         ))?;
     }
     Ok(())
+}
+
+/// Where the whole is, in one line.
+pub(super) fn headline(out: &Output, status: &WorkflowStatus) -> String {
+    let ended = status
+        .nodes
+        .iter()
+        .filter(|node| node.state.has_ended())
+        .count();
+    let state = out.styled(style_of(status.state), status.state.as_str());
+    let all = status.nodes.len();
+    format!("{}: {state}, {ended} of {all} nodes have ended", status.id)
 }
 
 /// The names of a path; of a long one the beginning and the end.
@@ -217,7 +219,7 @@ fn fold(status: &WorkflowStatus, below: Vec<usize>, has_below: &[bool]) -> Vec<I
     items
 }
 
-fn mark(state: NodeState) -> (&'static str, Style) {
+pub(super) fn mark(state: NodeState) -> (&'static str, Style) {
     match state {
         NodeState::Waiting => ("○", Style::Faint),
         NodeState::Signalled => ("◐", Style::Faint),
@@ -238,6 +240,6 @@ fn style_of(state: WorkflowState) -> Style {
     }
 }
 
-fn first_line(text: &str) -> &str {
+pub(super) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or("")
 }

@@ -17,4 +17,16 @@ pub(super) static PAYLOADS: &[KeySpec] = &[
         "Largest payload or result that the object store takes; 0: none goes there.",
         |s, _, i| put(&mut s.payloads.max_size, i),
     ),
+    key(
+        "payloads.compression",
+        Form::Compression,
+        "Whether payloads and results are compressed: none or zlib. Turn it on when all that read them know it.",
+        |s, _, i| put(&mut s.payloads.compression, i),
+    ),
+    key(
+        "payloads.compress_min",
+        Form::Size,
+        "Size below which a payload or a result is not compressed.",
+        |s, _, i| put(&mut s.payloads.compress_min, i),
+    ),
 ];

@@ -108,6 +108,12 @@ pub(super) static WORKERS: &[KeySpec] = &[
         "Bytes of standard output that are taken as the result; more is an error.",
         |s, n, i| put(&mut handler(s, n).max_output, i),
     ),
+    key(
+        "workers.handlers.<kind>.stop_grace",
+        Form::Time,
+        "Time between SIGTERM and SIGKILL when the attempt ends early: time limit, cancelled, worker stops.",
+        |s, n, i| put(&mut handler(s, n).stop_grace, i),
+    ),
 ];
 
 fn pool<'s>(settings: &'s mut Settings, names: &[&str]) -> &'s mut PoolSettings {

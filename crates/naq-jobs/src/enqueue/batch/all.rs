@@ -9,6 +9,7 @@ use super::together::{is_there, twins, writes};
 use crate::enqueue::one::{Landed, Prepared, check_size, prepare_large, withdraw};
 use crate::model::Job;
 use crate::server::{BatchEnd, Link, MAX_BATCH, persist, store_batch};
+use crate::traces::Sending;
 use crate::{JobsError, JobsErrorKind};
 
 /// Jobs that are named in an error at the most.
@@ -21,7 +22,9 @@ pub(crate) async fn enqueue_all<R>(
 ) -> Result<Vec<Landed>, JobsError> {
     let mut prepared = Vec::new();
     let mut failed = None;
-    for job in jobs {
+    let sending = Sending::many();
+    for mut job in jobs {
+        sending.stamp(&mut job.headers);
         match Box::pin(prepare_large(link, job)).await {
             Ok(job) => prepared.push(job),
             Err(error) => {
@@ -41,6 +44,7 @@ pub(crate) async fn enqueue_all<R>(
             withdraw(link, reference).await;
         }
     }
+    sending.landed_many(prepared.len(), stored.as_ref().err());
     stored?;
     Ok(prepared
         .into_iter()

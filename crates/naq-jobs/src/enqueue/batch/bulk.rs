@@ -20,6 +20,7 @@ use crate::enqueue::one::{Landed, Prepared, check_size, deliver, prepare_large};
 use crate::model::{Job, JobId, Landing};
 use crate::results::Results;
 use crate::server::{BatchEnd, Link, MAX_BATCH, persist, store_batch};
+use crate::traces::Sending;
 use crate::{JobsError, JobsErrorKind};
 
 /// Many jobs under one name, with a place that is stored together with them: who goes on after a crash goes on exactly
@@ -85,9 +86,24 @@ impl Bulk {
         &mut self,
         jobs: impl IntoIterator<Item = Job<R>>,
     ) -> Result<Vec<Result<JobHandle<R>, JobsError>>, JobsError> {
+        let sending = Sending::many();
+        let jobs = jobs.into_iter().map(|mut job| {
+            sending.stamp(&mut job.headers);
+            job
+        });
+        let pushed = self.push_all(jobs).await;
+        let count = pushed.as_ref().map_or(0, Vec::len);
+        sending.landed_many(count, pushed.as_ref().err());
+        pushed
+    }
+
+    async fn push_all<R>(
+        &mut self,
+        jobs: impl Iterator<Item = Job<R>>,
+    ) -> Result<Vec<Result<JobHandle<R>, JobsError>>, JobsError> {
         let results = Results::new(self.link.clone());
         let mut handles = Vec::new();
-        let mut jobs = jobs.into_iter().peekable();
+        let mut jobs = jobs.peekable();
         while jobs.peek().is_some() {
             let mut chunk = Vec::new();
             let mut size = 1;

@@ -32,8 +32,10 @@ pub enum TimetableError {
     /// The zone is unknown.
     #[error(transparent)]
     Zone(#[from] InvalidZone),
-    /// The interval is too short, too long, or no whole number of seconds.
-    #[error("an interval of {0:?}: write whole seconds, from 1 second to 10 years")]
+    /// The interval is too short, too long, or no whole number of seconds or, below one second, milliseconds.
+    #[error(
+        "an interval of {0:?}: write whole seconds, from 1 second to 10 years, or 50 to 999 whole milliseconds"
+    )]
     Interval(std::time::Duration),
     /// A time is outside the years 1970 to 9999.
     #[error("the {0} is outside the years 1970 to 9999")]

@@ -10,7 +10,10 @@ use super::error::{InvalidZone, TimetableError};
 use super::firing;
 
 /// Longest interval, in seconds.
-const MAX_INTERVAL: i64 = 10 * 365 * 24 * 3600;
+const MAX_INTERVAL: u64 = 10 * 365 * 24 * 3600;
+
+/// Shortest interval. Each firing is a batch of the server's, some 2 ms of work on one disk.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The rule of a timetable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +23,9 @@ pub(in crate::schedule) enum Rule {
         zone: Zone,
         dst: Dst,
     },
-    /// Seconds between two firings, and the instant from which they are counted, which does not fire itself.
+    /// Milliseconds between two firings, and the instant from which they are counted, which does not fire itself.
     Every {
-        seconds: i64,
+        millis: i64,
         anchor: Timestamp,
     },
 }
@@ -45,7 +48,7 @@ pub struct Timetable {
     pub(in crate::schedule) end: Option<Timestamp>,
 }
 
-/// One instant of a timetable, in whole seconds.
+/// One instant of a timetable: whole seconds, or milliseconds if its interval is below one second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Firing {
     pub(in crate::schedule) at: Timestamp,
@@ -87,14 +90,19 @@ impl Timetable {
     /// Each `interval`, counted from `anchor`, which does not fire itself.
     ///
     /// # Errors
-    /// [`TimetableError::Interval`] unless it is whole seconds, from 1 second to 10 years; [`TimetableError::Time`].
+    /// [`TimetableError::Interval`] unless it is whole seconds, from 1 second to 10 years, or below one second whole
+    /// milliseconds, from 50 on; [`TimetableError::Time`].
     pub fn every(interval: Duration, anchor: SystemTime) -> Result<Self, TimetableError> {
-        let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX);
-        if interval.subsec_nanos() > 0 || !(1..=MAX_INTERVAL).contains(&seconds) {
+        let is_whole = match interval.as_secs() {
+            0 => interval.subsec_nanos() % 1_000_000 == 0 && interval >= MIN_INTERVAL,
+            seconds => interval.subsec_nanos() == 0 && seconds <= MAX_INTERVAL,
+        };
+        let millis = i64::try_from(interval.as_millis()).ok();
+        let Some(millis) = millis.filter(|_| is_whole) else {
             return Err(TimetableError::Interval(interval));
-        }
+        };
         let anchor = whole_second("anchor", anchor)?;
-        Ok(Self::of(Rule::Every { seconds, anchor }))
+        Ok(Self::of(Rule::Every { millis, anchor }))
     }
 
     pub(in crate::schedule) fn of(rule: Rule) -> Self {
@@ -137,8 +145,10 @@ impl Timetable {
 
     /// Counts an interval from its start, so that the start is its first firing.
     pub(in crate::schedule) fn counted_from_start(mut self) -> Self {
-        if let (Rule::Every { seconds, anchor }, Some(start)) = (&mut self.rule, self.start) {
-            let before = start.checked_sub(SignedDuration::from_secs(*seconds));
+        if let (Rule::Every { millis, anchor }, Some(start)) = (&mut self.rule, self.start) {
+            // The anchor is a whole second; a short interval begins within one after its start.
+            let whole = (*millis).max(1000);
+            let before = start.checked_sub(SignedDuration::from_millis(whole));
             *anchor = before.unwrap_or(start);
         }
         self
@@ -171,10 +181,10 @@ impl Timetable {
             .map_or(after, |s| s.max(after));
         let (at, mark) = match &self.rule {
             Rule::Cron { cron, zone, dst } => firing::next(cron, &zone.zone, *dst, after)?,
-            Rule::Every { seconds, anchor } => {
-                let passed = after.max(*anchor).as_second() - anchor.as_second();
-                let rounds = passed / seconds + 1;
-                let span = SignedDuration::from_secs(rounds.checked_mul(*seconds)?);
+            Rule::Every { millis, anchor } => {
+                let passed = after.max(*anchor).as_millisecond() - anchor.as_millisecond();
+                let rounds = passed / millis + 1;
+                let span = SignedDuration::from_millis(rounds.checked_mul(*millis)?);
                 (anchor.checked_add(span).ok()?, DstMark::None)
             }
         };
@@ -373,6 +383,8 @@ mod tests {
         assert_eq!(seconds(&bounded, anchor), [180, 270]);
         for wrong in [
             Duration::ZERO,
+            Duration::from_millis(49),
+            Duration::from_micros(100_500),
             Duration::from_millis(1500),
             Duration::from_secs(u64::MAX),
         ] {

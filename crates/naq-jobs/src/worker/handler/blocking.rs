@@ -55,7 +55,8 @@ where
                 let _runtime = runtime.enter();
                 let call = AssertUnwindSafe(|| {
                     let current = context.clone();
-                    let value = CURRENT.sync_scope(current, || function(context, args));
+                    let _entered = current.enter_trace();
+                    let value = CURRENT.sync_scope(current.clone(), || function(context, args));
                     written(&value.map_err(Into::into)?)
                 });
                 if telling.send(std::panic::catch_unwind(call)).is_err() {

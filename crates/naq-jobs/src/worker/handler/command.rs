@@ -6,14 +6,16 @@
 //! | 65 (`EX_DATAERR`) | failed, and a retry is useless |
 //! | any other, or a signal | failed; retried as the job's policy says |
 //!
-//! The program is started directly, without a shell, in a process group of its own, which is killed when the attempt
-//! ends early: nothing that it has started outlives it.
+//! The program is started directly, without a shell, in a process group of its own. When the attempt ends early (cancelled, time
+//! limit, the worker stops) the group gets SIGTERM, and SIGKILL after `stop_grace`: nothing that it has started outlives it.
+//! When the lease is lost it is killed at once, since another worker may run the job by then.
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use naq_config::settings::CommandHandler;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -34,7 +36,7 @@ const KEPT_STDERR: usize = 4096;
 pub(in crate::worker) struct CommandJob(Arc<CommandHandler>);
 
 /// Kills the whole process group when it goes, however the attempt ended.
-struct Group(Option<rustix::process::Pid>);
+struct Group(Option<Pid>);
 
 impl CommandJob {
     pub(in crate::worker) fn new(handler: CommandHandler) -> Self {
@@ -46,16 +48,13 @@ impl Handle for CommandJob {
     fn call(&self, context: JobContext, payload: &RawValue) -> Result<Work, JobFailure> {
         let (handler, input) = (Arc::clone(&self.0), payload.get().to_owned());
         Ok(Box::pin(async move {
-            let limit = handler.timeout.unwrap_or(Duration::MAX);
-            match tokio::time::timeout(limit, run(&handler, &context, input)).await {
-                Ok(result) => result,
-                Err(_) => Err(JobFailure::new(
-                    FailureReason::Timeout,
-                    format!("{} timed out after {limit:?}", program(&handler)),
-                )),
-            }
-            .map_err(JobError::of)
+            let ended = run(&handler, &context, input).await;
+            ended.map_err(JobError::of)
         }))
+    }
+
+    fn grace(&self) -> Duration {
+        self.0.stop_grace
     }
 }
 
@@ -76,12 +75,31 @@ async fn run(
             drop(stdin.write_all(input.as_bytes()).await);
         }
     };
-    let ((), output, errors, status) = tokio::join!(
-        feed,
-        read_up_to(stdout, handler.max_output),
-        read_end(stderr, KEPT_STDERR),
-        child.wait()
-    );
+    let work = async {
+        tokio::join!(
+            feed,
+            read_up_to(stdout, handler.max_output),
+            read_end(stderr, KEPT_STDERR),
+            child.wait()
+        )
+    };
+    let mut work = std::pin::pin!(work);
+    let ((), output, errors, status) = tokio::select! {
+        ended = &mut work => ended,
+        () = context.cancelled().cancelled() => {
+            group.end(Signal::TERM);
+            // Whoever ends the attempt drops this future after the grace.
+            let ended = work.await;
+            // What the program has left behind does not get longer than itself.
+            group.end(Signal::KILL);
+            ended
+        }
+        () = tokio::time::sleep(handler.timeout.unwrap_or(Duration::MAX)) => {
+            group.end(Signal::TERM);
+            drop(tokio::time::timeout(handler.stop_grace, work).await);
+            return Err(timed_out(handler));
+        }
+    };
     group.0 = None;
     let status = status.map_err(|e| {
         JobFailure::new(
@@ -124,6 +142,14 @@ fn command(handler: &CommandHandler, context: &JobContext) -> Command {
         .env("NAQ_JOB_KIND", context.kind().as_str())
         .env("NAQ_JOB_QUEUE", context.queue().as_str())
         .env("NAQ_JOB_ATTEMPT", context.attempt().to_string())
+        // Whatever the worker itself was started under is not the job's trace.
+        .env_remove("TRACEPARENT")
+        .env_remove("TRACESTATE")
+        .envs(context.trace().into_iter().flat_map(|trace| {
+            trace
+                .pairs()
+                .map(|(name, value)| (name.to_ascii_uppercase(), value))
+        }))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -199,6 +225,12 @@ fn failed(handler: &CommandHandler, status: ExitStatus, errors: &[u8]) -> JobFai
     JobFailure::new(reason, text)
 }
 
+fn timed_out(handler: &CommandHandler) -> JobFailure {
+    let limit = handler.timeout.unwrap_or_default();
+    let text = format!("{} timed out after {limit:?}", program(handler));
+    JobFailure::new(FailureReason::Timeout, text)
+}
+
 fn program(handler: &CommandHandler) -> &str {
     handler
         .command
@@ -209,16 +241,20 @@ fn program(handler: &CommandHandler) -> &str {
 impl Group {
     fn of(child: &Child) -> Self {
         let pid = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(pid.and_then(rustix::process::Pid::from_raw))
+        Self(pid.and_then(Pid::from_raw))
+    }
+
+    fn end(&self, with: Signal) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself in this moment; then there is nothing left to end.
+            let _ = kill_process_group(group, with);
+        }
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended by itself in this moment; then there is nothing left to kill.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        self.end(Signal::KILL);
     }
 }
 

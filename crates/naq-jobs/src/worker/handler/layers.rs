@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -197,6 +198,10 @@ impl Handle for Layered {
         Ok(Box::pin(async move {
             once.run(request).await.map(|reply| reply.0).map_err(undone)
         }))
+    }
+
+    fn grace(&self) -> Duration {
+        self.handler.grace()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -42,6 +43,11 @@ pub(in crate::worker) trait Handle: Send + Sync {
     /// The states that it needs.
     fn needs(&self) -> Vec<Need> {
         Vec::new()
+    }
+
+    /// Time that it takes to end by itself once its context is cancelled, before its future is dropped.
+    fn grace(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

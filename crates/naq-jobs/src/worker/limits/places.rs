@@ -16,6 +16,7 @@ use crate::model::{JobId, QueueName};
 use crate::server::{
     Link, Stored, delete_sequence, last_at_leader, subjects_at_leader, wrong_sequence,
 };
+use crate::worker::delivery::Delivered;
 
 /// Times that others may take the place that was just seen free.
 const TRIES: usize = 4;
@@ -23,11 +24,12 @@ const TRIES: usize = 4;
 /// Life of a place beyond the lease of its job.
 const BEYOND: Duration = Duration::from_secs(5);
 
-/// The places of one key.
+/// The places of one key, or of a queue.
 #[derive(Debug, Clone)]
 pub(in crate::worker) struct Pool {
     pub(in crate::worker) queue: QueueName,
-    pub(in crate::worker) key: String,
+    /// `None`: they count all jobs of the queue.
+    pub(in crate::worker) key: Option<String>,
     pub(in crate::worker) limit: u32,
     pub(in crate::worker) ack_wait: Duration,
 }
@@ -42,6 +44,20 @@ pub(in crate::worker) struct Place {
 }
 
 impl Pool {
+    /// Those that count all jobs of the queue.
+    pub(in crate::worker) fn of_queue(job: &Delivered, limit: u32) -> Self {
+        Self {
+            queue: job.queue.clone(),
+            key: None,
+            limit,
+            ack_wait: job.ack_wait,
+        }
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     /// Takes a place for `job`: its own, should it be `held` from a delivery before, or a free one. `None`: all are held.
     pub(in crate::worker) async fn take(
         &self,
@@ -55,7 +71,7 @@ impl Pool {
         }
         let guess = link
             .names()
-            .place(&self.queue, &self.key, fastrand::u32(0..self.limit));
+            .place(&self.queue, self.key(), fastrand::u32(0..self.limit));
         if let Some(place) = self.put(conn, job, guess, 0).await? {
             return Ok(Some(place));
         }
@@ -78,9 +94,9 @@ impl Pool {
         conn: &Connection,
         link: &Link,
     ) -> Result<Vec<String>, JobsError> {
-        let filter = link.names().places(&self.queue, &self.key);
+        let filter = link.names().places(&self.queue, self.key());
         let held = subjects_at_leader(conn, &link.names().limits_stream(), &filter).await?;
-        let all = (0..self.limit).map(|n| link.names().place(&self.queue, &self.key, n));
+        let all = (0..self.limit).map(|n| link.names().place(&self.queue, self.key(), n));
         Ok(all.filter(|place| !held.contains(place)).collect())
     }
 
@@ -106,7 +122,7 @@ impl Pool {
     ) -> Result<Option<Stored>, JobsError> {
         let (stream, filter) = (
             link.names().limits_stream(),
-            link.names().places(&self.queue, &self.key),
+            link.names().places(&self.queue, self.key()),
         );
         for subject in subjects_at_leader(conn, &stream, &filter).await? {
             let found = last_at_leader(conn, &stream, &subject).await?;

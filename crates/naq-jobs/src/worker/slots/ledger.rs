@@ -164,6 +164,11 @@ impl Slots {
         });
     }
 
+    /// A job of `lane` that had given its slot back goes on.
+    pub(in crate::worker) fn resumed(&mut self, lane: usize) {
+        self.change(lane, |queue, rank| queue.lanes[rank].running += 1);
+    }
+
     /// `count` jobs that `lane` asked for will not come.
     pub(in crate::worker) fn returned(&mut self, lane: usize, count: u32) {
         self.change(lane, |queue, rank| {

@@ -29,3 +29,4 @@ mod simulation;
 
 pub(super) use ledger::Slots;
 pub(super) use queue::{Ask, LEVELS, QueueTerms};
+pub(super) use share::WEIGHTS;

@@ -5,7 +5,7 @@
 use super::queue::LEVELS;
 
 /// Starts of the high, normal and low priority, while all have jobs.
-pub(super) const WEIGHTS: [u32; LEVELS] = [6, 2, 1];
+pub(in crate::worker) const WEIGHTS: [u32; LEVELS] = [6, 2, 1];
 
 /// The cost of one start: in the proportion of 1/6 : 1/2 : 1.
 const STRIDES: [u64; LEVELS] = [1, 3, 6];

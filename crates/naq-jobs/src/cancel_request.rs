@@ -1,15 +1,15 @@
-//! Describes a cancel; awaiting it does it.
+//! Describes a cancel; awaiting it does it, also to a node of a workflow that has no job yet.
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::report::CancelReport;
-use super::steps;
-use crate::JobsError;
+use crate::cancel::{CancelReport, CancelledFrom, cancel};
 use crate::model::JobId;
 use crate::server::Link;
 use crate::wire::CancelNotice;
+use crate::workflow::cancel_open_node;
+use crate::{JobsError, JobsErrorKind};
 
 /// Time that a running handler gets to end by itself, unless the caller says otherwise.
 const GRACE: Duration = Duration::from_secs(5);
@@ -47,6 +47,21 @@ impl IntoFuture for CancelRequest {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { steps::cancel(&self.link, self.id, &self.notice).await })
+        Box::pin(async move { run(&self.link, self.id, &self.notice).await })
     }
+}
+
+async fn run(link: &Link, id: JobId, notice: &CancelNotice) -> Result<CancelReport, JobsError> {
+    let missing = match cancel(link, &id, notice).await {
+        Err(error) if error.kind() == JobsErrorKind::NotFound => error,
+        done => return done,
+    };
+    let Some((workflow, node)) = Box::pin(cancel_open_node(link, &id, &notice.reason)).await?
+    else {
+        return Err(missing);
+    };
+    // Its job may have been stored in between: then it is there now, beside its outcome.
+    cancel(link, &id, notice).await?;
+    let from = CancelledFrom::Node { workflow, node };
+    Ok(CancelReport { id, from })
 }

@@ -1,0 +1,56 @@
+//! Jobs that their consumer has passed by.
+//!
+//! A consumer goes through the stream once. If it gets a further filter (a new version of the program, see
+//! `docs/design/0012-faults.md`), what was stored under that before lies behind it and would never be delivered. Such a job
+//! is stored again, on its own subject and in one step with the removal of the old message.
+
+use naq_connection::Connection;
+
+use super::{Link, Stored, next_at_leader, wrong_sequence};
+use crate::JobsError;
+use crate::wire::{headers, moved};
+
+/// Stores the jobs on `filter` up to sequence `bound` again; says how many.
+pub(super) async fn restock(
+    conn: &Connection,
+    link: &Link,
+    filter: &str,
+    bound: u64,
+) -> Result<u64, JobsError> {
+    let stream = link.names().jobs_stream();
+    let (mut count, mut from) = (0, 0);
+    while from < bound {
+        let found = next_at_leader(conn, &stream, filter, from + 1).await?;
+        let Some(found) = found.filter(|found| found.sequence <= bound) else {
+            break;
+        };
+        from = found.sequence;
+        count += u64::from(store_again(conn, &found).await?);
+    }
+    if count > 0 {
+        tracing::warn!(
+            filter,
+            count,
+            "jobs that no worker would have got are stored again"
+        );
+    }
+    Ok(count)
+}
+
+/// Whether it was still there.
+async fn store_again(conn: &Connection, found: &Stored) -> Result<bool, JobsError> {
+    let mut fields = moved(found.headers.as_ref());
+    fields.insert("Nats-Rollup", "sub");
+    fields.insert(
+        "Nats-Expected-Last-Subject-Sequence",
+        found.sequence.to_string(),
+    );
+    // Whoever gets it looks for an outcome first.
+    fields.insert(headers::PARKED, "1 restock");
+    let sent = conn.publish_acked(found.subject.clone(), fields, found.payload.clone());
+    match sent.await {
+        Ok(_) => Ok(true),
+        Err(error) if wrong_sequence(&error).is_some() => Ok(false),
+        Err(error) => Err(JobsError::connection("store a job again", error)),
+    }
+}

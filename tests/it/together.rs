@@ -1,0 +1,194 @@
+//! The limit of a queue that has several priorities: it counts them together.
+
+use std::time::Duration;
+
+use naq_jobs::{JobContext, JobError, Jobs, Kind, Priority, QueueName, RunningWorker};
+use naq_testing::{eventually, eventually_eq};
+
+use crate::setup::{Bed, Gate, LONG, Ledger, job_id};
+
+const RANKED: Kind<u32, u32> = Kind::new("ranked").queue("mail");
+const OTHER: Kind<(), ()> = Kind::new("other").queue("other");
+
+async fn limit(jobs: &Jobs, most: u32) {
+    let mail = QueueName::new("mail").unwrap();
+    let set = jobs.controls();
+    set.limit_queue(&mail, |set| set.max_running = Some(most))
+        .await
+        .unwrap();
+}
+
+async fn enqueue(jobs: &Jobs, priority: Priority, count: u32) {
+    let tens = match priority {
+        Priority::High => 10,
+        Priority::Normal => 20,
+        Priority::Low => 30,
+    };
+    let job = |n| RANKED.job(&(tens + n)).unwrap().priority(priority);
+    for job in jobs.enqueue_many((0..count).map(job)).await {
+        job.unwrap();
+    }
+}
+
+/// A worker whose jobs of `mail` stand before the gate; those of `other` end at once.
+async fn gated(jobs: &Jobs, gate: &Gate, ledger: &Ledger, slots: u32) -> RunningWorker {
+    let (gate, ledger) = (gate.clone(), ledger.clone());
+    jobs.worker()
+        .concurrency(slots)
+        .handle(OTHER, async |_: JobContext, (): ()| Ok::<_, JobError>(()))
+        .handle(RANKED, move |context: JobContext, n: u32| {
+            let (gate, ledger) = (gate.clone(), ledger.clone());
+            async move {
+                ledger.note(&context);
+                gate.pass().await;
+                Ok::<_, JobError>(n)
+            }
+        })
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Jobs that the server has given to workers, of the queue `mail` at all priorities.
+async fn given(bed: &Bed) -> u64 {
+    let jsz = bed.server.jsz().await;
+    let consumers = &jsz.stream("naq_jobs").unwrap().consumers;
+    let mail = consumers.iter().filter(|c| c.name.ends_with("-mail"));
+    mail.map(|consumer| consumer.num_ack_pending).sum()
+}
+
+#[tokio::test]
+async fn the_limit_of_a_queue_counts_its_priorities_together_over_three_workers() {
+    let bed = Bed::new().await;
+    limit(&bed.jobs, 3).await;
+    for priority in [Priority::Low, Priority::Normal, Priority::High] {
+        enqueue(&bed.jobs, priority, 20).await;
+    }
+    let (gate, ledger) = (Gate::new(), Ledger::default());
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(gated(&bed.other(|_| {}).await, &gate, &ledger, 4).await);
+    }
+    // All three have asked: each priority has given out as many as the limit says, and three of the nine run.
+    eventually_eq(LONG, 9, async || given(&bed).await).await;
+    gate.started(3).await;
+    for done in 1..=57 {
+        gate.open(1);
+        gate.started(3 + done).await;
+    }
+    gate.open(3);
+    bed.emptied().await;
+    assert_eq!((gate.most(), gate.ever()), (3, 60));
+    for worker in workers {
+        worker.stop(LONG).await;
+    }
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert!(places.is_empty(), "{places:?}");
+}
+
+#[tokio::test]
+async fn jobs_that_wait_for_a_place_hold_no_slot_and_go_by_their_priority() {
+    let bed = Bed::new().await;
+    limit(&bed.jobs, 1).await;
+    let (gate, ledger) = (Gate::new(), Ledger::default());
+    // Three slots, and one of them is kept for the other queue.
+    let worker = gated(&bed.other(|_| {}).await, &gate, &ledger, 3).await;
+    // The first one is alone, and holds the place.
+    enqueue(&bed.jobs, Priority::Low, 2).await;
+    gate.started(1).await;
+    enqueue(&bed.jobs, Priority::Normal, 1).await;
+    eventually_eq(LONG, 2, async || given(&bed).await).await;
+    enqueue(&bed.jobs, Priority::High, 1).await;
+    // One runs and two wait here: they hold no slot, or the last one could not have come.
+    eventually_eq(LONG, 3, async || given(&bed).await).await;
+    for job in bed
+        .jobs
+        .enqueue_many((0..5).map(|_| OTHER.job(&()).unwrap()))
+        .await
+    {
+        job.unwrap().result(LONG).await.unwrap();
+    }
+    for started in 2..=4 {
+        gate.open(1);
+        gate.started(started).await;
+    }
+    gate.open(1);
+    bed.emptied().await;
+    assert_eq!(gate.most(), 1);
+    // Payloads say who is who: the first low one ran first, then by priority.
+    let mut order = Vec::new();
+    for id in ledger.ids() {
+        assert_eq!(ledger.attempts(&id), [1]);
+        let outcome = bed.jobs.results().find(&job_id(&id)).await.unwrap();
+        order.push(outcome.unwrap().into_result::<u32>().unwrap());
+    }
+    assert_eq!(order, [30, 10, 20, 31]);
+    assert_eq!(worker.stop(LONG).await.completed, 9);
+}
+
+#[tokio::test]
+async fn a_waiting_job_starts_at_once_when_the_limit_is_raised_and_is_not_lost_with_its_worker() {
+    let bed = Bed::with(|s| s.queues.ack_wait = 3 * LONG).await;
+    limit(&bed.jobs, 1).await;
+    let (gate, ledger) = (Gate::new(), Ledger::default());
+    let near = gated(&bed.jobs, &gate, &ledger, 4).await;
+    enqueue(&bed.jobs, Priority::High, 1).await;
+    gate.started(1).await;
+    enqueue(&bed.jobs, Priority::Low, 1).await;
+    eventually_eq(LONG, 2, async || given(&bed).await).await;
+    // Raised while it waits: the push calls it, long before a third of the lease is over.
+    limit(&bed.jobs, 2).await;
+    gate.started(2).await;
+    enqueue(&bed.jobs, Priority::Low, 1).await;
+    eventually_eq(LONG, 3, async || given(&bed).await).await;
+    gate.open(2);
+    gate.started(3).await;
+    gate.open(1);
+    bed.emptied().await;
+    near.stop(LONG).await;
+    // One that waits is handed back when its worker stops, and is the next one's.
+    limit(&bed.jobs, 1).await;
+    let other = Gate::new();
+    let first = gated(&bed.jobs, &other, &ledger, 4).await;
+    enqueue(&bed.jobs, Priority::High, 1).await;
+    other.started(1).await;
+    enqueue(&bed.jobs, Priority::Low, 1).await;
+    eventually_eq(LONG, 2, async || given(&bed).await).await;
+    let second = gated(
+        &bed.other(|s| s.queues.ack_wait = 3 * LONG).await,
+        &other,
+        &ledger,
+        4,
+    )
+    .await;
+    let stopping = first.stop(LONG);
+    let going_on = async {
+        eventually(LONG, async || match given(&bed).await {
+            2 => Ok(()),
+            given => Err(given),
+        })
+        .await;
+        other.open(2);
+    };
+    let (report, ()) = tokio::join!(stopping, going_on);
+    assert_eq!((report.completed, report.handed_back), (1, 1), "{report:?}");
+    bed.emptied().await;
+    assert_eq!(second.stop(LONG).await.completed, 1);
+}
+
+/// What is not used costs nothing.
+#[tokio::test]
+async fn a_limited_queue_with_one_priority_takes_no_places() {
+    let bed = Bed::new().await;
+    limit(&bed.jobs, 2).await;
+    let (gate, ledger) = (Gate::new(), Ledger::default());
+    let worker = gated(&bed.jobs, &gate, &ledger, 4).await;
+    enqueue(&bed.jobs, Priority::Normal, 10).await;
+    gate.open(10);
+    bed.emptied().await;
+    let limits = bed.server.jsz().await;
+    assert_eq!(limits.stream("naq_limits").unwrap().last_seq, 0);
+    assert!(gate.most() <= 2);
+    worker.stop(LONG).await;
+    eventually_eq(Duration::from_secs(5), 0, async || given(&bed).await).await;
+}
