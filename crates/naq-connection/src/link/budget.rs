@@ -13,6 +13,7 @@
 //! socket is asked: one a thread.
 
 use std::array;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -84,7 +85,7 @@ impl Budget {
             return Ok(());
         }
         let size = self.counted(size);
-        let mut permit = std::pin::pin!(self.free.acquire_many(size));
+        let mut permit = pin!(self.free.acquire_many(size));
         loop {
             // What a place took meanwhile comes back with the next round.
             self.collect();
