@@ -42,6 +42,7 @@ mod retry;
 mod run;
 mod schedule_fast;
 mod schedule_faults;
+mod schedule_jobs;
 mod schedule_load;
 mod schedule_queue;
 mod schedules;
