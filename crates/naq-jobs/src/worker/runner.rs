@@ -318,10 +318,9 @@ impl Runner {
             job.was_cancelled = context.cancel_reason().is_some();
             failpoint::reach("handler-ended");
             // A process that was stopped may find its handler finished before it looks at the clock.
-            let end = if hold.has_lapsed() {
-                AttemptEnd::LeaseLost
-            } else {
-                end
+            let end = match hold.has_lapsed() {
+                true => AttemptEnd::LeaseLost,
+                false => end,
             };
             let now = SystemTime::now();
             let end = times.ended(end, now);
