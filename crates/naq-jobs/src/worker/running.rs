@@ -99,11 +99,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         };
         loops.spawn(pull(normal, index));
     }
-    let (link, stopping) = (plan.link, &runner.stopping);
-    loops.spawn(fires::run(link.clone(), stopping.clone()));
-    let flows = Flows(Advancer::new(link.clone()));
-    loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
-    loops.spawn(ears::listen(link, stopping.clone()));
+    run_errands(&mut loops, plan.link, &runner.stopping);
     tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
     Ok(RunningWorker {
         runner,
@@ -130,6 +126,18 @@ async fn consumers(
         Ok(consumers)
     })
     .await
+}
+
+/// What each worker does for all, whatever its queues.
+fn run_errands(
+    loops: &mut JoinSet<Result<(), JobsError>>,
+    link: Link,
+    stopping: &CancellationToken,
+) {
+    loops.spawn(fires::run(link.clone(), stopping.clone()));
+    let flows = Flows(Advancer::new(link.clone()));
+    loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
+    loops.spawn(ears::listen(link, stopping.clone()));
 }
 
 /// Pulls from a queue, and from its other priorities as soon as they are used.
