@@ -31,20 +31,16 @@ pub(super) async fn put(
 ) -> Result<(), JobsError> {
     ensure_payloads(link, conn).await?;
     let names = link.names();
-    // What an earlier try has left behind.
-    purge(
-        conn,
-        &names.payloads_stream(),
-        &names.payload_chunks(&reference.object),
-    )
-    .await?;
     let size = CHUNK.min(conn.max_payload() / 2).max(1);
     let subject = names.payload_chunks(&reference.object);
     let mut chunks = 0;
     let mut from = 0;
     while from < bytes.len() {
         let to = bytes.len().min(from + size);
-        send(conn, subject.clone(), lasting(life), bytes.slice(from..to)).await?;
+        // A chunk of an earlier try may still be on its way, and come at any time: it is known by its id.
+        let mut headers = lasting(life);
+        headers.insert("Nats-Msg-Id", format!("{}:{chunks}", reference.object));
+        send(conn, subject.clone(), headers, bytes.slice(from..to)).await?;
         (chunks, from) = (chunks + 1, to);
     }
     failpoint::reach("payload-chunks-stored");
