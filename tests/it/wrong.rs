@@ -20,117 +20,102 @@ async fn bed() -> Bed {
     .await
 }
 
+/// A body, the reason of its dead letter, and what the error says.
+const MISTAKES: [(&str, &str, &str); 16] = [
+    (
+        r#"{"v":1,"payload":1}"#,
+        "undecodable",
+        "missing field `kind`",
+    ),
+    (
+        r#"{"kind":"echo","payload":1}"#,
+        "undecodable",
+        "missing field `v`",
+    ),
+    (
+        r#"{"v":1,"kind":"echo"}"#,
+        "undecodable",
+        "missing field `payload`",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload":1,}"#,
+        "undecodable",
+        "trailing comma",
+    ),
+    (
+        r#"{"v":9,"kind":"echo","payload":1}"#,
+        "unsupported_version",
+        "version is 9",
+    ),
+    (
+        r#"{"v":"1","kind":"echo","payload":1}"#,
+        "undecodable",
+        "field `v`",
+    ),
+    (
+        r#"{"v":1,"kind":"a b","payload":1}"#,
+        "undecodable",
+        "field `kind`",
+    ),
+    (
+        r#"{"v":1,"kind":"nobody","payload":1}"#,
+        "unknown_kind",
+        "nobody",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload":1,"retry":{"retries":"3"}}"#,
+        "undecodable",
+        "field `retry.retries`",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload":1,"retry":{"strategy":"warp"}}"#,
+        "undecodable",
+        "field `retry.strategy`",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload":1,"timeout_ms":-5}"#,
+        "undecodable",
+        "field `timeout_ms`",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload":1,"payload_zlib":"eJw="}"#,
+        "undecodable",
+        "more than one of",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload_ref":{"object":"x","size":1,"digest":"d","encoding":"brotli"}}"#,
+        "undecodable",
+        "field `payload_ref.encoding`",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload_ref":{"object":"nothing","size":1,"digest":"SHA-256=x"}}"#,
+        "payload_missing",
+        "nothing",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload_ref":{"object":"x","size":99999999999,"digest":"d"}}"#,
+        "payload_missing",
+        "payloads.max_size",
+    ),
+    (
+        r#"{"v":1,"kind":"echo","payload":1,"flow":{"id":7}}"#,
+        "undecodable",
+        "field `flow.id`",
+    ),
+];
+
 #[tokio::test]
 async fn each_mistake_is_named_and_the_job_is_buried_whole() {
     let bed = bed().await;
     let worker = healthy_worker(&bed, "mail").await;
-    let cases = [
-        (
-            r#"{"v":1,"payload":1}"#,
-            "undecodable",
-            "missing field `kind`",
-        ),
-        (
-            r#"{"kind":"echo","payload":1}"#,
-            "undecodable",
-            "missing field `v`",
-        ),
-        (
-            r#"{"v":1,"kind":"echo"}"#,
-            "undecodable",
-            "missing field `payload`",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload":1,}"#,
-            "undecodable",
-            "trailing comma",
-        ),
-        (
-            r#"{"v":9,"kind":"echo","payload":1}"#,
-            "unsupported_version",
-            "version is 9",
-        ),
-        (
-            r#"{"v":"1","kind":"echo","payload":1}"#,
-            "undecodable",
-            "field `v`",
-        ),
-        (
-            r#"{"v":1,"kind":"a b","payload":1}"#,
-            "undecodable",
-            "field `kind`",
-        ),
-        (
-            r#"{"v":1,"kind":"nobody","payload":1}"#,
-            "unknown_kind",
-            "nobody",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload":1,"retry":{"retries":"3"}}"#,
-            "undecodable",
-            "field `retry.retries`",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload":1,"retry":{"strategy":"warp"}}"#,
-            "undecodable",
-            "field `retry.strategy`",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload":1,"timeout_ms":-5}"#,
-            "undecodable",
-            "field `timeout_ms`",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload":1,"payload_zlib":"eJw="}"#,
-            "undecodable",
-            "more than one of",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload_ref":{"object":"x","size":1,"digest":"d","encoding":"brotli"}}"#,
-            "undecodable",
-            "field `payload_ref.encoding`",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload_ref":{"object":"nothing","size":1,"digest":"SHA-256=x"}}"#,
-            "payload_missing",
-            "nothing",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload_ref":{"object":"x","size":99999999999,"digest":"d"}}"#,
-            "payload_missing",
-            "payloads.max_size",
-        ),
-        (
-            r#"{"v":1,"kind":"echo","payload":1,"flow":{"id":7}}"#,
-            "undecodable",
-            "field `flow.id`",
-        ),
-    ];
-    for (n, (body, reason, text)) in cases.into_iter().enumerate() {
+    for (n, (body, reason, text)) in MISTAKES.into_iter().enumerate() {
         let id = bed.publish("mail", &format!("wrong-{n}"), body).await;
         let dead = letter(&bed, &id).await;
         assert_eq!(dead.reason, reason, "{body}");
         assert!(dead.error.contains(text), "{body}: {}", dead.error);
         assert_eq!(dead.body, body.as_bytes(), "byte for byte");
     }
-    // What would be a wildcard touches nobody else's payload, also when its dead letter is removed.
-    let large = json!("x".repeat(700_000));
-    let large = ECHO.job(&large).unwrap().queue("held").unwrap();
-    bed.jobs.enqueue(large).await.unwrap();
-    let kept = bed.server.jsz().await.messages("OBJ_naq_payloads");
-    for (n, object) in ["*", ">", "a.b"].into_iter().enumerate() {
-        let reference = json!({ "object": object, "size": 1, "digest": "SHA-256=" });
-        let body = json!({ "v": 1, "kind": "echo", "payload_ref": reference }).to_string();
-        let id = bed.publish("mail", &format!("wild-{n}"), body).await;
-        let dead = letter(&bed, &id).await;
-        assert!(
-            dead.error.contains("field `payload_ref.object`"),
-            "{}",
-            dead.error
-        );
-        assert!(bed.jobs.dead_letters().delete(&id).await.unwrap());
-    }
-    assert_eq!(bed.server.jsz().await.messages("OBJ_naq_payloads"), kept);
+    touches_no_payload_of_others(&bed).await;
     // A subject that belongs to no stream is told at once: nobody listens there.
     let conn = bed.conn().await;
     for subject in ["naq.queue.mail", "naq.queue.mail.a.b", "naq.urgent.mail.x"] {
@@ -143,6 +128,27 @@ async fn each_mistake_is_named_and_the_job_is_buried_whole() {
     let report = worker.stop(LONG).await;
     assert_eq!((report.completed, report.failed), (1, 19), "{report:?}");
     assert_eq!(report.abandoned, 0, "{report:?}");
+}
+
+/// What would be a wildcard touches nobody else's payload, also when its dead letter is removed.
+async fn touches_no_payload_of_others(bed: &Bed) {
+    let large = json!("x".repeat(700_000));
+    let large = ECHO.job(&large).unwrap().queue("held").unwrap();
+    bed.jobs.enqueue(large).await.unwrap();
+    let kept = bed.server.jsz().await.messages("OBJ_naq_payloads");
+    for (n, object) in ["*", ">", "a.b"].into_iter().enumerate() {
+        let reference = json!({ "object": object, "size": 1, "digest": "SHA-256=" });
+        let body = json!({ "v": 1, "kind": "echo", "payload_ref": reference }).to_string();
+        let id = bed.publish("mail", &format!("wild-{n}"), body).await;
+        let dead = letter(bed, &id).await;
+        assert!(
+            dead.error.contains("field `payload_ref.object`"),
+            "{}",
+            dead.error
+        );
+        assert!(bed.jobs.dead_letters().delete(&id).await.unwrap());
+    }
+    assert_eq!(bed.server.jsz().await.messages("OBJ_naq_payloads"), kept);
 }
 
 /// Values of each field that somebody may write, right and wrong.

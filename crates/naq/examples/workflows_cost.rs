@@ -94,9 +94,9 @@ impl Bench {
         count: usize,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<Cost, Failure> {
-        let (before, began) = (self.traffic().await?, Instant::now());
+        let (before, began) = (Box::pin(self.traffic()).await?, Instant::now());
         work.await?;
-        let (took, after) = (began.elapsed(), self.traffic().await?);
+        let (took, after) = (began.elapsed(), Box::pin(self.traffic()).await?);
         let count = f64::from(u32::try_from(count)?);
         let cost = Cost {
             took,

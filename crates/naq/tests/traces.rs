@@ -1,5 +1,4 @@
 //! The example of traces, run; what the collector gets links up.
-#![expect(clippy::unwrap_used, reason = "in a test a failure is a panic")]
 
 #[path = "../examples/traces.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]

@@ -9,6 +9,10 @@
 //! ```
 //!
 //! `NAQ_SOAK_SEED=<number>` repeats one.
+#![expect(
+    clippy::print_stdout,
+    reason = "the seed and the rounds of a long run are for who waits for it"
+)]
 
 mod crew;
 mod facts;

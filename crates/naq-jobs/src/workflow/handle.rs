@@ -1,7 +1,6 @@
 //! What the sender keeps of a workflow: its id, and the ways to follow and to change it.
 
 use std::fmt;
-use std::pin::pin;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -60,10 +59,10 @@ impl WorkflowHandle {
     ) -> Result<T, JobsError> {
         let job = self.job_of(node).await?;
         let results = Results::new(self.link.clone());
-        let mut outcome = pin!(results.wait(&job, within));
+        let mut outcome = Box::pin(results.wait(&job, within));
         let outcome = tokio::select! {
             outcome = &mut outcome => outcome?,
-            _ = results.wait(&self.id, within) => {
+            _ = Box::pin(results.wait(&self.id, within)) => {
                 // It is over, or was before a retry: what never began has no outcome to be waited for.
                 self.job_of(node).await?;
                 outcome.await?
