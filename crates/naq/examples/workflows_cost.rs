@@ -94,9 +94,9 @@ impl Bench {
         count: usize,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<Cost, Failure> {
-        let (before, began) = (Box::pin(self.traffic()).await?, Instant::now());
+        let (before, began) = (self.traffic().await?, Instant::now());
         work.await?;
-        let (took, after) = (began.elapsed(), Box::pin(self.traffic()).await?);
+        let (took, after) = (began.elapsed(), self.traffic().await?);
         let count = f64::from(u32::try_from(count)?);
         let cost = Cost {
             took,
@@ -112,7 +112,7 @@ impl Bench {
 
     /// Many small workflows at the same time.
     async fn small(&self, count: usize) -> Result<Cost, Failure> {
-        let work = async {
+        let work = Box::pin(async {
             let mut handles = Vec::new();
             for _ in 0..count {
                 let small =
@@ -123,14 +123,14 @@ impl Bench {
                 handle.wait(LIMIT).await?;
             }
             Ok(())
-        };
+        });
         let what = format!("{count} chains of 10, side by side");
         self.measured(&what, count * 10, work).await
     }
 
     /// Runs a workflow of `count` jobs to its end.
     async fn run(&self, what: &str, count: usize, workflow: Workflow) -> Result<Cost, Failure> {
-        let work = async {
+        let work = Box::pin(async {
             let handle = self.jobs.submit(workflow).await?;
             let outcome = handle.wait(LIMIT).await?;
             if outcome.is_success() {
@@ -138,13 +138,13 @@ impl Bench {
             } else {
                 Err(Failure::from("the workflow has failed"))
             }
-        };
+        });
         self.measured(what, count, work).await
     }
 
     /// As many plain jobs, enqueued together, and the wait for all of them.
     async fn plain(&self, count: usize) -> Result<Cost, Failure> {
-        let work = async {
+        let work = Box::pin(async {
             let handles = self.jobs.enqueue_many((0..count).map(|_| note())).await;
             let last = handles.into_iter().last().ok_or("no jobs")??;
             last.result(LIMIT).await?;
@@ -152,19 +152,19 @@ impl Bench {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Ok(())
-        };
+        });
         let what = format!("{count} plain jobs");
         self.measured(&what, count, work).await
     }
 
     /// Plain jobs, the next enqueued when the result of the last one is there; the time of each.
     async fn one_by_one(&self, count: usize) -> Result<Cost, Failure> {
-        let work = async {
+        let work = Box::pin(async {
             for _ in 0..count {
                 self.jobs.enqueue(note()).await?.result(LIMIT).await?;
             }
             Ok(())
-        };
+        });
         let what = format!("{count} plain jobs, awaited one by one");
         let mut cost = self.measured(&what, count, work).await?;
         cost.took /= u32::try_from(count)?;
