@@ -250,9 +250,9 @@ fn fifty_runtimes_each_have_their_own_service_and_forget_it_when_they_end() {
         });
     }
     outer.block_on(async {
-        assert_eq!(server.total_connects().await, 50);
+        // The server takes a connection off one list before it puts it on the other.
         crate::until("the connections ended with their runtimes", async || {
-            server.connections().await.is_empty()
+            server.connections().await.is_empty() && server.total_connects().await == 50
         })
         .await;
         assert!(shutdown_global(SOON).await.is_none());
