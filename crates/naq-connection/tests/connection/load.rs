@@ -87,24 +87,25 @@ async fn watching_an_operation_costs_less_than_a_tenth_of_it() {
     let server = TestServer::start().await;
     let service = ConnectionService::new(settings(&server.url()));
     let connection = service.connection().await.unwrap();
-    let (mut plain, mut watched) = (Vec::new(), Vec::new());
+    let (mut plain, mut watching) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let start = Instant::now();
         for _ in 0..TIMES {
             connection.flush_confirmed().await.unwrap();
         }
         plain.push(start.elapsed());
+        // What is watched takes no time here, so that what watching takes is not lost in what a round trip varies by.
         let start = Instant::now();
         for _ in 0..TIMES {
-            let flush = connection.flush_confirmed();
-            service.monitor().monitored("flush", flush).await.unwrap();
+            let nothing = std::future::ready(Ok::<_, ConnectionError>(()));
+            service.monitor().monitored("flush", nothing).await.unwrap();
         }
-        watched.push(start.elapsed());
+        watching.push(start.elapsed());
     }
     // The quickest round of each: what else the machine does only ever adds to a round.
-    let (plain, watched) = (plain.iter().min().unwrap(), watched.iter().min().unwrap());
-    println!("{plain:?} plain, {watched:?} watched");
-    assert!(*watched < plain.mul_f64(1.1), "{plain:?} {watched:?}");
+    let (plain, watching) = (plain.iter().min().unwrap(), watching.iter().min().unwrap());
+    println!("{plain:?} a round, {watching:?} to watch it");
+    assert!(*watching < plain.mul_f64(0.1), "{plain:?} {watching:?}");
     let counted = service.metrics().operations["flush"].succeeded;
     assert_eq!(counted, (ROUNDS * TIMES) as u64);
 }
