@@ -57,7 +57,7 @@ pub(crate) struct Args {
     batch: BatchFlags,
 
     /// Run it not before this time has passed
-    #[arg(short, long, value_name = "TIME", value_parser = parse, conflicts_with = "at")]
+    #[arg(short, long, visible_alias = "in", value_name = "TIME", value_parser = parse, conflicts_with = "at")]
     delay: Option<Duration>,
 
     /// Run it not before this moment, RFC 3339

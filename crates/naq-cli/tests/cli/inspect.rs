@@ -103,7 +103,7 @@ fn a_job_that_does_not_run_is_explained() {
     dev.naq(&["enqueue", "greet", "1", "--id", "b"])
         .ended_with(0);
     eventually("all are busy", || explained("b") == "all_busy");
-    dev.naq(&["enqueue", "greet", "1", "--id", "c", "--delay", "1h"])
+    dev.naq(&["enqueue", "greet", "1", "--id", "c", "--in", "1h"])
         .ended_with(0);
     assert_eq!(explained("c"), "not_due");
     assert_eq!(

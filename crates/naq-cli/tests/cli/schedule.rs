@@ -174,6 +174,15 @@ fn a_schedule_takes_what_a_job_takes_and_says_why_it_does_not_fire() {
         said.err.contains("no worker serves the queue mail"),
         "{said:?}"
     );
+    let parts = said
+        .out
+        .lines()
+        .filter(|line| line.contains(".25 ") || line.contains(".75 "));
+    assert_eq!(
+        parts.count(),
+        5,
+        "each second of ten firings, in parts of a second: {said:?}"
+    );
     dev.naq(&["explain", "nothing"]).ended_with(7);
     let short = [
         "schedule", "create", "short", "greet", "1", "--every", "49ms",

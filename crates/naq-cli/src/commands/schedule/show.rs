@@ -150,7 +150,7 @@ pub(super) fn when(time: Option<SystemTime>, zone: &str) -> String {
     };
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
     at.to_zoned(zone)
-        .strftime("%Y-%m-%d %H:%M:%S %:z")
+        .strftime("%Y-%m-%d %H:%M:%S%.f %:z")
         .to_string()
 }
 

@@ -29,9 +29,9 @@ pub(super) fn show(
     for firing in firings {
         let at = local(firing, zone);
         table.row([
-            at.strftime("%a %Y-%m-%d %H:%M:%S %:z").to_string(),
+            at.strftime("%a %Y-%m-%d %H:%M:%S%.f %:z").to_string(),
             at.with_time_zone(TimeZone::UTC)
-                .strftime("%Y-%m-%d %H:%M:%S")
+                .strftime("%Y-%m-%d %H:%M:%S%.f")
                 .to_string(),
             explained(firing.mark()).to_owned(),
         ]);
@@ -44,7 +44,7 @@ pub(super) fn described(firing: &Firing, zone: &str) -> Value {
     let at = local(firing, zone);
     json!({
         "at": at.timestamp().to_string(),
-        "local": at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        "local": at.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string(),
         "dst": firing.mark(),
     })
 }
