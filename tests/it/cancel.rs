@@ -270,10 +270,8 @@ async fn the_first_to_end_a_job_wins_and_the_other_is_told() {
     crew.worker.stop(LONG).await;
 }
 
-/// A result that comes after the cancel is refused, also if the handler does not care.
-#[tokio::test]
-async fn a_result_after_the_cancel_changes_nothing() {
-    let bed = Bed::new().await;
+/// A worker whose handler ends when the gate is open, whatever it is told meanwhile.
+async fn worker_behind_a_gate(bed: &Bed) -> (RunningWorker, Gate) {
     let gate = Gate::new();
     let passing = gate.clone();
     let worker = bed
@@ -289,6 +287,14 @@ async fn a_result_after_the_cancel_changes_nothing() {
         .start()
         .await
         .unwrap();
+    (worker, gate)
+}
+
+/// A result that comes after the cancel is refused, also if the handler does not care.
+#[tokio::test]
+async fn a_result_after_the_cancel_changes_nothing() {
+    let bed = Bed::new().await;
+    let (worker, gate) = worker_behind_a_gate(&bed).await;
     let job = bed.jobs.enqueue(QUICK.job(&()).unwrap()).await.unwrap();
     gate.started(1).await;
     bed.jobs
@@ -308,21 +314,7 @@ async fn a_result_after_the_cancel_changes_nothing() {
 #[tokio::test]
 async fn a_job_without_a_kept_result_that_ends_in_its_grace_stays_cancelled() {
     let bed = Bed::new().await;
-    let gate = Gate::new();
-    let passing = gate.clone();
-    let worker = bed
-        .jobs
-        .worker()
-        .handle(QUICK, move |_: JobContext, (): ()| {
-            let gate = passing.clone();
-            async move {
-                gate.pass().await;
-                Ok::<_, JobError>(())
-            }
-        })
-        .start()
-        .await
-        .unwrap();
+    let (worker, gate) = worker_behind_a_gate(&bed).await;
     let job = QUICK.job(&()).unwrap().discard_result();
     let job = bed.jobs.enqueue(job).await.unwrap();
     gate.started(1).await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use naq_jobs::{JobContext, JobError, Overlap};
+use naq_jobs::{JobContext, JobError, Overlap, RunningWorker};
 use naq_testing::{eventually, eventually_eq};
 use serde_json::{Value, json};
 
@@ -79,10 +79,8 @@ async fn one_firing_is_kept_back_until_the_last_job_ends() {
     worker.stop(LONG).await;
 }
 
-/// Nobody works on the queue, so no worker ever sees the end of a job that is cancelled.
-#[tokio::test]
-async fn a_cancelled_job_lets_the_next_one_go() {
-    let bed = Bed::new().await;
+/// A worker that handles firings but not the queue of their jobs, and the job that is kept back there.
+async fn kept_back_in_a_lonely_queue(bed: &Bed) -> (RunningWorker, String) {
     let worker = bed.jobs.worker().queue("other");
     let worker = worker
         .handle(ECHO, crate::setup::echo)
@@ -92,7 +90,14 @@ async fn a_cancelled_job_lets_the_next_one_go() {
     let job = ECHO.job(&json!(1)).unwrap().queue("lonely").unwrap();
     let new = bed.jobs.schedule(job).every(SECOND).overlap(Overlap::Queue);
     new.create("lone").await.unwrap();
-    let kept = is_kept_back(&bed).await;
+    (worker, is_kept_back(bed).await)
+}
+
+/// Nobody works on the queue, so no worker ever sees the end of a job that is cancelled.
+#[tokio::test]
+async fn a_cancelled_job_lets_the_next_one_go() {
+    let bed = Bed::new().await;
+    let (worker, kept) = kept_back_in_a_lonely_queue(&bed).await;
     let first = bed.subjects("naq_jobs", "naq.queue.lonely.*").await;
     assert_eq!(first.len(), 1, "{first:?}");
     bed.jobs.schedules().delete(&name("lone")).await.unwrap();
@@ -104,23 +109,13 @@ async fn a_cancelled_job_lets_the_next_one_go() {
         async || bed.subjects("naq_jobs", "naq.queue.lonely.*").await,
     )
     .await;
-    // It may be cancelled while it is kept back, too; then nothing is left of it.
     worker.stop(LONG).await;
 }
 
 #[tokio::test]
 async fn a_job_that_is_kept_back_can_be_cancelled() {
     let bed = Bed::new().await;
-    let worker = bed.jobs.worker().queue("other");
-    let worker = worker
-        .handle(ECHO, crate::setup::echo)
-        .start()
-        .await
-        .unwrap();
-    let job = ECHO.job(&json!(1)).unwrap().queue("lonely").unwrap();
-    let new = bed.jobs.schedule(job).every(SECOND).overlap(Overlap::Queue);
-    new.create("lone").await.unwrap();
-    let kept = is_kept_back(&bed).await;
+    let (worker, kept) = kept_back_in_a_lonely_queue(&bed).await;
     bed.jobs.cancel(&job_id(&kept)).await.unwrap();
     // Its place is free for another one.
     let next = eventually(LONG, async || match kept_back(&bed).await {
