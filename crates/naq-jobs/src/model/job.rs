@@ -8,7 +8,10 @@ use naq_config::settings::Compression;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, TraceContext, Unique};
+use super::header::check_header;
+use super::{
+    Due, JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, TraceContext, Unique,
+};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -37,13 +40,6 @@ pub struct Job<R = serde_json::Value> {
     pub(crate) payload_zlib: Option<String>,
     pub(crate) compression: Option<Compression>,
     returns: PhantomData<fn() -> R>,
-}
-
-/// When a job is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
-    In(Duration),
-    At(SystemTime),
 }
 
 impl Job {
@@ -316,36 +312,5 @@ impl<R> Job<R> {
     pub fn at(mut self, time: SystemTime) -> Self {
         self.due = Some(Due::At(time));
         self
-    }
-}
-
-fn check_header(name: &str, value: &str) -> Result<(), String> {
-    let of_others = ["nats-", "naq-"];
-    let lower = name.to_ascii_lowercase();
-    if of_others.iter().any(|prefix| lower.starts_with(prefix)) {
-        return Err(format!(
-            "set the header {name:?}: names with `Nats-` and `Naq-` belong to the server and to NAQ"
-        ));
-    }
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
-        return Err(format!(
-            "set the header {name:?}: a name is printable ASCII without spaces and `:`"
-        ));
-    }
-    if value.chars().any(char::is_control) {
-        return Err(format!(
-            "set the header {name:?}: its value is not one line of text"
-        ));
-    }
-    Ok(())
-}
-
-impl Due {
-    /// The instant, seen from `now`.
-    pub(crate) fn instant(self, now: SystemTime) -> SystemTime {
-        match self {
-            Self::In(delay) => now.checked_add(delay).unwrap_or(now),
-            Self::At(time) => time,
-        }
     }
 }
