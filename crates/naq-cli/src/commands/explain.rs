@@ -31,10 +31,9 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let explained = explain(context, &jobs, &args).await;
-    jobs.shutdown().await;
-    explained
+    context
+        .with_jobs(async |jobs| explain(context, jobs, &args).await)
+        .await
 }
 
 async fn explain(context: &Context, jobs: &Jobs, args: &Args) -> Result<(), CliError> {

@@ -1,5 +1,6 @@
 //! A job before it is enqueued: kind, payload and options.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
@@ -48,13 +49,10 @@ impl Job {
     /// # Errors
     /// [`JobsErrorKind::InvalidName`] or [`JobsErrorKind::InvalidPayload`]. A retry does not help.
     pub fn from_payload(
-        kind: impl Into<std::borrow::Cow<'static, str>>,
+        kind: impl Into<Cow<'static, str>>,
         payload: &(impl Serialize + ?Sized),
     ) -> Result<Self, JobsError> {
-        let payload = serde_json::value::to_raw_value(payload).map_err(|e| {
-            JobsError::new(JobsErrorKind::InvalidPayload, "write the payload as JSON").because(e)
-        })?;
-        Self::from_json(kind, payload)
+        Self::of(kind, written(payload)?)
     }
 
     /// A job whose payload is this JSON text.
@@ -62,7 +60,16 @@ impl Job {
     /// # Errors
     /// [`JobsErrorKind::InvalidName`] if the kind has an impossible name. A retry does not help.
     pub fn from_json(
-        kind: impl Into<std::borrow::Cow<'static, str>>,
+        kind: impl Into<Cow<'static, str>>,
+        payload: Box<RawValue>,
+    ) -> Result<Self, JobsError> {
+        Self::of(kind, payload)
+    }
+}
+
+impl<R> Job<R> {
+    pub(super) fn of(
+        kind: impl Into<Cow<'static, str>>,
         payload: Box<RawValue>,
     ) -> Result<Self, JobsError> {
         let kind = KindName::new(kind).map_err(|e| {
@@ -91,35 +98,6 @@ impl Job {
             compression: None,
             returns: PhantomData,
         })
-    }
-}
-
-impl<R> Job<R> {
-    /// The same job with another result type.
-    pub(crate) fn returning<T>(self) -> Job<T> {
-        Job {
-            id: self.id,
-            kind: self.kind,
-            queue: self.queue,
-            payload: self.payload,
-            payload_version: self.payload_version,
-            retry: self.retry,
-            timeout: self.timeout,
-            result_ttl: self.result_ttl,
-            keeps_result: self.keeps_result,
-            strict: self.strict,
-            due: self.due,
-            priority: self.priority,
-            limit_key: self.limit_key,
-            unique: self.unique,
-            expires: self.expires,
-            deadline: self.deadline,
-            headers: self.headers,
-            payload_ref: self.payload_ref,
-            payload_zlib: self.payload_zlib,
-            compression: self.compression,
-            returns: PhantomData,
-        }
     }
 
     /// The job's kind.
@@ -313,4 +291,11 @@ impl<R> Job<R> {
         self.due = Some(Due::At(time));
         self
     }
+}
+
+/// A payload as JSON.
+pub(super) fn written(payload: &(impl Serialize + ?Sized)) -> Result<Box<RawValue>, JobsError> {
+    serde_json::value::to_raw_value(payload).map_err(|e| {
+        JobsError::new(JobsErrorKind::InvalidPayload, "write the payload as JSON").because(e)
+    })
 }

@@ -44,10 +44,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     if let Action::Purge(args) = args.action {
         return queue::purge(context, args).await;
     }
-    let jobs = context.jobs().await?;
-    let done = act(context, &jobs, args.action).await;
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| act(context, jobs, args.action).await)
+        .await
 }
 
 async fn act(context: &Context, jobs: &Jobs, action: Action) -> Result<(), CliError> {

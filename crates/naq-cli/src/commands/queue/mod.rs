@@ -45,16 +45,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
         other => other,
     };
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = match action {
-        Action::List(args) => list::list(context, &jobs, args).await,
-        Action::Show(args) => list::show(context, &jobs, args).await,
-        Action::Pause(args) => change::pause(context, &jobs, args).await,
-        Action::Resume(args) => change::resume(context, &jobs, args).await,
-        Action::Limit(args) => limit::run(context, &jobs, args).await,
-        Action::Scale(args) => change::scale(context, &jobs, args).await,
-        Action::Purge(_) => Ok(()),
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match action {
+            Action::List(args) => list::list(context, jobs, args).await,
+            Action::Show(args) => list::show(context, jobs, args).await,
+            Action::Pause(args) => change::pause(context, jobs, args).await,
+            Action::Resume(args) => change::resume(context, jobs, args).await,
+            Action::Limit(args) => limit::run(context, jobs, args).await,
+            Action::Scale(args) => change::scale(context, jobs, args).await,
+            Action::Purge(_) => Ok(()),
+        })
+        .await
 }

@@ -45,10 +45,9 @@ pub(crate) struct PurgeArgs {
 /// Removes the jobs of queues.
 pub(crate) async fn purge(context: &Context, args: PurgeArgs) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = all(&jobs, &args).await;
-    jobs.shutdown().await;
-    let purged = done?;
+    let purged = context
+        .with_jobs(async |jobs| all(jobs, &args).await)
+        .await?;
     let sum: u64 = purged.iter().map(|(_, count)| count).sum();
     let out = &context.output;
     if args.json {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naq::JobId;
+use naq::{JobId, Jobs};
 
 use crate::commands::outcome;
 use crate::context::Context;
@@ -112,14 +112,14 @@ pub(super) async fn run(context: &Context, asked: Asked) -> Result<(), CliError>
     let Some(id) = asked.id else {
         return Err(CliError::usage("no job is named"));
     };
-    let jobs = context.jobs().await?;
-    let results = jobs.results();
-    let found = match asked.wait {
-        Some(within) => results.wait(&id, within).await.map(Some),
-        None => results.find(&id).await,
+    let find = async |jobs: &Jobs| {
+        let results = jobs.results();
+        Ok(match asked.wait {
+            Some(within) => Some(results.wait(&id, within).await?),
+            None => results.find(&id).await?,
+        })
     };
-    jobs.shutdown().await;
-    match found? {
+    match context.with_jobs(find).await? {
         Some(found) => outcome::show(context, &found, asked.json),
         None => Err(CliError::new(
             exit_code::NOT_FOUND,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use naq::{Outcome, ResultFilter, Status};
+use naq::{Jobs, Outcome, ResultFilter, Status};
 use serde_json::json;
 
 use crate::context::Context;
@@ -83,16 +83,18 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
         args.filter.filter(),
         usize::try_from(args.limit).unwrap_or(usize::MAX),
     );
-    let jobs = context.jobs().await?;
-    let results = jobs.results();
-    let (mut found, mut next) = (Vec::new(), Some(0));
-    while let Some(from) = next.filter(|_| found.len() < limit) {
-        let most = (limit - found.len()).min(PAGE);
-        let page = results.search(&filter, from, most).await?;
-        found.extend(page.outcomes);
-        next = page.next;
-    }
-    jobs.shutdown().await;
+    let read = async |jobs: &Jobs| {
+        let results = jobs.results();
+        let (mut found, mut next) = (Vec::new(), Some(0));
+        while let Some(from) = next.filter(|_| found.len() < limit) {
+            let most = (limit - found.len()).min(PAGE);
+            let page = results.search(&filter, from, most).await?;
+            found.extend(page.outcomes);
+            next = page.next;
+        }
+        Ok((found, next))
+    };
+    let (found, next) = context.with_jobs(read).await?;
     let (out, more) = (&context.output, next.is_some());
     if args.json {
         return Ok(out.json(&json!({ "results": found, "more": more }))?);

@@ -74,10 +74,9 @@ pub(super) enum Change {
 
 pub(super) async fn change(context: &Context, change: Change) -> Result<(), CliError> {
     context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = Box::pin(apply(context, &jobs, change)).await;
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| apply(context, jobs, change).await)
+        .await
 }
 
 async fn apply(context: &Context, jobs: &Jobs, change: Change) -> Result<(), CliError> {
