@@ -289,10 +289,14 @@ async fn a_retry_ends_wherever_its_worker_dies() {
         let early = workflows.retry(flow.id(), &[]).await.unwrap_err();
         assert!(early.to_string().contains("it is not over"), "{early}");
         let heir = heir_of_one_that_dies_at(place, &url, &ledger).await;
-        eventually_eq(LONG, (2, 1), async || {
-            let status = flow.status().await.unwrap();
-            let attempt = flow.wait(LONG).await.unwrap().attempt;
-            (attempt, status.retries)
+        // A busy machine may not answer in time; that is no failure.
+        eventually(LONG, async || {
+            let attempt = flow.wait(LONG).await.map(|outcome| outcome.attempt);
+            let retries = flow.status().await.map(|status| status.retries);
+            match (attempt, retries) {
+                (Ok(2), Ok(1)) => Ok(()),
+                other => Err(other),
+            }
         })
         .await;
         let status = flow.status().await.unwrap();

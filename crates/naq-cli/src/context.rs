@@ -132,11 +132,12 @@ impl Context {
         flags(loader).load()
     }
 
-    /// Connects, lets `command` act, and closes the connections however it ends.
+    /// What most commands are: starts logging, connects, lets `command` act, and closes the connections however it ends.
     pub(crate) async fn with_jobs<T>(
         &self,
         command: impl AsyncFnOnce(&Jobs) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
+        self.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
         let jobs = self.jobs().await?;
         // Boxed for the same reason as the dialling.
         let done = Box::pin(command(&jobs)).await;

@@ -74,7 +74,6 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
 }
 
 async fn sweep(context: &Context, args: &SweepArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let swept = context
         .with_jobs(async |jobs| Ok(jobs.sweep_payloads(args.older_than, args.dry_run).await?))
         .await?;

@@ -13,7 +13,6 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 /// Look after dead letters: jobs that were given up
 #[derive(Debug, clap::Args)]
@@ -34,7 +33,6 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     context
         .with_jobs(async |jobs| match args.action {
             Action::List(args) => list::run(context, jobs, args).await,

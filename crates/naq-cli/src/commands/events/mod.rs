@@ -12,7 +12,6 @@ use clap::Subcommand;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 /// Watch, replay and count what happens to jobs, workers and schedules
 #[derive(Debug, clap::Args)]
@@ -41,7 +40,6 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     context
         .with_jobs(async |jobs| match args.action {
             Action::Tail(args) => Box::pin(tail::run(context, jobs, args)).await,

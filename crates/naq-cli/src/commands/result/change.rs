@@ -7,7 +7,6 @@ use super::list::FilterFlags;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 use crate::output::grouped;
 
 /// Remove the outcome of a job
@@ -44,7 +43,6 @@ pub(super) struct PurgeArgs {
 }
 
 pub(super) async fn delete(context: &Context, args: DeleteArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let removed = context
         .with_jobs(async |jobs| Ok(jobs.results().delete(&args.id).await?))
         .await?;
@@ -59,7 +57,6 @@ pub(super) async fn delete(context: &Context, args: DeleteArgs) -> Result<(), Cl
 }
 
 pub(super) async fn purge(context: &Context, args: PurgeArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let filter = args.filter.filter();
     if filter == ResultFilter::default() && !args.all {
         return Err(CliError::usage("nothing says which outcomes are meant")

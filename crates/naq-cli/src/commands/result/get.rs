@@ -9,7 +9,6 @@ use crate::context::Context;
 use crate::duration::parse_positive;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 pub(super) const HELP: &str = "\
 The result is JSON on standard output. Exit codes: 5 the job failed or was cancelled, 6 not ended in time,
@@ -108,7 +107,6 @@ impl WaitArgs {
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 pub(super) async fn run(context: &Context, asked: Asked) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let Some(id) = asked.id else {
         return Err(CliError::usage("no job is named"));
     };

@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::context::Context;
 use crate::duration::{parse_positive, rough};
 use crate::error::CliError;
-use crate::logging::{self, Level};
 use crate::output::{Table, latency};
 
 /// Most that one request brings.
@@ -78,7 +77,6 @@ impl FilterFlags {
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let (filter, limit) = (
         args.filter.filter(),
         usize::try_from(args.limit).unwrap_or(usize::MAX),

@@ -15,7 +15,6 @@ pub(crate) use self::list::Args as ListArgs;
 pub(super) use self::show_explanation::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 /// Recurring work: create, list, show, pause, resume, modify, trigger, delete, preview
 #[derive(Debug, clap::Args)]
@@ -41,7 +40,6 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     if let Action::Preview(args) = &args.action {
         return preview::run(context, args);
     }

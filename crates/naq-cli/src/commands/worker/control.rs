@@ -7,7 +7,6 @@ use crate::commands::operator::{Reason, controls};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 /// Which worker.
 #[derive(Debug, clap::Args)]
@@ -73,7 +72,6 @@ pub(super) enum Change {
 }
 
 pub(super) async fn change(context: &Context, change: Change) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     context
         .with_jobs(async |jobs| apply(context, jobs, change).await)
         .await

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::duration::rough;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 use crate::output::Table;
 
 /// The flags of the list.
@@ -21,7 +20,6 @@ pub(crate) struct ListArgs {
 
 /// Lists the live workers. One that died is listed, as STALE, until its record expires.
 pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     // Two missed signs of life; the clocks of two hosts may differ by a second.
     let heartbeat = context.settings()?.workers.heartbeat_interval;
     let stale_after = heartbeat * 2 + Duration::from_secs(1);

@@ -18,7 +18,6 @@ use naq::JobId;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 /// Workflows: submit, list, show, explain, signal, cancel, retry, delete
 #[derive(Debug, clap::Args)]
@@ -40,7 +39,6 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     context
         .with_jobs(async |jobs| match args.action {
             Action::Submit(args) => submit::run(context, jobs, args).await,
