@@ -53,14 +53,20 @@ fn queues_are_listed_shown_and_purged() {
         table.contains("IN FLIGHT") && table.contains("no workers"),
         "{table}"
     );
-    let listed = dev
-        .naq(&["job", "list", "-q", "mail", "-n", "2", "--json"])
-        .ended_with(0)
-        .json();
-    assert_eq!(
-        (listed["jobs"].as_array().unwrap().len(), &listed["more"]),
-        (2, &json!(true))
-    );
+    let listed = |flags: &[&str]| {
+        let args = [&["job", "list", "-q", "mail", "--json"], flags].concat();
+        let list = dev.naq(&args).ended_with(0).json();
+        let jobs = list["jobs"].as_array().unwrap();
+        let states = jobs
+            .iter()
+            .map(|job| job["state"].as_str().unwrap().to_owned());
+        (states.collect::<Vec<_>>(), list["more"] == json!(true))
+    };
+    let of = |states: &[&str]| states.iter().map(|&state| state.to_owned()).collect();
+    assert_eq!(listed(&["-n", "2"]), (of(&["queued"; 2]), true));
+    let all = ["queued", "queued", "queued", "scheduled"];
+    assert_eq!(listed(&[]), (of(&all), false));
+    assert_eq!(listed(&["-s", "scheduled"]), (of(&["scheduled"]), false));
     let dry = dev.naq(&[
         "purge",
         "mail",
