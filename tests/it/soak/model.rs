@@ -49,7 +49,7 @@ impl Facts {
             if let Some((at, running)) = beyond(most, &runs) {
                 let all: Vec<_> = runs
                     .iter()
-                    .filter(|run| running.iter().any(|id| *id == run.id))
+                    .filter(|run| running.contains(&run.id))
                     .map(|run| run.shown(at))
                     .collect();
                 faults.push(format!("{name}: more than {most} at {at}: {all:#?}"));
