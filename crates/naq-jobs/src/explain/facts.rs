@@ -28,6 +28,8 @@ pub struct Facts {
     pub in_flight: (u64, u64),
     /// The text of its limit key, and the jobs that hold the places of it.
     pub limit: Option<(String, Vec<String>)>,
+    /// The jobs that hold the places of its kind, if it was put aside for one.
+    pub kind_holders: Vec<String>,
     /// The job before whose end it does not start, if it was kept back for one.
     pub after: Option<String>,
     /// The workers that serve its queue.

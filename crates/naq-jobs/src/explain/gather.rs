@@ -14,8 +14,9 @@ use crate::inspect::{
 };
 use crate::jobs::Jobs;
 use crate::model::JobId;
+use crate::parked::Why;
 use crate::server::{Link, last_of, last_of_each, read_rfc3339};
-use crate::wire::{WorkerStatus, headers, text};
+use crate::wire::{Counted, Stage, WorkerStatus, headers, text};
 
 /// Holders of a limit key that are named at the most.
 const HOLDERS: usize = 100;
@@ -84,6 +85,7 @@ fn bare(info: &JobInfo, sight: &Sight) -> Facts {
         kind_hold: None,
         in_flight: (0, 0),
         limit: None,
+        kind_holders: Vec::new(),
         after: None,
         workers: Vec::new(),
         dead: dead.map(|letter| (letter.reason.clone(), letter.error.clone())),
@@ -119,7 +121,13 @@ async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut
     }
     settings(conn, link, found, facts).await;
     if let Some(key) = text(fields, headers::LIMIT_KEY) {
-        facts.limit = Some((key.to_owned(), holders(conn, link, found, key).await));
+        let counted = Counted::Key(found.spot.queue.clone(), key.to_owned());
+        facts.limit = Some((key.to_owned(), holders(conn, link, &counted).await));
+    }
+    if let (Stage::Parked(why), Some(kind)) = (&found.spot.stage, &facts.kind)
+        && Why::is_kind_limit(why)
+    {
+        facts.kind_holders = holders(conn, link, &Counted::Kind(kind.clone())).await;
     }
 }
 
@@ -179,10 +187,10 @@ async fn settings(conn: &Connection, link: &Link, found: &Found, facts: &mut Fac
     }
 }
 
-/// The jobs that hold the places of a limit key.
-async fn holders(conn: &Connection, link: &Link, found: &Found, key: &str) -> Vec<String> {
+/// The jobs that hold the places of those that are counted together.
+async fn holders(conn: &Connection, link: &Link, counted: &Counted) -> Vec<String> {
     let names = link.names();
-    let filters = [names.places(&found.spot.queue, Some(key))];
+    let filters = [names.places(counted)];
     let held = last_of_each(conn, &names.limits_stream(), &filters, HOLDERS).await;
     let held = held.unwrap_or_default().into_iter();
     held.map(|place| String::from_utf8_lossy(&place.payload).into_owned())

@@ -44,6 +44,13 @@ pub enum Reason {
         /// The jobs that hold its places.
         holders: Vec<String>,
     },
+    /// As many jobs of its kind run as may.
+    KindLimited {
+        /// The kind.
+        kind: String,
+        /// The jobs that hold its places.
+        holders: Vec<String>,
+    },
     /// It is kept back until another job of its schedule has ended.
     Awaits {
         /// That job.
@@ -172,6 +179,13 @@ pub(super) fn ms<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::O
         .serialize(to)
 }
 
+fn named(f: &mut fmt::Formatter<'_>, holders: &[String]) -> fmt::Result {
+    match holders {
+        [] => Ok(()),
+        holders => write!(f, ": {}", holders.join(", ")),
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -193,14 +207,14 @@ impl fmt::Display for Reason {
                 write!(f, "the kind {kind} is paused")?;
                 held(f, *since, by.as_deref(), why.as_deref())
             }
-            Self::Limited { key, holders } if holders.is_empty() => {
-                write!(f, "as many jobs of the limit key {key} run as may")
+            Self::Limited { key, holders } => {
+                write!(f, "as many jobs of the limit key {key} run as may")?;
+                named(f, holders)
             }
-            Self::Limited { key, holders } => write!(
-                f,
-                "as many jobs of the limit key {key} run as may: {}",
-                holders.join(", ")
-            ),
+            Self::KindLimited { kind, holders } => {
+                write!(f, "as many jobs of the kind {kind} run as may")?;
+                named(f, holders)
+            }
             Self::Awaits { job } => write!(f, "it is kept back until the job {job} has ended"),
             Self::Parked { why } => write!(f, "it was put aside: {why}"),
             Self::RateBooked { until } => {

@@ -5,6 +5,7 @@
 //! | parked `kind-` | its kind is paused | `kind_paused` |
 //! | | no live worker of the queue knows the kind | `nobody_knows` or `nobody_serves` |
 //! | parked `key-` | | `limited`, with the holders |
+//! | parked `most-` | | `kind_limited`, with the holders |
 //! | parked `after-` | | `awaits`, with the job |
 //! | parked otherwise | | `parked` |
 //! | scheduled | booked by a rate | `rate_booked` |
@@ -193,6 +194,10 @@ fn parked(facts: &Facts, why: &str) -> Reason {
             why: why.to_owned(),
         });
     }
+    if let (true, Some(kind)) = (Why::is_kind_limit(why), facts.kind.clone()) {
+        let holders = facts.kind_holders.clone();
+        return Reason::KindLimited { kind, holders };
+    }
     if let (true, Some(job)) = (Why::is_after(why), facts.after.clone()) {
         return Reason::Awaits { job };
     }
@@ -247,6 +252,7 @@ mod tests {
             kind_hold: None,
             in_flight: (0, 1000),
             limit: None,
+            kind_holders: Vec::new(),
             after: None,
             workers: vec![worker("w", 1)],
             dead: None,
