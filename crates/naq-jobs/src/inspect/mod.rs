@@ -18,7 +18,7 @@ mod status;
 mod sweep;
 mod whereabouts;
 
-pub(crate) use info::{consumer_of, info_of, instant};
+pub(crate) use info::{consumer_of, due, info_of, instant, runner_of};
 pub(crate) use jobs::workers;
 pub(crate) use sight::{Found, Sight, look};
 pub(crate) use whereabouts::{Whereabouts, whereabouts};
