@@ -33,9 +33,7 @@ impl SharedSlots {
     pub(super) fn freed(&self, lane: usize, change: impl FnOnce(&mut Slots)) {
         self.with(|slots| {
             change(slots);
-            for caller in slots.callers(lane) {
-                self.0.bells[caller].notify_one();
-            }
+            self.ring_callers(slots, lane);
         });
     }
 
@@ -54,13 +52,26 @@ impl SharedSlots {
             if ask.count > 0 {
                 self.ring_those_without(slots, lane);
             }
+            if ask.count > 0 && slots.is_full(lane) {
+                // It keeps nobody back that comes before it.
+                self.ring_callers(slots, lane);
+            }
             ask
         })
     }
 
     /// The priority of `lane` is used from now on.
     pub(super) fn open(&self, lane: usize) {
-        self.freed(lane, |slots| slots.open(lane));
+        self.freed(lane, |slots| {
+            slots.open(lane);
+            self.ring_those_without(slots, lane);
+        });
+    }
+
+    fn ring_callers(&self, slots: &Slots, lane: usize) {
+        for caller in slots.callers(lane) {
+            self.0.bells[caller].notify_one();
+        }
     }
 
     fn ring_those_without(&self, slots: &Slots, lane: usize) {
@@ -101,11 +112,11 @@ impl Slot {
         self.lane % LEVELS
     }
 
-    /// Gives it back while the job waits for something else.
+    /// Gives it back while the job waits in line.
     pub(super) fn pause(&mut self) {
         if std::mem::take(&mut self.is_held) {
             let lane = self.lane;
-            self.slots.freed(lane, |slots| slots.finished(lane));
+            self.slots.freed(lane, |slots| slots.paused(lane));
         }
     }
 
@@ -131,6 +142,10 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.pause();
+        let (lane, is_held) = (self.lane, self.is_held);
+        self.slots.freed(lane, |slots| match is_held {
+            true => slots.finished(lane),
+            false => slots.left_line(lane),
+        });
     }
 }

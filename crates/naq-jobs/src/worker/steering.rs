@@ -13,7 +13,9 @@ use super::limit::QueueLimits;
 use super::permits::Permits;
 use super::shared_slots::SharedSlots;
 use super::slots::QueueTerms;
-use crate::control::{KindSetting, ParkedJob, QueueOrder, QueueSetting, Versioned, WorkerSetting};
+use crate::control::{
+    KindSetting, ParkedJob, QueueOrder, QueueSetting, Versioned, WorkerSetting, terms,
+};
 use crate::model::{Priority, QueueName};
 use crate::server::Link;
 
@@ -273,6 +275,11 @@ impl Steering {
         QueueTerms {
             cap: cap.filter(|cap| *cap > 0),
             order: set.and_then(|set| set.order).unwrap_or_default(),
+            given: self
+                .limits_on(board, queue)
+                .together
+                .and(set)
+                .map(|set| terms(&self.link, queue, set).max_ack_pending),
         }
     }
 
