@@ -32,8 +32,9 @@ impl SharedSlots {
     /// Slots of `lane` became free: the lanes that can use them look again.
     pub(super) fn freed(&self, lane: usize, change: impl FnOnce(&mut Slots)) {
         self.with(|slots| {
+            let taken = slots.taken();
             change(slots);
-            for caller in slots.callers(lane) {
+            for caller in slots.callers(lane, taken) {
                 self.0.bells[caller].notify_one();
             }
         });
