@@ -216,8 +216,7 @@ fn lines(path: &Path) -> Result<impl Iterator<Item = Numbered>, CliError> {
 }
 
 fn job_of(text: &str, kind: Option<&str>, make: &impl Make) -> Result<Job, CliError> {
-    let line: Line =
-        serde_json::from_str(text).map_err(|e| CliError::usage(format!("no job: {e}")))?;
+    let line: Line = serde_json::from_str(text).map_err(|e| CliError::usage(mistake(text, &e)))?;
     let kind = line.kind.or_else(|| kind.map(str::to_owned));
     let kind = kind.ok_or_else(|| {
         CliError::usage("no `kind`, and none on the command line: `naq enqueue KIND --batch FILE`")
@@ -243,6 +242,14 @@ fn job_of(text: &str, kind: Option<&str>, make: &impl Make) -> Result<Job, CliEr
         job = job.header(name, value)?;
     }
     Ok(job)
+}
+
+/// What is wrong with a line, without the words of the parser for what is no JSON object at all.
+fn mistake(text: &str, error: &serde_json::Error) -> String {
+    match text.trim_start().starts_with('{') {
+        true => format!("no job: {error}"),
+        false => "no JSON object".to_owned(),
+    }
 }
 
 fn time(text: &str) -> Result<Duration, CliError> {

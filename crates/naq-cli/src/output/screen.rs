@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{ColorChoice, Style, Table};
 use crate::error::CliError;
@@ -62,11 +63,17 @@ impl Output {
         let _ignored = writeln!(io::stderr().lock(), "{}", text.as_ref());
     }
 
-    /// Why the command has failed, and what to do.
-    pub(crate) fn error(&self, error: &CliError) {
+    /// Why the command has failed, and what to do: in words, or as one JSON object on one line.
+    pub(crate) fn error(&self, error: &CliError, as_json: bool) {
         let Some(message) = &error.message else {
             return;
         };
+        if as_json {
+            let said = json!({
+                "code": error.code, "message": message, "causes": error.causes, "hint": error.hint,
+            });
+            return self.note(json!({ "error": said }).to_string());
+        }
         self.note(format!(
             "{} {message}",
             self.styled_err(Style::Bad, "error:")

@@ -1,5 +1,6 @@
 //! What an operator changes from a shell while a worker runs.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -84,6 +85,8 @@ fn a_worker_is_quiet_scaled_and_stopped_by_the_beginning_of_its_id() {
     });
     let said = dev.naq(&["worker", "list"]).ended_with(0);
     assert!(said.out.contains("idle (quiet)"), "{said:?}");
+    let frame = dev.naq(&["top", "--once"]).ended_with(0).out;
+    assert!(frame.contains("quiet"), "{frame}");
     dev.naq(&["enqueue", "greet", "1", "--id", "one", "--wait=1s"])
         .ended_with(6);
     dev.naq(&["worker", "resume", &id]).ended_with(0);
@@ -103,7 +106,7 @@ fn a_worker_is_quiet_scaled_and_stopped_by_the_beginning_of_its_id() {
     eventually("it has those of its start", || {
         worker(&dev)["concurrency"] == 3
     });
-    dev.naq(&["worker", "scale", &id, "0"]).ended_with(3);
+    dev.naq(&["worker", "scale", &id, "0"]).ended_with(2);
 
     let said = dev.naq(&["worker", "stop", "nobody"]).ended_with(7);
     assert!(said.err.contains("naq worker list"), "{said:?}");
@@ -178,4 +181,22 @@ fn a_job_is_enqueued_with_a_priority_and_a_limit_key() {
         finished.push(outcome["finished_at_ms"].as_u64().unwrap());
     }
     assert!(finished[0] <= finished[1], "{finished:?}");
+}
+
+/// AC-05.
+#[test]
+fn a_worker_that_was_killed_is_stale_and_then_gone() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let lively = HANDLERS.replace("500ms", "1s\n  ttl: 8s");
+    let killed = dev.worker(&lively);
+    let listed = |command: &[&str]| dev.naq(command).ended_with(0).out;
+    assert!(!listed(&["list-workers"]).contains("STALE"));
+    assert_eq!(worker(&dev)["stale"], json!(false));
+    killed.signal(Signal::KILL);
+    eventually("it is stale", || worker(&dev)["stale"] == json!(true));
+    assert!(listed(&["list-workers"]).contains("(STALE)"));
+    assert!(listed(&["top", "--once"]).contains("STALE"));
+    eventually("it is gone", || worker(&dev) == Value::Null);
+    drop(killed);
 }
