@@ -222,9 +222,8 @@ type Numbered = Result<(usize, String), CliError>;
 
 /// The lines that are not empty, with their numbers.
 fn lines(path: &Path) -> Result<impl Iterator<Item = Numbered>, CliError> {
-    let failed = |e: &io::Error| {
-        CliError::usage(format!("failed to read {}", path.display())).because(e)
-    };
+    let failed =
+        |e: &io::Error| CliError::usage(format!("failed to read {}", path.display())).because(e);
     let file = File::open(path).map_err(|e| failed(&e))?;
     let name = path.display().to_string();
     let numbered = BufReader::new(file).lines().enumerate();
