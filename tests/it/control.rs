@@ -97,13 +97,7 @@ async fn a_paused_queue_delivers_nothing_to_anybody_until_it_is_resumed() {
     // What comes later in another queue is done, so the workers had time for the first.
     for n in 0..20 {
         let job = ECHO.job(&json!(n)).unwrap().queue("other").unwrap();
-        bed.jobs
-            .enqueue(job)
-            .await
-            .unwrap()
-            .result(LONG)
-            .await
-            .unwrap();
+        bed.run(job).await;
     }
     assert_eq!(bed.deliveries("mail").await, 0);
     let again = controls

@@ -295,13 +295,7 @@ async fn each_key_has_a_rate_of_its_own_and_the_others_go_on() {
     }
     // Without a key there is no limit, and no slot is held by those that wait.
     let free = TENANT.job(&("free".to_owned(), 1)).unwrap();
-    bed.jobs
-        .enqueue(free)
-        .await
-        .unwrap()
-        .result(LONG)
-        .await
-        .unwrap();
+    bed.run(free).await;
     let passed = start.elapsed();
     all_done_at_the_first_attempt(handles).await;
     for tenant in ["acme", "globex"] {
@@ -313,4 +307,58 @@ async fn each_key_has_a_rate_of_its_own_and_the_others_go_on() {
     }
     assert!(passed < start.elapsed() / 2);
     worker.stop(LONG).await;
+}
+
+/// A job of `acme` that runs in a worker without a free slot, with the only place; and who it is.
+async fn held(bed: &Bed, crowd: &Crowd) -> (RunningWorker, String) {
+    let set = bed.jobs.controls();
+    set.limit_queue(&shared(), |set| set.max_running_per_key = Some(1))
+        .await
+        .unwrap();
+    let runs = worker(&bed.jobs, crowd, 1).await;
+    let job = TENANT.job(&("acme".into(), 600_000)).unwrap();
+    let job = job.limit_key("acme").unwrap();
+    let id = bed.jobs.enqueue(job).await.unwrap().id().to_string();
+    eventually_eq(LONG, 1, async || crowd.of("acme").now).await;
+    (runs, id)
+}
+
+/// Lease of those jobs: nobody takes it for lapsed on a busy machine.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// As after the death of a server that had not written down that a lease was renewed.
+#[tokio::test]
+async fn a_job_that_was_given_to_another_worker_ends_where_it_ran() {
+    let bed = Bed::with(|s| s.queues.ack_wait = LEASE).await;
+    let (old, new) = (Crowd::default(), Crowd::default());
+    let (was, _) = held(&bed, &old).await;
+    let has = worker(&bed.other(|s| s.queues.ack_wait = LEASE).await, &new, 1).await;
+    let conn = bed.conn().await;
+    let delivery = "$JS.ACK.naq_jobs.naq-worker-shared.1.1.1.1.0";
+    conn.publish(delivery, "-NAK").await.unwrap();
+    eventually_eq(LONG, (0, 1), async || {
+        (old.of("acme").now, new.of("acme").now)
+    })
+    .await;
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert_eq!(places.len(), 1, "the job has its place still: {places:?}");
+    has.stop(Duration::ZERO).await;
+    was.stop(Duration::ZERO).await;
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert!(places.is_empty(), "{places:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_finds_its_place_with_another_one_ends_the_job() {
+    let bed = Bed::with(|s| s.queues.ack_wait = Duration::from_secs(6)).await;
+    let crowd = Crowd::default();
+    let (runs, id) = held(&bed, &crowd).await;
+    // Nobody says so but the place itself.
+    let place = bed.subjects("naq_limits", "naq.slot.>").await.remove(0);
+    let mut fields = async_nats::HeaderMap::new();
+    fields.insert("Naq-Worker", "somebody-else");
+    let conn = bed.conn().await;
+    conn.publish_acked(place, fields, id).await.unwrap();
+    eventually_eq(LONG, 0, async || crowd.of("acme").now).await;
+    runs.stop(Duration::ZERO).await;
 }

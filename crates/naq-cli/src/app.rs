@@ -133,7 +133,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Explain(args) => Box::pin(explain::run(context, args)).await,
         Command::Queue(args) => Box::pin(queue::run(context, args)).await,
         Command::Top(args) => Box::pin(top::run(context, args)).await,
-        Command::Purge(args) => Box::pin(queue::purge(context, args)).await,
+        Command::Purge(args) => Box::pin(queue::run_purge(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,

@@ -9,9 +9,10 @@ use super::facts::{Facts, Hold, WorkerFact};
 use super::{Explanation, reasons};
 use crate::JobsError;
 use crate::inspect::{
-    Found, JobInfo, Sight, Whereabouts, consumer_of, info_of, instant, look, whereabouts, workers,
+    Found, JobInfo, Sight, Whereabouts, WorkerInfo, consumer_of, info_of, instant, look,
+    whereabouts, workers,
 };
-use crate::jobs::{Jobs, WorkerInfo};
+use crate::jobs::Jobs;
 use crate::model::JobId;
 use crate::server::{Link, last_of, last_of_each, read_rfc3339};
 use crate::wire::{WorkerStatus, headers, text};

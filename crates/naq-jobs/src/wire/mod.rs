@@ -12,12 +12,15 @@ mod flow_names;
 mod hash;
 mod header;
 mod names;
+mod note_names;
 mod outcome;
 mod payload_names;
 mod presence;
+mod recurring_names;
 mod retry;
 mod spot;
 mod unique;
+mod unique_names;
 
 pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
 pub(crate) use dead::{DeadHeaders, dead_headers};

@@ -46,7 +46,7 @@ impl Runner {
             };
             let may_try = standing.is_some() || self.lines.is_empty(&job.queue);
             if may_try && slot.resume() {
-                match self.take_place(&pool, job, may_be_held).await {
+                match self.take_place_of_queue(&pool, job, may_be_held).await {
                     Ok(Some(place)) => {
                         job.places.push(place);
                         failpoint::reach("place-taken");
@@ -99,14 +99,14 @@ impl Runner {
         }
     }
 
-    async fn take_place(
+    async fn take_place_of_queue(
         &self,
         pool: &Pool,
         job: &Delivered,
         may_be_held: bool,
     ) -> Result<Option<Place>, JobsError> {
         let conn = self.link.lease("take a place of the queue").await?;
-        pool.take(&conn, &self.link, &job.id, may_be_held).await
+        self.take_place(&conn, pool, job, may_be_held).await
     }
 
     /// A place of the queue has become free: calls who waits here, and tells the other workers.

@@ -1,5 +1,6 @@
 //! The limits of a delivered job: books its start, takes its place, gives it back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -10,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::admit::{Parking, Waits};
 use super::delivery::Delivered;
 use super::holds::Hold;
-use super::limits::{Place, Pool};
+use super::limits::{Holder, Place, Pool};
 use super::runner::Runner;
 use super::settle::Sleep;
 use super::tally::Left;
+use crate::control::{News, TakenOver, push};
 use crate::parked::{Why, release};
 use crate::server::now_ms;
 use crate::wire::{headers, text};
@@ -59,7 +61,7 @@ impl Runner {
         };
         let conn = self.link.lease("take a place").await?;
         let is_again = job.may_be_settled();
-        if let Some(place) = pool.take(&conn, &self.link, &job.id, is_again).await? {
+        if let Some(place) = self.take_place(&conn, &pool, job, is_again).await? {
             job.places.push(place);
             failpoint::reach("place-taken");
             return Ok(None);
@@ -122,6 +124,35 @@ impl Runner {
         Ok(true)
     }
 
+    /// Takes a place for the job. The worker that had it before is told, should it be there: that happens when a server was
+    /// killed, and has forgotten that the lease was renewed.
+    pub(super) async fn take_place(
+        &self,
+        conn: &Connection,
+        pool: &Pool,
+        job: &Delivered,
+        may_be_held: bool,
+    ) -> Result<Option<Place>, JobsError> {
+        let holder = Holder {
+            job: job.id.clone(),
+            worker: Arc::clone(&self.worker),
+        };
+        let place = pool.take(conn, &self.link, &holder, may_be_held).await?;
+        if place.as_ref().is_some_and(|place| place.is_taken_over) {
+            let news = News::TakenOver(TakenOver {
+                id: job.id.to_string(),
+                sequence: job.sequence,
+                worker: self.worker.to_string(),
+            });
+            // Should the other one not hear it, it finds out when it renews the place.
+            if let Err(error) = push(&self.link, self.link.names().control(&job.queue), news).await
+            {
+                tracing::debug!(id = %job.id, %error, "could not tell that a job was taken over");
+            }
+        }
+        Ok(place)
+    }
+
     /// The places that the job needs one of.
     fn pool(&self, job: &Delivered, limits: QueueLimits) -> Option<Pool> {
         Some(Pool {
@@ -132,8 +163,14 @@ impl Runner {
         })
     }
 
-    /// Keeps the place of a job until `done`. A renewal is not broken off, so that its answer is known.
-    pub(super) async fn keep_place(&self, place: &mut Place, done: &CancellationToken) {
+    /// Keeps the place of a job until `done`, or until another worker has both. A renewal is not broken off, so that its
+    /// answer is known.
+    pub(super) async fn keep_place(
+        &self,
+        place: &mut Place,
+        hold: &Hold,
+        done: &CancellationToken,
+    ) {
         loop {
             tokio::select! {
                 () = done.cancelled() => return,
@@ -143,8 +180,12 @@ impl Runner {
                 let conn = self.link.lease("keep a place").await?;
                 place.renew(&conn, &self.link).await
             };
-            if let Err(error) = renewed.await {
-                tracing::debug!(%error, "a place could not be kept; it is tried again");
+            match renewed.await {
+                Ok(true) => {}
+                Ok(false) => return hold.give_up(),
+                Err(error) => {
+                    tracing::debug!(%error, "a place could not be kept; it is tried again");
+                }
             }
         }
     }

@@ -6,7 +6,6 @@ use clap::Subcommand;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 /// Pause and resume the jobs of a kind, in all queues
 #[derive(Debug, clap::Args)]
@@ -23,13 +22,11 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = match args.action {
-        Action::Pause(args) => change::pause(context, &jobs, args).await,
-        Action::Resume(args) => change::resume(context, &jobs, args).await,
-        Action::List(args) => change::list(context, &jobs, args).await,
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match args.action {
+            Action::Pause(args) => change::pause(context, jobs, args).await,
+            Action::Resume(args) => change::resume(context, jobs, args).await,
+            Action::List(args) => change::list(context, jobs, args).await,
+        })
+        .await
 }
