@@ -52,8 +52,8 @@ impl Jobs {
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::Connection`] if the server cannot be reached (a retry helps later),
-    /// [`crate::JobsErrorKind::Unsupported`] if it is too old, [`crate::JobsErrorKind::Configuration`] if it cannot do what the
-    /// settings ask (the message names the key).
+    /// [`crate::JobsErrorKind::Unsupported`] if it is too old or JetStream is off, [`crate::JobsErrorKind::Configuration`] if it
+    /// cannot do what the settings ask (the message names the key), [`crate::JobsErrorKind::Server`] if it does not let this user.
     pub async fn connect(settings: Settings) -> Result<Self, JobsError> {
         let service = ConnectionService::new(settings.nats.clone());
         Self::on(service, settings).await

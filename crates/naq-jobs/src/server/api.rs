@@ -22,6 +22,8 @@ pub(crate) struct ApiError {
 impl ApiError {
     /// The stream does not exist.
     pub(crate) const STREAM_NOT_FOUND: u32 = 10059;
+    /// JetStream is on, but not for this account.
+    pub(crate) const NOT_ENABLED_FOR_ACCOUNT: u32 = 10039;
     /// No message is stored under the subject.
     pub(crate) const NO_MESSAGE: u32 = 10037;
     /// The consumer does not exist.
