@@ -367,6 +367,32 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_was_put_aside_says_why() {
+        let parked = |why: &str| JobStatus::Parked {
+            why: why.to_owned(),
+        };
+        assert_eq!(of(|f| f.status = parked("other")), "parked");
+        assert_eq!(of(|f| f.status = parked("key-1")), "parked");
+        let limited = of(|f| {
+            f.status = parked("key-1");
+            f.limit = Some(("tenant".into(), vec![holder("a")]));
+        });
+        assert_eq!(limited, "limited");
+        let kind_limited = of(|f| f.status = parked("most-1"));
+        assert_eq!(kind_limited, "kind_limited");
+        let paused = of(|f| {
+            f.status = parked("kind-1");
+            f.kind_hold = Some(Hold::default());
+        });
+        assert_eq!(paused, "kind_paused");
+        let unknown = of(|f| {
+            f.status = parked("kind-1");
+            f.workers[0].knows_kind = Some(false);
+        });
+        assert_eq!(unknown, "nobody_knows");
+    }
+
+    #[test]
     fn a_job_that_does_not_wait_for_a_worker_is_told_where_it_is() {
         let at = |secs| Some(UNIX_EPOCH + Duration::from_secs(secs));
         let later = |due| JobStatus::Scheduled {
@@ -387,26 +413,6 @@ mod tests {
             f.workers.clear();
         });
         assert_eq!(nobody, "not_due nobody_serves");
-        let parked = |why: &str| JobStatus::Parked {
-            why: why.to_owned(),
-        };
-        assert_eq!(of(|f| f.status = parked("other")), "parked");
-        assert_eq!(of(|f| f.status = parked("key-1")), "parked");
-        let limited = of(|f| {
-            f.status = parked("key-1");
-            f.limit = Some(("tenant".into(), vec![holder("a")]));
-        });
-        assert_eq!(limited, "limited");
-        let paused = of(|f| {
-            f.status = parked("kind-1");
-            f.kind_hold = Some(Hold::default());
-        });
-        assert_eq!(paused, "kind_paused");
-        let unknown = of(|f| {
-            f.status = parked("kind-1");
-            f.workers[0].knows_kind = Some(false);
-        });
-        assert_eq!(unknown, "nobody_knows");
         let running = |worker: Option<&str>| JobStatus::Running {
             worker: worker.map(str::to_owned),
             since: None,

@@ -72,7 +72,9 @@ impl Runner {
             if may_ask {
                 match self.ask_for_place(job, limit, slot, may_be_held).await? {
                     Asked::Got => {
-                        standing.map(Standing::enters);
+                        if let Some(standing) = standing {
+                            standing.enters();
+                        }
                         return Ok(None);
                     }
                     Asked::None => standing.iter().for_each(Standing::found_none),
