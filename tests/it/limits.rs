@@ -185,7 +185,7 @@ async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
     gate.started(8).await;
     assert_eq!(gate.most(), 3);
     controls.limit_kind(&kind, None).await.unwrap();
-    gate.open(4);
+    gate.open(7);
     all_done_at_the_first_attempt(handles).await;
     bed.emptied().await;
     let places = bed.subjects("naq_limits", "naq.slot.>").await;
