@@ -39,7 +39,7 @@ const REPAIR_EVERY: Duration = Duration::from_secs(1);
 /// Creates what is missing and updates what differs. Safe to run from many processes at once.
 pub(crate) async fn ensure_streams(link: &Link) -> Result<(), JobsError> {
     let conn = link.lease("prepare the streams").await?;
-    feature::check_server(&conn)?;
+    feature::check_server(&conn).await?;
     for wanted in definition::streams(link.names(), link.settings()) {
         ensure(&conn, &wanted).await?;
     }
@@ -75,6 +75,9 @@ async fn ensure(conn: &Connection, wanted: &Config) -> Result<(), JobsError> {
     match call::<StreamInfo>(conn, &format!("STREAM.INFO.{name}"), &()).await? {
         Ok(found) => update(conn, wanted, &found.config).await,
         Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => create(conn, wanted).await,
+        Err(error) if error.err_code == ApiError::NOT_ENABLED_FOR_ACCOUNT => {
+            Err(feature::without_jetstream("this account"))
+        }
         Err(error) => Err(refused(format!("look at the stream {name}"), error)),
     }
 }
