@@ -39,6 +39,8 @@ impl Sides {
 
     /// Removes them, those of the raw client, too: their prefix begins alike.
     pub(super) async fn close(self, stage: &Stage) -> Result<(), CliError> {
+        // Its lease: the end of the connection would wait for it.
+        drop(self.raw);
         self.naq.shutdown().await;
         self.raw_jobs.shutdown().await;
         stage.remove(&self.case).await
