@@ -55,6 +55,7 @@ mod testing;
 mod together;
 mod traces;
 mod unique;
+mod unusable;
 mod workflow_changes;
 mod workflow_ends;
 mod workflow_faults;

@@ -1,11 +1,15 @@
 //! One reason, for people and for programs.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-use super::FlowReason;
+use super::text::{ago, at, held, not_due, span};
+use super::{FlowReason, PlaceHolder};
+
+/// Holders of places that a text names.
+const NAMED: usize = 5;
 
 /// Why a job does not run, or what became of it. As JSON: `{"reason": <word>, ...}`, times in milliseconds
 /// since 1970.
@@ -41,8 +45,29 @@ pub enum Reason {
     Limited {
         /// The key.
         key: String,
-        /// The jobs that hold its places.
-        holders: Vec<String>,
+        /// The jobs that hold its places; at most 100 of them.
+        holders: Vec<PlaceHolder>,
+        /// It is released when one of them ends. Should nobody do that, it comes back by itself then.
+        #[serde(serialize_with = "ms", rename = "next_look_ms")]
+        next_look: Option<SystemTime>,
+    },
+    /// As many jobs of its queue run as may, over all workers.
+    QueueLimited {
+        /// The queue.
+        queue: String,
+        /// Jobs that may run.
+        limit: u32,
+        /// The jobs that run; at most 100 of them.
+        holders: Vec<PlaceHolder>,
+        /// A worker has it already. It is called when one of them ends, and looks after so many milliseconds at the latest.
+        looks_every_ms: Option<u64>,
+    },
+    /// As many jobs of its kind run as may.
+    KindLimited {
+        /// The kind.
+        kind: String,
+        /// The jobs that hold its places; at most 100 of them.
+        holders: Vec<PlaceHolder>,
     },
     /// It is kept back until another job of its schedule has ended.
     Awaits {
@@ -193,14 +218,43 @@ impl fmt::Display for Reason {
                 write!(f, "the kind {kind} is paused")?;
                 held(f, *since, by.as_deref(), why.as_deref())
             }
-            Self::Limited { key, holders } if holders.is_empty() => {
-                write!(f, "as many jobs of the limit key {key} run as may")
+            Self::KindLimited { kind, holders } => {
+                write!(f, "as many jobs of the kind {kind} run as may")?;
+                named(f, holders)
             }
-            Self::Limited { key, holders } => write!(
-                f,
-                "as many jobs of the limit key {key} run as may: {}",
-                holders.join(", ")
-            ),
+            Self::Limited {
+                key,
+                holders,
+                next_look,
+            } => {
+                write!(f, "as many jobs of the limit key {key} run as may")?;
+                named(f, holders)?;
+                let look = at(*next_look);
+                match look.is_empty() {
+                    true => Ok(()),
+                    false => write!(
+                        f,
+                        "; it goes on when one ends, and looks{look} at the latest"
+                    ),
+                }
+            }
+            Self::QueueLimited {
+                queue,
+                limit,
+                holders,
+                looks_every_ms,
+            } => {
+                write!(f, "the queue {queue} is limited to {limit} running job(s)")?;
+                named(f, holders)?;
+                match looks_every_ms {
+                    Some(ms) => write!(
+                        f,
+                        "; it waits in a worker, is called when one ends, and looks every {} besides",
+                        span(*ms)
+                    ),
+                    None => f.write_str("; it goes on when one ends"),
+                }
+            }
             Self::Awaits { job } => write!(f, "it is kept back until the job {job} has ended"),
             Self::Parked { why } => write!(f, "it was put aside: {why}"),
             Self::RateBooked { until } => {
@@ -219,6 +273,21 @@ impl fmt::Display for Reason {
             ),
             other => other.rest(f),
         }
+    }
+}
+
+/// `: a on w-1 for 12 s, b and 3 more`.
+fn named(f: &mut fmt::Formatter<'_>, holders: &[PlaceHolder]) -> fmt::Result {
+    for (number, holder) in holders.iter().take(NAMED).enumerate() {
+        f.write_str(if number == 0 { ": " } else { ", " })?;
+        f.write_str(&holder.job)?;
+        if let Some(worker) = &holder.worker {
+            write!(f, " on {worker}{}", ago(holder.since))?;
+        }
+    }
+    match holders.len().saturating_sub(NAMED) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
     }
 }
 
@@ -269,57 +338,5 @@ impl Reason {
                 "nothing is known of it: it never was, its outcome has expired, or it completed without keeping one",
             ),
         }
-    }
-}
-
-fn held(
-    f: &mut fmt::Formatter<'_>,
-    since: Option<SystemTime>,
-    by: Option<&str>,
-    why: Option<&str>,
-) -> fmt::Result {
-    f.write_str(&since.map_or_else(String::new, |since| {
-        format!(" for {}", span(elapsed(since)))
-    }))?;
-    by.map_or(Ok(()), |by| write!(f, " by {by}"))?;
-    why.map_or(Ok(()), |why| write!(f, ": {why}"))
-}
-
-fn not_due(f: &mut fmt::Formatter<'_>, retry: u32, retries: u32, in_ms: u64) -> fmt::Result {
-    write!(f, "it is due in {}", span(in_ms))?;
-    match retry {
-        0 => Ok(()),
-        retry => write!(f, ": retry {retry} of {retries}, after an error"),
-    }
-}
-
-fn at(time: Option<SystemTime>) -> String {
-    match time.map(|time| (time, time.duration_since(SystemTime::now()))) {
-        Some((_, Ok(left))) => format!(" in {}", span(millis(left))),
-        Some((time, Err(_))) => format!(" {} ago", span(elapsed(time))),
-        None => String::new(),
-    }
-}
-
-fn ago(time: Option<SystemTime>) -> String {
-    time.map_or_else(String::new, |time| format!(" for {}", span(elapsed(time))))
-}
-
-fn elapsed(time: SystemTime) -> u64 {
-    millis(time.elapsed().unwrap_or_default())
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A span for people: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`.
-pub(super) fn span(ms: u64) -> String {
-    match ms / 1000 {
-        0..10 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        s @ 10..120 => format!("{s} s"),
-        s @ 120..7200 => format!("{} min", s / 60),
-        s @ 7200..172_800 => format!("{} h", s / 3600),
-        s => format!("{} d", s / 86_400),
     }
 }

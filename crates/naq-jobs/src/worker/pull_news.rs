@@ -11,7 +11,7 @@ use super::puller::{Event, Puller, Timing};
 use super::runner::Runner;
 use super::steering::Source;
 use crate::control::{News, apply_pause, hear, read_queue, terms};
-use crate::model::Priority;
+use crate::model::{JobId, Priority};
 use crate::server::{ensure_consumer, ensure_streams, find_consumer};
 
 impl PullLoop {
@@ -21,7 +21,7 @@ impl PullLoop {
         match read_queue(conn, link, &self.queue).await {
             Ok(setting) => {
                 steering.set_queue(&self.queue, setting, Source::Read);
-                self.runner.lines.call_all();
+                self.runner.lines.look(&self.queue);
             }
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
@@ -38,17 +38,21 @@ impl PullLoop {
                 self.runner
                     .steering
                     .set_queue(&self.queue, setting, Source::Push);
-                self.runner.lines.call_all();
+                self.runner.lines.look(&self.queue);
             }
             // All loops of the queue hear it, and one place is free.
             Some(News::Room) if self.priority != Priority::Normal => {}
-            Some(News::Room) => {
-                let order = self.runner.steering.order(&self.queue);
-                self.runner.lines.call(&self.queue, order);
-            }
+            Some(News::Room) => self.runner.on_room(&self.queue, news.headers.as_ref()),
             Some(News::Parked(job)) => {
                 if self.runner.registry.knows(&job.kind) {
                     self.runner.steering.hint(&self.queue, job);
+                }
+            }
+            // The own takeover is heard, too.
+            Some(News::TakenOver(job)) => {
+                let is_elsewhere = job.worker != *self.runner.worker;
+                if let (true, Ok(id)) = (is_elsewhere, JobId::new(job.id)) {
+                    self.runner.holds.give_up(&id, job.sequence);
                 }
             }
             _ => self.read_lease_time(conn, puller).await,

@@ -101,7 +101,7 @@ impl Runner {
     /// Gives the slot of a job back. Who waits for a place may have waited for a slot, too.
     fn free(&self, slot: Slot) {
         drop(slot);
-        self.lines.call_all();
+        self.lines.slot_is_free();
     }
 
     /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.
@@ -277,7 +277,9 @@ impl Runner {
             done.cancel();
             verdict
         };
-        let keep = places.iter_mut().map(|place| self.keep_place(place, &done));
+        let keep = places
+            .iter_mut()
+            .map(|place| self.keep_place(place, hold, &done));
         let (verdict, _) = tokio::join!(attempts, join_all(keep));
         job.places = places;
         verdict
