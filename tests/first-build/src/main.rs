@@ -21,10 +21,6 @@ type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .init();
     let settings = Loader::new().process_env().load()?.settings;
     let jobs = Jobs::connect(settings).await?;
     let words: Vec<String> = std::env::args().skip(1).collect();

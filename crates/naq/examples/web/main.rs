@@ -70,7 +70,7 @@ impl Web {
         let (closing, mut closed) = watch::channel(false);
         let serve = axum::serve(listener, routes::all(jobs, closed.clone()))
             .with_graceful_shutdown(async move {
-                drop(closed.wait_for(|is_closing| *is_closing).await)
+                drop(closed.wait_for(|is_closing| *is_closing).await);
             });
         let mut serving = JoinSet::new();
         serving.spawn(serve.into_future());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use naq::JobId;
 use naq_testing::fantoccini::Locator;
 use naq_testing::fantoccini::key::Key;
-use naq_testing::{Browser, eventually, eventually_eq};
+use naq_testing::{Browser, eventually_eq};
 
 use crate::web::{Service, Web};
 
