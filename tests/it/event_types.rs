@@ -1,6 +1,8 @@
 //! What workflows, pauses, limits and lost leases tell.
 
-use naq_jobs::{Event, EventFilter, EventType, JobContext, JobError, Kind, NodeState, Workflow};
+use naq_jobs::{
+    Event, EventFilter, EventType, JobContext, JobError, Kind, NodeState, Priority, Workflow,
+};
 use naq_testing::eventually;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -199,6 +201,51 @@ async fn a_job_that_meets_a_limit_says_which_one_once() {
     assert_eq!(told(&bed, EventType::Limited).await.len(), 3);
     assert_eq!(told(&bed, EventType::Parked).await, []);
     running.stop(LONG).await;
+}
+
+#[tokio::test]
+async fn a_job_that_waits_in_line_for_its_queue_says_so_once() {
+    let bed = Bed::with(quick).await;
+    let controls = bed.jobs.controls();
+    let mail = "mail".parse().unwrap();
+    let limit = async |most| {
+        let set = controls.limit_queue(&mail, |set| set.max_running = Some(most));
+        set.await.unwrap();
+    };
+    limit(1).await;
+    let gate = Gate::new();
+    let door = gate.clone();
+    let running = bed.jobs.worker().queue("mail");
+    let running = running.handle(GATED, move |_: JobContext, value: Value| {
+        let door = door.clone();
+        async move {
+            door.pass().await;
+            Ok::<_, JobError>(value)
+        }
+    });
+    let running = running.start().await.unwrap();
+    let mut jobs = Vec::new();
+    for priority in [Priority::High, Priority::Low, Priority::Low] {
+        let job = GATED.job(&json!(1)).unwrap().priority(priority);
+        jobs.push(bed.jobs.enqueue(job).await.unwrap());
+        gate.started(1).await;
+    }
+    let limited = told_times(&bed, EventType::Limited, 2).await;
+    for event in &limited {
+        assert_eq!(event.body.reason.as_deref(), Some("queue"));
+        assert_eq!(event.queue.as_deref(), Some("mail"));
+        assert_eq!(event.kind.as_deref(), Some("gated"));
+    }
+    // Each change lets them look again, and they find the place taken.
+    for _ in 0..3 {
+        limit(1).await;
+    }
+    gate.open(3);
+    for job in &jobs {
+        job.result(LONG).await.unwrap();
+    }
+    running.stop(LONG).await;
+    assert_eq!(told(&bed, EventType::Limited).await.len(), 2);
 }
 
 #[tokio::test]

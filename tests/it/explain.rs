@@ -263,12 +263,17 @@ async fn a_limited_job_is_told_who_holds_the_places_and_a_paused_kind_who_paused
         limited.cloned().ok_or(seen)
     })
     .await;
-    let Reason::Limited { key, holders } = &limited else {
+    let Reason::Limited {
+        key,
+        holders,
+        next_look: Some(_),
+    } = &limited
+    else {
         panic!("{limited:?}");
     };
     assert_eq!((key.as_str(), holders.len()), ("tenant-7", 1));
     assert!(
-        ["first", "second"].contains(&holders[0].as_str()),
+        ["first", "second"].contains(&holders[0].job.as_str()),
         "{holders:?}"
     );
     assert_eq!(bed.jobs.queue(&mail).await.unwrap().parked, 1);
@@ -288,6 +293,57 @@ async fn a_limited_job_is_told_who_holds_the_places_and_a_paused_kind_who_paused
     gate.open(1);
     controls.resume_kind(&kind).await.unwrap();
     reason(&bed, "held", |r| matches!(r, Reason::Completed { .. })).await;
+    worker.stop(LONG).await;
+}
+
+#[tokio::test]
+async fn a_job_beyond_the_limit_of_its_queue_is_told_who_runs_also_while_a_worker_has_it() {
+    let bed = Bed::new().await;
+    let mail = "mail".parse().unwrap();
+    let controls = bed.jobs.controls();
+    let set = controls.limit_queue(&mail, |set| set.max_running = Some(1));
+    set.await.unwrap();
+    let gate = Gate::new();
+    let worker = gated(&bed, &gate, 4).await;
+    put(&bed, GATED, "runs").await;
+    gate.started(1).await;
+    // With one priority the server gives out no more than may run; with two, some wait in a worker.
+    put(&bed, GATED, "waits").await;
+    let waits = |id: &'static str, in_worker: bool| {
+        let first = if in_worker { "runs-too" } else { "runs" };
+        reason(&bed, id, move |reason| match reason {
+            Reason::QueueLimited {
+                queue,
+                limit: 1,
+                holders,
+                looks_every_ms,
+            } => {
+                let holder = &holders[0];
+                queue == "mail"
+                    && (holders.len(), holder.job.as_str()) == (1, first)
+                    && holder.worker.is_some()
+                    && holder.since.is_some()
+                    && looks_every_ms.is_some() == in_worker
+            }
+            _ => false,
+        })
+    };
+    let text = waits("waits", false).await.to_string();
+    assert!(text.starts_with("the queue mail is limited to 1 running job(s): runs on"));
+    gate.open(2);
+    reason(&bed, "waits", |r| matches!(r, Reason::Completed { .. })).await;
+    let job = GATED.job(&json!(1)).unwrap().queue("mail").unwrap();
+    let low = job.priority(naq_jobs::Priority::Low).id(job_id("low"));
+    bed.jobs.enqueue(low).await.unwrap();
+    gate.open(1);
+    reason(&bed, "low", |r| matches!(r, Reason::Completed { .. })).await;
+    put(&bed, GATED, "runs-too").await;
+    gate.started(4).await;
+    put(&bed, GATED, "in-line").await;
+    let text = waits("in-line", true).await.to_string();
+    assert!(text.contains("it waits in a worker"), "{text}");
+    gate.open(2);
+    reason(&bed, "in-line", |r| matches!(r, Reason::Completed { .. })).await;
     worker.stop(LONG).await;
 }
 

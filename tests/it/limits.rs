@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use naq_jobs::{
-    JobContext, JobError, JobHandle, Jobs, Kind, QueueName, QueueSetting, RunningWorker,
+    JobContext, JobError, JobHandle, Jobs, Kind, KindName, QueueName, QueueSetting, RunningWorker,
 };
 use naq_testing::eventually_eq;
 
 use crate::process::{LedgerFile, WORK, WorkerProcess};
-use crate::setup::{Bed, LONG};
+use crate::setup::{Bed, Gate, LONG, job_id};
 
 /// Runs for so many milliseconds; counted by its tenant.
 const TENANT: Kind<(String, u64), String> = Kind::new("tenant").queue("shared");
@@ -127,6 +127,71 @@ async fn no_more_jobs_of_a_key_run_than_may_over_three_workers() {
     assert!(places.is_empty(), "{places:?}");
     for worker in workers {
         assert_eq!(worker.stop(LONG).await.failed, 0);
+    }
+}
+
+/// In two queues, beside a limit of the keys of one of them; raised and taken away while jobs wait.
+#[tokio::test]
+async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
+    let bed = Bed::new().await;
+    let (controls, kind) = (bed.jobs.controls(), KindName::new("tenant").unwrap());
+    controls.limit_kind(&kind, Some(2)).await.unwrap();
+    let one = |set: &mut QueueSetting| set.max_running_per_key = Some(1);
+    controls.limit_queue(&shared(), one).await.unwrap();
+    let gate = Gate::new();
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let (jobs, gate) = (bed.other(|_| {}).await, gate.clone());
+        let handler = move |_: JobContext, (tenant, _): (String, u64)| {
+            let gate = gate.clone();
+            async move {
+                gate.pass().await;
+                Ok::<_, JobError>(tenant)
+            }
+        };
+        let worker = jobs.worker().queue("shared").queue("second").concurrency(8);
+        workers.push(worker.handle(TENANT, handler).start().await.unwrap());
+    }
+    let mut handles = Vec::new();
+    for (queue, tenant) in [("shared", "acme"), ("shared", "globex"), ("second", "acme")] {
+        for _ in 0..4 {
+            let job = TENANT
+                .job(&(tenant.into(), 0))
+                .unwrap()
+                .queue(queue)
+                .unwrap();
+            let job = job.limit_key(tenant).unwrap();
+            handles.push(bed.jobs.enqueue(job).await.unwrap());
+        }
+    }
+    gate.started(2).await;
+    // All others were looked at, and put aside: by their kind, or by their key.
+    let parked = async || bed.subjects("naq_jobs", "naq.parked.>").await;
+    eventually_eq(LONG, 10, async || parked().await.len()).await;
+    let by_kind = parked().await.into_iter().find(|s| s.contains(".most-"));
+    let by_kind = by_kind.unwrap();
+    let id = job_id(by_kind.rsplit('.').next().unwrap());
+    let explained = bed.jobs.explain(&id).await.unwrap();
+    let says = explained.reasons[0].to_string();
+    assert!(
+        says.starts_with("as many jobs of the kind tenant run as may: "),
+        "{says}"
+    );
+    gate.open(2);
+    gate.started(4).await;
+    controls.limit_kind(&kind, Some(3)).await.unwrap();
+    gate.started(5).await;
+    gate.open(3);
+    gate.started(8).await;
+    assert_eq!(gate.most(), 3);
+    controls.limit_kind(&kind, None).await.unwrap();
+    gate.open(4);
+    all_done_at_the_first_attempt(handles).await;
+    bed.emptied().await;
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert!(places.is_empty(), "{places:?}");
+    for worker in workers {
+        worker.stop(LONG).await;
     }
 }
 

@@ -22,6 +22,7 @@ mod event_types;
 mod events;
 mod explain;
 mod failpoints;
+mod first_build;
 mod foreign;
 mod handlers;
 mod inspect;

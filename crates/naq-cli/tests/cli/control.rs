@@ -68,6 +68,26 @@ fn a_queue_and_a_kind_are_paused_and_resumed() {
 }
 
 #[test]
+fn the_jobs_of_a_kind_are_limited() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let limit = |most: &str| dev.naq(&["kind", "limit", "greet", "--running", most]);
+    let said = limit("2").ended_with(0);
+    assert!(said.out.contains("2 jobs of greet run"), "{said:?}");
+    let said = dev.naq(&["kind", "list"]).ended_with(0);
+    assert!(said.out.contains("<= 2"), "{said:?}");
+    let said = limit("0").ended_with(0);
+    assert!(said.out.contains("no limit"), "{said:?}");
+    let said = dev.naq(&["kind", "list"]).ended_with(0);
+    assert!(
+        said.err.contains("no kind is paused or limited"),
+        "{said:?}"
+    );
+    limit("-1").ended_with(2);
+    dev.naq(&["kind", "limit", "greet"]).ended_with(2);
+}
+
+#[test]
 fn a_worker_is_quiet_scaled_and_stopped_by_the_beginning_of_its_id() {
     let dir = tempdir().unwrap();
     let dev = Dev::start(dir.path());

@@ -90,7 +90,7 @@ pub enum ReplaceReason {
     LameDuck,
     /// It reached `max_lifetime`.
     Lifetime,
-    /// It has collected too many requests whose caller did not wait for the reply: the client keeps
+    /// It has collected 10,000 requests whose caller did not wait for the reply: the client keeps
     /// a little memory for each.
     AbandonedRequests,
 }

@@ -10,15 +10,21 @@ use crate::server::{Link, Terms, pause_consumer};
 /// Settings that may come in between before the last one is left to whoever wrote it.
 const MAX_TURNS: usize = 10;
 
+/// Jobs of each priority that the server gives out beyond the limit of a queue with several priorities, if the limit is not
+/// lower: they wait in line, so that a place that becomes free is not taken by a lower priority while the next job of its own
+/// is on its way.
+const RESERVE: u32 = 32;
+
 /// What the consumers of a queue get from its setting and the configuration.
 pub(crate) fn terms(link: &Link, queue: &QueueName, setting: &QueueSetting) -> Terms {
     let configured = link.settings().queues.max_ack_pending_of(queue.as_str());
-    let limit = match setting.max_running {
-        Some(limit @ 1..) => configured.min(limit),
+    let most = match setting.max_running {
+        Some(limit @ 1..) if setting.levels.is_empty() => limit,
+        Some(limit @ 1..) => limit.saturating_add(limit.min(RESERVE)),
         _ => configured,
     };
     Terms {
-        max_ack_pending: limit,
+        max_ack_pending: configured.min(most),
         is_paused: setting.paused.is_some(),
     }
 }

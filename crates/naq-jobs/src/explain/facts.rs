@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
+use super::reason::ms;
 use crate::inspect::JobStatus;
 use crate::model::JobId;
 
@@ -27,7 +30,13 @@ pub struct Facts {
     /// Jobs of its queue that are in hand, and how many may be; 0: as many as there are slots.
     pub in_flight: (u64, u64),
     /// The text of its limit key, and the jobs that hold the places of it.
-    pub limit: Option<(String, Vec<String>)>,
+    pub limit: Option<(String, Vec<PlaceHolder>)>,
+    /// The jobs that hold the places of its kind, if it was put aside for one.
+    pub kind_holders: Vec<PlaceHolder>,
+    /// When it comes back by itself, if it was put aside.
+    pub comes_back: Option<SystemTime>,
+    /// The limit of its queue over all workers, and the jobs that count.
+    pub queue_limit: Option<(u32, Vec<PlaceHolder>)>,
     /// The job before whose end it does not start, if it was kept back for one.
     pub after: Option<String>,
     /// The workers that serve its queue.
@@ -36,6 +45,18 @@ pub struct Facts {
     pub dead: Option<(String, String)>,
     /// What could not be read.
     pub unread: Vec<String>,
+}
+
+/// A job that counts for a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceHolder {
+    /// Its id.
+    pub job: String,
+    /// The worker that shows it as running.
+    pub worker: Option<String>,
+    /// Since when, by the worker's clock.
+    #[serde(serialize_with = "ms", rename = "since_ms")]
+    pub since: Option<SystemTime>,
 }
 
 /// Somebody has paused something.

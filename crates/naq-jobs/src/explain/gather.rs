@@ -4,27 +4,31 @@ use std::time::{Duration, SystemTime};
 
 use naq_connection::Connection;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::facts::{Facts, Hold, WorkerFact};
+use super::holders::{of_places, of_workers};
 use super::{Explanation, reasons};
 use crate::JobsError;
 use crate::inspect::{
-    Found, JobInfo, Sight, Whereabouts, WorkerInfo, consumer_of, info_of, instant, look,
+    Found, JobInfo, Sight, Whereabouts, WorkerInfo, consumer_of, due, info_of, instant, look,
     whereabouts, workers,
 };
 use crate::jobs::Jobs;
 use crate::model::JobId;
-use crate::server::{Link, last_of, last_of_each, read_rfc3339};
-use crate::wire::{WorkerStatus, headers, text};
-
-/// Holders of a limit key that are named at the most.
-const HOLDERS: usize = 100;
+use crate::parked::Why;
+use crate::server::{Link, last_of, read_rfc3339};
+use crate::wire::{Counted, Stage, WorkerStatus, headers, text};
 
 /// What may be set for a queue or a kind; other fields are not asked for here.
 #[derive(Deserialize)]
 struct Setting {
     #[serde(default)]
     paused: Option<Paused>,
+    #[serde(default)]
+    max_running: Option<u32>,
+    #[serde(default)]
+    levels: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +88,9 @@ fn bare(info: &JobInfo, sight: &Sight) -> Facts {
         kind_hold: None,
         in_flight: (0, 0),
         limit: None,
+        kind_holders: Vec::new(),
+        comes_back: None,
+        queue_limit: None,
         after: None,
         workers: Vec::new(),
         dead: dead.map(|letter| (letter.reason.clone(), letter.error.clone())),
@@ -99,10 +106,12 @@ async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut
     let fields = found.stored.headers.as_ref();
     facts.is_booked = text(fields, headers::BOOKED).is_some();
     facts.after = text(fields, headers::AFTER).map(str::to_owned);
+    let mut shown = Vec::new();
     match workers(conn, link).await {
         Ok(all) => {
             let (queue, kind) = (facts.queue.as_deref(), facts.kind.as_deref());
             facts.workers = serving(link, &all, queue, kind, facts.now);
+            shown = all;
         }
         Err(_) => facts.unread.push("the workers".to_owned()),
     }
@@ -117,9 +126,18 @@ async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut
         Ok(None) => {}
         Err(_) => facts.unread.push("the consumer of its queue".to_owned()),
     }
-    settings(conn, link, found, facts).await;
+    settings(conn, link, found, &shown, facts).await;
+    facts.comes_back = due(&found.stored);
     if let Some(key) = text(fields, headers::LIMIT_KEY) {
-        facts.limit = Some((key.to_owned(), holders(conn, link, found, key).await));
+        let counted = Counted::Key(found.spot.queue.clone(), key.to_owned());
+        let holders = of_places(conn, link, &counted, &shown).await;
+        facts.limit = Some((key.to_owned(), holders));
+    }
+    if let (Stage::Parked(why), Some(kind)) = (&found.spot.stage, &facts.kind)
+        && Why::is_kind_limit(why)
+    {
+        let counted = Counted::Kind(kind.clone());
+        facts.kind_holders = of_places(conn, link, &counted, &shown).await;
     }
 }
 
@@ -157,34 +175,40 @@ pub(super) fn serving(
 }
 
 /// What was set at run time. A server without that stream has nothing set.
-async fn settings(conn: &Connection, link: &Link, found: &Found, facts: &mut Facts) {
-    let names = link.names();
+async fn settings(
+    conn: &Connection,
+    link: &Link,
+    found: &Found,
+    shown: &[WorkerInfo],
+    facts: &mut Facts,
+) {
+    let (names, queue) = (link.names(), &found.spot.queue);
     let stream = names.settings_stream();
     let read = async |subject: String| {
         let stored = last_of(conn, &stream, &subject).await.ok().flatten()?;
-        let setting: Setting = serde_json::from_slice(&stored.payload).ok()?;
-        let Paused {
-            since_ms,
-            reason,
-            by,
-        } = setting.paused?;
-        let since = since_ms.and_then(instant);
-        Some(Hold { since, reason, by })
+        serde_json::from_slice::<Setting>(&stored.payload).ok()
     };
-    if let Some(hold) = read(names.queue_setting(&found.spot.queue)).await {
-        facts.queue_hold = Some(hold);
+    if let Some(setting) = read(names.queue_setting(queue)).await {
+        if let Some(limit) = setting.max_running.filter(|limit| *limit > 0) {
+            let holders = match setting.levels.is_empty() {
+                true => of_workers(queue, shown),
+                false => of_places(conn, link, &Counted::Queue(queue.clone()), shown).await,
+            };
+            facts.queue_limit = Some((limit, holders));
+        }
+        facts.queue_hold = hold(setting).or(facts.queue_hold.take());
     }
     if let Some(kind) = &facts.kind {
-        facts.kind_hold = read(names.kind_setting(kind)).await;
+        facts.kind_hold = read(names.kind_setting(kind)).await.and_then(hold);
     }
 }
 
-/// The jobs that hold the places of a limit key.
-async fn holders(conn: &Connection, link: &Link, found: &Found, key: &str) -> Vec<String> {
-    let names = link.names();
-    let filters = [names.places(&found.spot.queue, Some(key))];
-    let held = last_of_each(conn, &names.limits_stream(), &filters, HOLDERS).await;
-    let held = held.unwrap_or_default().into_iter();
-    held.map(|place| String::from_utf8_lossy(&place.payload).into_owned())
-        .collect()
+fn hold(setting: Setting) -> Option<Hold> {
+    let Paused {
+        since_ms,
+        reason,
+        by,
+    } = setting.paused?;
+    let since = since_ms.and_then(instant);
+    Some(Hold { since, reason, by })
 }

@@ -7,11 +7,14 @@
 mod facts;
 mod flow;
 mod gather;
+mod holders;
 mod reason;
+mod reason_text;
 mod reasons;
 mod schedule;
+mod text;
 
-pub use facts::{Facts, Hold, WorkerFact};
+pub use facts::{Facts, Hold, PlaceHolder, WorkerFact};
 pub use flow::FlowReason;
 pub use reason::Reason;
 pub use reasons::reasons;

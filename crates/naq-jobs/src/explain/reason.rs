@@ -1,11 +1,10 @@
-//! One reason, for people and for programs.
+//! One reason, for programs; `reason_text.rs` has it in words.
 
-use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-use super::FlowReason;
+use super::{FlowReason, PlaceHolder};
 
 /// Why a job does not run, or what became of it. As JSON: `{"reason": <word>, ...}`, times in milliseconds
 /// since 1970.
@@ -41,8 +40,29 @@ pub enum Reason {
     Limited {
         /// The key.
         key: String,
-        /// The jobs that hold its places.
-        holders: Vec<String>,
+        /// The jobs that hold its places; at most 100 of them.
+        holders: Vec<PlaceHolder>,
+        /// It is released when one of them ends. Should nobody do that, it comes back by itself then.
+        #[serde(serialize_with = "ms", rename = "next_look_ms")]
+        next_look: Option<SystemTime>,
+    },
+    /// As many jobs of its queue run as may, over all workers.
+    QueueLimited {
+        /// The queue.
+        queue: String,
+        /// Jobs that may run.
+        limit: u32,
+        /// The jobs that run; at most 100 of them.
+        holders: Vec<PlaceHolder>,
+        /// A worker has it already. It is called when one of them ends, and looks after so many milliseconds at the latest.
+        looks_every_ms: Option<u64>,
+    },
+    /// As many jobs of its kind run as may.
+    KindLimited {
+        /// The kind.
+        kind: String,
+        /// The jobs that hold its places; at most 100 of them.
+        holders: Vec<PlaceHolder>,
     },
     /// It is kept back until another job of its schedule has ended.
     Awaits {
@@ -170,156 +190,4 @@ pub(super) fn ms<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::O
     since
         .and_then(|since| u64::try_from(since.as_millis()).ok())
         .serialize(to)
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::QueuePaused {
-                queue,
-                since,
-                why,
-                by,
-            } => {
-                write!(f, "the queue {queue} is paused")?;
-                held(f, *since, by.as_deref(), why.as_deref())
-            }
-            Self::KindPaused {
-                kind,
-                since,
-                why,
-                by,
-            } => {
-                write!(f, "the kind {kind} is paused")?;
-                held(f, *since, by.as_deref(), why.as_deref())
-            }
-            Self::Limited { key, holders } if holders.is_empty() => {
-                write!(f, "as many jobs of the limit key {key} run as may")
-            }
-            Self::Limited { key, holders } => write!(
-                f,
-                "as many jobs of the limit key {key} run as may: {}",
-                holders.join(", ")
-            ),
-            Self::Awaits { job } => write!(f, "it is kept back until the job {job} has ended"),
-            Self::Parked { why } => write!(f, "it was put aside: {why}"),
-            Self::RateBooked { until } => {
-                write!(f, "the rate of its queue or key allows it{}", at(*until))
-            }
-            Self::NotDue {
-                retry,
-                retries,
-                in_ms,
-                ..
-            } => not_due(f, *retry, *retries, *in_ms),
-            Self::Overdue { due } => write!(
-                f,
-                "it was due{}, and the server has not let it go",
-                at(*due)
-            ),
-            other => other.rest(f),
-        }
-    }
-}
-
-impl Reason {
-    fn rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NobodyServes { queue } => write!(f, "no worker serves the queue {queue}"),
-            Self::NobodyKnows { kind, workers } => write!(
-                f,
-                "none of the {workers} worker(s) of its queue has a handler for the kind {kind}"
-            ),
-            Self::AllBusy { running, slots, workers } => write!(
-                f,
-                "all workers of its queue are busy: {workers} worker(s), {running} of {slots} slots used"
-            ),
-            Self::QueueFull { in_flight, most } => write!(
-                f,
-                "{in_flight} jobs of its queue are in hand, and {most} may be"
-            ),
-            Self::InLine { ahead: Some(1) } => f.write_str("1 job comes before it"),
-            Self::InLine { ahead: Some(ahead) } => write!(f, "{ahead} jobs come before it"),
-            Self::InLine { ahead: None } => f.write_str("very many jobs wait in its queue"),
-            Self::AboutToRun => f.write_str("nothing holds it up: a worker takes it at any moment"),
-            Self::Runs { worker, since, attempt } => {
-                write!(f, "it runs on {worker}{}", ago(*since))?;
-                attempt.map_or(Ok(()), |attempt| write!(f, ", attempt {attempt}"))
-            }
-            Self::WorkerSilent { worker, silent_ms, lease_ms } => write!(
-                f,
-                "its worker {worker} has been silent for {}; another one gets the job when the lease of {} is over",
-                span(*silent_ms),
-                span(*lease_ms)
-            ),
-            Self::InHand { lease_ms } => write!(
-                f,
-                "it is in hand, but no worker shows it: it was just taken, or its worker died; another one gets it \
-                 within {} then",
-                span(*lease_ms)
-            ),
-            Self::Flow(reason) => write!(f, "{reason}"),
-            Self::Completed { at: when } => write!(f, "it completed{}", at(*when)),
-            Self::Cancelled { why } => write!(f, "it was cancelled: {why}"),
-            Self::Failed { failure, error, dead_letter } => {
-                write!(f, "it failed for good ({failure}): {error}")?;
-                f.write_str(if *dead_letter { "" } else { "; there is no dead letter of it any more" })
-            }
-            _ => f.write_str(
-                "nothing is known of it: it never was, its outcome has expired, or it completed without keeping one",
-            ),
-        }
-    }
-}
-
-fn held(
-    f: &mut fmt::Formatter<'_>,
-    since: Option<SystemTime>,
-    by: Option<&str>,
-    why: Option<&str>,
-) -> fmt::Result {
-    f.write_str(&since.map_or_else(String::new, |since| {
-        format!(" for {}", span(elapsed(since)))
-    }))?;
-    by.map_or(Ok(()), |by| write!(f, " by {by}"))?;
-    why.map_or(Ok(()), |why| write!(f, ": {why}"))
-}
-
-fn not_due(f: &mut fmt::Formatter<'_>, retry: u32, retries: u32, in_ms: u64) -> fmt::Result {
-    write!(f, "it is due in {}", span(in_ms))?;
-    match retry {
-        0 => Ok(()),
-        retry => write!(f, ": retry {retry} of {retries}, after an error"),
-    }
-}
-
-fn at(time: Option<SystemTime>) -> String {
-    match time.map(|time| (time, time.duration_since(SystemTime::now()))) {
-        Some((_, Ok(left))) => format!(" in {}", span(millis(left))),
-        Some((time, Err(_))) => format!(" {} ago", span(elapsed(time))),
-        None => String::new(),
-    }
-}
-
-fn ago(time: Option<SystemTime>) -> String {
-    time.map_or_else(String::new, |time| format!(" for {}", span(elapsed(time))))
-}
-
-fn elapsed(time: SystemTime) -> u64 {
-    millis(time.elapsed().unwrap_or_default())
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A span for people: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`.
-pub(super) fn span(ms: u64) -> String {
-    match ms / 1000 {
-        0..10 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        s @ 10..120 => format!("{s} s"),
-        s @ 120..7200 => format!("{} min", s / 60),
-        s @ 7200..172_800 => format!("{} h", s / 3600),
-        s => format!("{} d", s / 86_400),
-    }
 }

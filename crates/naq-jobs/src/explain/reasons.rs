@@ -5,6 +5,7 @@
 //! | parked `kind-` | its kind is paused | `kind_paused` |
 //! | | no live worker of the queue knows the kind | `nobody_knows` or `nobody_serves` |
 //! | parked `key-` | | `limited`, with the holders |
+//! | parked `most-` | | `kind_limited`, with the holders |
 //! | parked `after-` | | `awaits`, with the job |
 //! | parked otherwise | | `parked` |
 //! | scheduled | booked by a rate | `rate_booked` |
@@ -14,13 +15,15 @@
 //! | | its kind is paused | `kind_paused` |
 //! | | no live worker serves the queue | `nobody_serves` |
 //! | | none of those has a handler for the kind | `nobody_knows` |
-//! | waiting | as many are in hand as may be | `queue_full` |
+//! | waiting | as many run as the limit of the queue allows | `queue_limited`, with the holders |
+//! | | as many are in hand as may be | `queue_full` |
 //! | | no free slot | `all_busy` |
 //! | | jobs before it | `in_line` |
 //! | | none of these | `about_to_run` |
 //! | running | its worker is silent | `worker_silent` |
 //! | | a worker shows it | `runs` |
-//! | | nobody does | `in_hand` |
+//! | | nobody does, and as many run as the limit of the queue allows | `queue_limited` |
+//! | | nobody does otherwise | `in_hand` |
 //! | ended | | `completed`, `cancelled`, `failed` |
 //! | a node without a job, or a workflow | | see [`super::flow`] |
 //! | unknown | | `unknown` |
@@ -31,7 +34,8 @@ use std::time::Duration;
 
 use super::facts::{Facts, Hold, WorkerFact};
 use super::flow::flow_reason;
-use super::reason::{Reason, millis};
+use super::reason::Reason;
+use super::text::millis;
 use crate::inspect::JobStatus;
 use crate::parked::Why;
 use crate::wire::{Outcome, Status};
@@ -76,9 +80,9 @@ pub fn reasons(facts: &Facts) -> Vec<Reason> {
                     since: *since,
                     attempt: *attempt,
                 },
-                (None, _) => Reason::InHand {
+                (None, _) => limited(facts, Some(millis(*lease / 3))).unwrap_or(Reason::InHand {
                     lease_ms: millis(*lease),
-                },
+                }),
             }]
         }
         JobStatus::Ended {
@@ -95,8 +99,10 @@ pub fn reasons(facts: &Facts) -> Vec<Reason> {
 fn waiting(facts: &Facts, ahead: Option<u64>) -> Vec<Reason> {
     let mut all = surroundings(facts);
     let (in_flight, most) = facts.in_flight;
-    if most > 0 && in_flight >= most {
-        all.push(Reason::QueueFull { in_flight, most });
+    match limited(facts, None) {
+        Some(limited) => all.push(limited),
+        None if most > 0 && in_flight >= most => all.push(Reason::QueueFull { in_flight, most }),
+        None => {}
     }
     let workers = counting(facts);
     let running: u64 = workers.iter().map(|worker| worker.running as u64).sum();
@@ -116,6 +122,19 @@ fn waiting(facts: &Facts, ahead: Option<u64>) -> Vec<Reason> {
         all.push(Reason::AboutToRun);
     }
     all
+}
+
+/// Whether as many jobs of the queue run as may, and it is none of them.
+fn limited(facts: &Facts, looks_every_ms: Option<u64>) -> Option<Reason> {
+    let (limit, holders) = facts.queue_limit.clone()?;
+    let is_one = holders.iter().any(|holder| holder.job == facts.id.as_str());
+    let is_full = u32::try_from(holders.len()).is_ok_and(|count| count >= limit.min(100));
+    (is_full && !is_one).then(|| Reason::QueueLimited {
+        queue: facts.queue.clone().unwrap_or_default(),
+        limit,
+        holders,
+        looks_every_ms,
+    })
 }
 
 /// What would hold it up even if it were its turn.
@@ -193,11 +212,19 @@ fn parked(facts: &Facts, why: &str) -> Reason {
             why: why.to_owned(),
         });
     }
+    if let (true, Some(kind)) = (Why::is_kind_limit(why), facts.kind.clone()) {
+        let holders = facts.kind_holders.clone();
+        return Reason::KindLimited { kind, holders };
+    }
     if let (true, Some(job)) = (Why::is_after(why), facts.after.clone()) {
         return Reason::Awaits { job };
     }
     match (why.starts_with("key-"), facts.limit.clone()) {
-        (true, Some((key, holders))) => Reason::Limited { key, holders },
+        (true, Some((key, holders))) => Reason::Limited {
+            key,
+            holders,
+            next_look: facts.comes_back,
+        },
         _ => Reason::Parked {
             why: why.to_owned(),
         },
@@ -234,6 +261,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::explain::PlaceHolder;
 
     fn facts(status: JobStatus) -> Facts {
         Facts {
@@ -247,6 +275,9 @@ mod tests {
             kind_hold: None,
             in_flight: (0, 1000),
             limit: None,
+            kind_holders: Vec::new(),
+            comes_back: None,
+            queue_limit: None,
             after: None,
             workers: vec![worker("w", 1)],
             dead: None,
@@ -263,6 +294,14 @@ mod tests {
             knows_kind: Some(true),
             running,
             slots: 2,
+        }
+    }
+
+    fn holder(job: &str) -> PlaceHolder {
+        PlaceHolder {
+            job: job.into(),
+            worker: Some("w".into()),
+            since: None,
         }
     }
 
@@ -308,6 +347,12 @@ mod tests {
         assert_eq!(of(|f| f.workers[0].knows_kind = None), "about_to_run");
         assert_eq!(of(|f| f.workers[0].running = 2), "all_busy");
         assert_eq!(of(|f| f.in_flight = (7, 7)), "queue_full");
+        let limited = |limit, f: &mut Facts| {
+            f.in_flight = (7, 7);
+            f.queue_limit = Some((limit, vec![holder("a"), holder("b")]));
+        };
+        assert_eq!(of(|f| limited(2, f)), "queue_limited");
+        assert_eq!(of(|f| limited(3, f)), "queue_full");
         let both = of(|f| {
             f.queue_hold = Some(Hold::default());
             f.workers[0].running = 2;
@@ -319,6 +364,32 @@ mod tests {
             f.workers.push(worker("v", 0));
         });
         assert_eq!(one_knows, "about_to_run");
+    }
+
+    #[test]
+    fn a_job_that_was_put_aside_says_why() {
+        let parked = |why: &str| JobStatus::Parked {
+            why: why.to_owned(),
+        };
+        assert_eq!(of(|f| f.status = parked("other")), "parked");
+        assert_eq!(of(|f| f.status = parked("key-1")), "parked");
+        let limited = of(|f| {
+            f.status = parked("key-1");
+            f.limit = Some(("tenant".into(), vec![holder("a")]));
+        });
+        assert_eq!(limited, "limited");
+        let kind_limited = of(|f| f.status = parked("most-1"));
+        assert_eq!(kind_limited, "kind_limited");
+        let paused = of(|f| {
+            f.status = parked("kind-1");
+            f.kind_hold = Some(Hold::default());
+        });
+        assert_eq!(paused, "kind_paused");
+        let unknown = of(|f| {
+            f.status = parked("kind-1");
+            f.workers[0].knows_kind = Some(false);
+        });
+        assert_eq!(unknown, "nobody_knows");
     }
 
     #[test]
@@ -342,26 +413,6 @@ mod tests {
             f.workers.clear();
         });
         assert_eq!(nobody, "not_due nobody_serves");
-        let parked = |why: &str| JobStatus::Parked {
-            why: why.to_owned(),
-        };
-        assert_eq!(of(|f| f.status = parked("other")), "parked");
-        assert_eq!(of(|f| f.status = parked("key-1")), "parked");
-        let limited = of(|f| {
-            f.status = parked("key-1");
-            f.limit = Some(("tenant".into(), vec!["a".into()]));
-        });
-        assert_eq!(limited, "limited");
-        let paused = of(|f| {
-            f.status = parked("kind-1");
-            f.kind_hold = Some(Hold::default());
-        });
-        assert_eq!(paused, "kind_paused");
-        let unknown = of(|f| {
-            f.status = parked("kind-1");
-            f.workers[0].knows_kind = Some(false);
-        });
-        assert_eq!(unknown, "nobody_knows");
         let running = |worker: Option<&str>| JobStatus::Running {
             worker: worker.map(str::to_owned),
             since: None,
@@ -370,6 +421,14 @@ mod tests {
         };
         assert_eq!(of(|f| f.status = running(Some("w"))), "runs");
         assert_eq!(of(|f| f.status = running(None)), "in_hand");
+        let in_line = |id: &str| {
+            of(|f| {
+                f.status = running(None);
+                f.queue_limit = Some((1, vec![holder(id)]));
+            })
+        };
+        assert_eq!(in_line("other"), "queue_limited");
+        assert_eq!(in_line("j"), "in_hand", "it has a place itself");
         let silent = of(|f| {
             f.status = running(Some("w"));
             f.workers[0].is_stale = true;

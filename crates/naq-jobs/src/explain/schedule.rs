@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::gather::serving;
-use super::reason::{millis, ms, span};
+use super::reason::ms;
+use super::text::{millis, span};
 use crate::JobsError;
 use crate::inspect::workers;
 use crate::jobs::Jobs;

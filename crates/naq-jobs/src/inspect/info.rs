@@ -141,7 +141,7 @@ fn scheduled(found: &Found) -> JobStatus {
 }
 
 /// When the message leaves its place by itself.
-pub(super) fn due(stored: &Stored) -> Option<SystemTime> {
+pub(crate) fn due(stored: &Stored) -> Option<SystemTime> {
     let schedule = text(stored.headers.as_ref(), "Nats-Schedule")?;
     read_rfc3339(schedule.strip_prefix("@at ")?)
 }

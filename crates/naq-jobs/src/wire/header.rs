@@ -25,7 +25,7 @@ pub const ERROR: &str = "Naq-Error";
 pub const ATTEMPT: &str = "Naq-Attempt";
 /// Dead letter: milliseconds since 1970 at which it was given up.
 pub const DEAD_AT: &str = "Naq-Dead-At";
-/// Dead letter: the worker that gave it up.
+/// Dead letter: the worker that gave it up. News of a free place: the worker of the job that had it.
 pub const WORKER: &str = "Naq-Worker";
 /// Dead letter: the queue it came from.
 pub const QUEUE: &str = "Naq-Queue";

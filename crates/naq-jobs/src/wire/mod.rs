@@ -23,6 +23,7 @@ mod unique;
 mod unique_names;
 
 pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
+pub(crate) use control_names::Counted;
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, FlowNode, Undecodable, decode, encode};
 pub(crate) use hash::{fnv, token};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use naq_connection::Connection;
 
 use super::delivery::Delivered;
@@ -14,6 +15,7 @@ use super::shared_slots::Slot;
 use super::tally::Left;
 use crate::control::{News, QueueOrder};
 use crate::model::QueueName;
+use crate::wire::{decode, headers, text};
 use crate::{JobsError, failpoint};
 
 /// Wait before a place is asked for again after an error.
@@ -21,6 +23,28 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// By so much each priority comes later than the one above it when several workers are called.
 const AFTER_HIGHER: Duration = Duration::from_millis(2);
+
+/// What came of asking for a place.
+enum Asked {
+    /// It has one.
+    Got,
+    /// All are taken.
+    None,
+    /// This worker has no slot for it.
+    NoSlot,
+    /// Nobody answered; it may have one.
+    Unanswered,
+}
+
+/// What ended the wait.
+enum Ended {
+    /// It was called.
+    Called,
+    /// The time is over.
+    Waited,
+    /// It has left.
+    Left(Left),
+}
 
 impl Runner {
     /// Takes a place of the queue, if its jobs need one. Waits for it under the lease, without a slot. `Some`: the job does
@@ -36,66 +60,113 @@ impl Runner {
             return Ok(Some((Left::Elsewhere, true)));
         }
         let mut may_be_held = job.may_be_settled();
-        let mut standing = None;
+        let mut standing: Option<Standing<'_>> = None;
+        let mut may_ask = self.lines.is_empty(&job.queue);
         loop {
-            let limits = self.steering.limits(&job.queue);
-            let Some(pool) = limits.together.map(|limit| Pool::of_queue(job, limit)) else {
+            let Some(limit) = self.steering.limits(&job.queue).together else {
                 // The limit was taken away meanwhile; the slot is not, so it may have one too many for a moment.
                 slot.resume_anyway();
                 return Ok(None);
             };
-            let may_try = standing.is_some() || self.lines.is_empty(&job.queue);
-            if may_try && slot.resume() {
-                match self.take_place_of_queue(&pool, job, may_be_held).await {
-                    Ok(Some(place)) => {
-                        job.places.push(place);
-                        failpoint::reach("place-taken");
+            let mut wait = job.ack_wait / 3;
+            if may_ask {
+                match self.ask_for_place(job, limit, slot, may_be_held).await? {
+                    Asked::Got => {
+                        if let Some(standing) = standing {
+                            standing.enters();
+                        }
                         return Ok(None);
                     }
-                    Ok(None) => {}
-                    Err(error) if error.is_transient() => {
-                        // It may be taken, and the answer was lost.
-                        may_be_held = true;
-                        tracing::debug!(id = %job.id, %error, "a place is asked for again");
-                        tokio::time::sleep(PAUSE).await;
-                    }
-                    Err(error) => return Err(error),
+                    Asked::None => standing.iter().for_each(Standing::found_none),
+                    Asked::NoSlot => standing.iter().for_each(Standing::has_no_slot),
+                    Asked::Unanswered => (may_be_held, wait) = (true, PAUSE),
                 }
             }
             slot.pause();
-            let is_new = standing.is_none();
-            let standing = standing.get_or_insert_with(|| {
-                // It may be cancelled while it waits.
-                job.is_suspect = true;
-                self.lines.join(&job.queue, (slot.rank(), job.sequence))
-            });
-            if is_new && may_try {
-                // A place that became free just now found nobody in line.
+            let Some(stands) = &standing else {
+                // A place that became free just now found nobody in line, so who has asked asks once more.
+                standing = Some(self.stand_in_line(job, slot.rank(), may_ask));
                 continue;
-            }
-            if let Some(left) = self.stand(standing, job, hold).await? {
-                return Ok(Some((left, false)));
-            }
-            if self.steering.order(&job.queue) == QueueOrder::Strict {
-                let rank = u32::try_from(slot.rank()).unwrap_or_default();
-                tokio::time::sleep(AFTER_HIGHER * rank).await;
-            }
+            };
+            may_ask = match self.stand(stands, wait, job, hold).await? {
+                Ended::Left(left) => return Ok(Some((left, false))),
+                Ended::Called => self.is_still_next(stands, &job.queue).await,
+                Ended::Waited if wait == PAUSE => true,
+                Ended::Waited => {
+                    // A call may have been lost.
+                    self.lines.look(&job.queue);
+                    false
+                }
+            };
         }
     }
 
-    /// Stands in line until it is called, or the call may have been lost. `Some`: how the job left instead.
+    /// Goes in line, and tells it. `may_ask`: it asks for a place right away.
+    fn stand_in_line(&self, job: &mut Delivered, rank: usize, may_ask: bool) -> Standing<'_> {
+        // It may be cancelled while it waits.
+        job.is_suspect = true;
+        let order = self.steering.order(&job.queue);
+        let standing = (self.lines).join(&job.queue, order, (rank, job.sequence), may_ask);
+        // Told once, whatever becomes of this delivery.
+        if job.deliveries == 1 {
+            let kind = decode(&job.message.payload).map(|envelope| envelope.kind.to_string());
+            job.kind = kind.ok();
+            self.tell_limited(job, "queue", None, None);
+        }
+        standing
+    }
+
+    /// Stands in line until it is called, for `wait` at the most.
     async fn stand(
         &self,
         standing: &Standing<'_>,
+        wait: Duration,
         job: &Delivered,
         hold: &Hold,
-    ) -> Result<Option<Left>, JobsError> {
+    ) -> Result<Ended, JobsError> {
         tokio::select! {
             biased;
-            () = hold.lost().given() => Ok(Some(Left::Abandoned)),
-            () = self.stopping.cancelled() => Box::pin(self.hand_back(job, hold)).await.map(Some),
-            () = standing.called() => Ok(None),
-            () = tokio::time::sleep(job.ack_wait / 3) => Ok(None),
+            () = hold.lost().given() => Ok(Ended::Left(Left::Abandoned)),
+            () = self.stopping.cancelled() => {
+                Box::pin(self.hand_back(job, hold)).await.map(Ended::Left)
+            }
+            () = standing.called() => Ok(Ended::Called),
+            () = tokio::time::sleep(wait) => Ok(Ended::Waited),
+        }
+    }
+
+    /// Whether who is called is next, also a moment later: a higher priority may wait in another worker, or come here.
+    async fn is_still_next(&self, standing: &Standing<'_>, queue: &QueueName) -> bool {
+        if self.steering.order(queue) == QueueOrder::Strict {
+            let rank = u32::try_from(standing.priority()).unwrap_or_default();
+            tokio::time::sleep(AFTER_HIGHER * rank).await;
+        }
+        !standing.hands_over()
+    }
+
+    async fn ask_for_place(
+        &self,
+        job: &mut Delivered,
+        limit: u32,
+        slot: &mut Slot,
+        may_be_held: bool,
+    ) -> Result<Asked, JobsError> {
+        if !slot.resume() {
+            return Ok(Asked::NoSlot);
+        }
+        let pool = Pool::of_queue(job, limit);
+        match self.take_place_of_queue(&pool, job, may_be_held).await {
+            Ok(Some(place)) => {
+                job.places.push(place);
+                failpoint::reach("place-taken");
+                Ok(Asked::Got)
+            }
+            Ok(None) => Ok(Asked::None),
+            Err(error) if error.is_transient() => {
+                tracing::debug!(id = %job.id, %error, "a place is asked for again");
+                Ok(Asked::Unanswered)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -117,8 +188,17 @@ impl Runner {
     ) -> Result<(), JobsError> {
         self.lines.call(queue, self.steering.order(queue));
         let body = serde_json::to_vec(&News::Room).unwrap_or_default();
-        conn.publish(self.link.names().control(queue), body)
+        let mut fields = HeaderMap::new();
+        fields.insert(headers::WORKER, &*self.worker);
+        conn.publish_with_headers(self.link.names().control(queue), fields, body)
             .await
             .map_err(|e| JobsError::connection("tell of a free place", e))
+    }
+
+    /// A place of `queue` has become free; `fields` say where. Who runs here was called by [`Self::call_next`].
+    pub(super) fn on_room(&self, queue: &QueueName, fields: Option<&HeaderMap>) {
+        if text(fields, headers::WORKER) != Some(&*self.worker) {
+            self.lines.call(queue, self.steering.order(queue));
+        }
     }
 }

@@ -156,7 +156,7 @@ impl<E: Errand> ErrandLoop<E> {
         if !puller.may_ask(Instant::now()) || !puller.rests() {
             return;
         }
-        puller.asked(E::BATCH, Instant::now());
+        puller.asked(E::BATCH, false, Instant::now());
         let request = Request::open(E::BATCH, self.timing);
         let sent = inbox.ask(&self.link, E::CONSUMER, &request);
         if let Err(error) = sent.await {

@@ -50,6 +50,8 @@ enum Over {
     Lost,
     /// Slots were taken away: the requests are withdrawn.
     Withdrawn,
+    /// A request for what is there was not answered, and is withdrawn.
+    Stood,
 }
 
 impl PullLoop {
@@ -63,6 +65,7 @@ impl PullLoop {
         }
         let stopping = self.runner.stopping.clone();
         let mut steered = self.runner.steering.watch();
+        let mut last_epoch = None;
         let result = loop {
             let inbox = tokio::select! {
                 () = stopping.cancelled() => return Ok(()),
@@ -77,11 +80,17 @@ impl PullLoop {
                     let lost = puller.on(Event::Reconnected, Instant::now());
                     self.give_back(lost);
                     let queues = &self.runner.link.settings().queues;
-                    self.seen
-                        .reconnected(queues.max_ack_pending_of(self.queue.as_str()));
+                    if last_epoch.replace(inbox.epoch) != Some(inbox.epoch) {
+                        self.seen
+                            .reconnected(queues.max_ack_pending_of(self.queue.as_str()));
+                    }
                     match self.epoch(inbox, news, &mut puller).await {
                         Over::Stopped => break Ok(()),
                         Over::Again => {}
+                        // What is there is not to be had now, so it is waited for like what is not there.
+                        Over::Stood => {
+                            self.give_back(puller.on(Event::Reconnected, Instant::now()));
+                        }
                         Over::Withdrawn => self.withdraw(&mut puller),
                         Over::Lost => {
                             let context = "keep the connection: it was given up \
@@ -168,6 +177,10 @@ impl PullLoop {
                 () = slots.changed(self.lane) => {}
                 () = tokio::time::sleep_until(wake) => {
                     let lost = puller.tick(Instant::now());
+                    if lost == Lost::Stands {
+                        self.drain(inbox).await;
+                        return Over::Stood;
+                    }
                     if lost != Lost::Nothing {
                         tracing::warn!(queue = %self.queue, "no heartbeat from the server; asking again");
                     }
@@ -207,7 +220,7 @@ impl PullLoop {
         if ask.count == 0 {
             return;
         }
-        puller.asked(ask.count, Instant::now());
+        puller.asked(ask.count, ask.no_wait, Instant::now());
         let (link, request) = (&self.runner.link, self.request(ask));
         if let Err(error) = inbox.ask(link, &self.consumer.0, &request).await {
             tracing::warn!(queue = %self.queue, %error, "could not ask for jobs");

@@ -21,7 +21,7 @@ impl PullLoop {
         match read_queue(conn, link, &self.queue).await {
             Ok(setting) => {
                 steering.set_queue(&self.queue, setting, Source::Read);
-                self.runner.lines.call_all();
+                self.runner.lines.look(&self.queue);
             }
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
@@ -38,14 +38,11 @@ impl PullLoop {
                 self.runner
                     .steering
                     .set_queue(&self.queue, setting, Source::Push);
-                self.runner.lines.call_all();
+                self.runner.lines.look(&self.queue);
             }
             // All loops of the queue hear it, and one place is free.
             Some(News::Room) if self.priority != Priority::Normal => {}
-            Some(News::Room) => {
-                let order = self.runner.steering.order(&self.queue);
-                self.runner.lines.call(&self.queue, order);
-            }
+            Some(News::Room) => self.runner.on_room(&self.queue, news.headers.as_ref()),
             Some(News::Parked(job)) => {
                 if self.runner.registry.knows(&job.kind) {
                     self.runner.steering.hint(&self.queue, job);

@@ -72,6 +72,11 @@ impl Timing {
     fn silence(self) -> Duration {
         self.heartbeat * 2 + Duration::from_millis(100)
     }
+
+    /// A request for what is there, which the server answers at once, stands after so long.
+    fn patience(self) -> Duration {
+        self.heartbeat / 4
+    }
 }
 
 /// What came from the server (or did not).
@@ -98,6 +103,9 @@ pub(super) enum Lost {
     Nothing,
     /// So many jobs that were asked for will not come.
     Credits(u32),
+    /// The server does not answer a request for what is there: jobs are there, and the consumer is paused or has given out as
+    /// many as it may. It sends no heartbeats, so the request has to be withdrawn.
+    Stands,
 }
 
 /// The requests of one queue.
@@ -106,6 +114,8 @@ pub(super) struct Puller {
     timing: Timing,
     /// Jobs asked for and not yet delivered or refused.
     out: u32,
+    /// Only what is there was asked for.
+    no_wait: bool,
     /// When silence becomes a loss.
     silent_at: Instant,
     /// Not before this may be asked again.
@@ -119,6 +129,7 @@ impl Puller {
         Self {
             timing,
             out: 0,
+            no_wait: false,
             silent_at: now,
             resume_at: now,
             failures: 0,
@@ -147,9 +158,10 @@ impl Puller {
     }
 
     /// A request for `count` jobs was sent.
-    pub(super) fn asked(&mut self, count: u32, now: Instant) {
+    pub(super) fn asked(&mut self, count: u32, no_wait: bool, now: Instant) {
+        self.no_wait = no_wait;
         if self.out == 0 {
-            self.silent_at = now + self.timing.silence();
+            self.listens(now);
         }
         self.out += count;
     }
@@ -194,6 +206,9 @@ impl Puller {
     /// Looks at the clock; says what counts as lost by now.
     pub(super) fn tick(&mut self, now: Instant) -> Lost {
         if self.out > 0 && now >= self.silent_at {
+            if self.no_wait {
+                return Lost::Stands;
+            }
             // A request that is not answered at all is how a missing consumer looks, too.
             self.missing = true;
             self.fail(now);
@@ -224,7 +239,15 @@ impl Puller {
 
     fn alive(&mut self, now: Instant) {
         self.failures = 0;
-        self.silent_at = now + self.timing.silence();
+        self.listens(now);
+    }
+
+    fn listens(&mut self, now: Instant) {
+        self.silent_at = now
+            + match self.no_wait {
+                true => self.timing.patience(),
+                false => self.timing.silence(),
+            };
     }
 
     fn fail(&mut self, now: Instant) {
@@ -255,7 +278,7 @@ mod tests {
     fn silence_is_a_loss_and_heartbeats_prevent_it() {
         let (mut puller, now) = start();
         let silence = puller.timing.silence();
-        puller.asked(5, now);
+        puller.asked(5, false, now);
         let later = now + Duration::from_secs(2);
         puller.on(Event::Heartbeat, later);
         assert_eq!(puller.tick(later + Duration::from_secs(2)), Lost::Nothing);
@@ -270,9 +293,21 @@ mod tests {
     }
 
     #[test]
+    fn a_request_for_what_is_there_that_is_not_answered_stands() {
+        let (mut puller, now) = start();
+        puller.asked(5, true, now);
+        let later = now + puller.timing.patience();
+        assert_eq!(puller.wake_at(now), Some(later));
+        puller.on(Event::Job, now + Duration::from_millis(1));
+        assert_eq!(puller.tick(later), Lost::Nothing);
+        assert_eq!(puller.tick(later + Duration::from_millis(1)), Lost::Stands);
+        assert_eq!(puller.on(Event::Reconnected, later), Lost::Credits(4));
+    }
+
+    #[test]
     fn a_request_that_ends_gives_back_what_was_not_delivered() {
         let (mut puller, now) = start();
-        puller.asked(10, now);
+        puller.asked(10, false, now);
         puller.on(Event::Job, now);
         assert_eq!(puller.on(Event::Ended(Some(4)), now), Lost::Credits(4));
         assert_eq!(puller.on(Event::Ended(None), now), Lost::Credits(5));
@@ -295,7 +330,7 @@ mod tests {
     #[test]
     fn a_reconnect_asks_again_at_once() {
         let (mut puller, now) = start();
-        puller.asked(3, now);
+        puller.asked(3, false, now);
         assert_eq!(puller.on(Event::Reconnected, now), Lost::Credits(3));
         assert!(puller.may_ask(now));
     }
@@ -303,7 +338,7 @@ mod tests {
     #[test]
     fn a_consumer_that_was_deleted_is_not_made_again_at_once() {
         let (mut puller, now) = start();
-        puller.asked(3, now);
+        puller.asked(3, false, now);
         assert_eq!(puller.on(Event::Missing, now), Lost::Credits(3));
         assert!(!puller.is_missing(now + GONE - Duration::from_millis(1)));
         assert!(puller.is_missing(now + GONE));
@@ -327,7 +362,7 @@ mod tests {
             for (what, n) in events {
                 now += Duration::from_millis(u64::from(n) * 100);
                 let result = match what {
-                    0 => { puller.asked(n, now); asked += n; Lost::Nothing }
+                    0 => { puller.asked(n, false, now); asked += n; Lost::Nothing }
                     1 if puller.out > 0 => { came += 1; puller.on(Event::Job, now) }
                     1 | 2 => puller.on(Event::Heartbeat, now),
                     3 => puller.on(Event::Ended(Some(n)), now),

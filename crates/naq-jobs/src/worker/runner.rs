@@ -101,7 +101,7 @@ impl Runner {
     /// Gives the slot of a job back. Who waits for a place may have waited for a slot, too.
     fn free(&self, slot: Slot) {
         drop(slot);
-        self.lines.call_all();
+        self.lines.slot_is_free();
     }
 
     /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.

@@ -32,10 +32,9 @@ impl SharedSlots {
     /// Slots of `lane` became free: the lanes that can use them look again.
     pub(super) fn freed(&self, lane: usize, change: impl FnOnce(&mut Slots)) {
         self.with(|slots| {
+            let taken = slots.taken();
             change(slots);
-            for caller in slots.callers(lane) {
-                self.0.bells[caller].notify_one();
-            }
+            self.ring_callers(slots, lane, taken);
         });
     }
 
@@ -54,13 +53,27 @@ impl SharedSlots {
             if ask.count > 0 {
                 self.ring_those_without(slots, lane);
             }
+            if ask.count > 0 && slots.is_full(lane) {
+                // It keeps nobody back that comes before it.
+                self.ring_callers(slots, lane, slots.taken());
+            }
             ask
         })
     }
 
     /// The priority of `lane` is used from now on.
     pub(super) fn open(&self, lane: usize) {
-        self.freed(lane, |slots| slots.open(lane));
+        self.freed(lane, |slots| {
+            slots.open(lane);
+            self.ring_those_without(slots, lane);
+        });
+    }
+
+    /// After a change of `lane`, before which so many slots were `taken`.
+    fn ring_callers(&self, slots: &Slots, lane: usize, taken: u32) {
+        for caller in slots.callers(lane, taken) {
+            self.0.bells[caller].notify_one();
+        }
     }
 
     fn ring_those_without(&self, slots: &Slots, lane: usize) {
@@ -101,11 +114,11 @@ impl Slot {
         self.lane % LEVELS
     }
 
-    /// Gives it back while the job waits for something else.
+    /// Gives it back while the job waits in line.
     pub(super) fn pause(&mut self) {
         if std::mem::take(&mut self.is_held) {
             let lane = self.lane;
-            self.slots.freed(lane, |slots| slots.finished(lane));
+            self.slots.freed(lane, |slots| slots.paused(lane));
         }
     }
 
@@ -131,6 +144,10 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.pause();
+        let (lane, is_held) = (self.lane, self.is_held);
+        self.slots.freed(lane, |slots| match is_held {
+            true => slots.finished(lane),
+            false => slots.left_line(lane),
+        });
     }
 }

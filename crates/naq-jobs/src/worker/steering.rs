@@ -13,7 +13,9 @@ use super::limit::QueueLimits;
 use super::permits::Permits;
 use super::shared_slots::SharedSlots;
 use super::slots::QueueTerms;
-use crate::control::{KindSetting, ParkedJob, QueueOrder, QueueSetting, Versioned, WorkerSetting};
+use crate::control::{
+    KindSetting, ParkedJob, QueueOrder, QueueSetting, Versioned, WorkerSetting, terms,
+};
 use crate::model::{Priority, QueueName};
 use crate::server::Link;
 
@@ -36,7 +38,7 @@ pub(super) struct Steering {
     /// Parked jobs of kinds that run here, by their queues.
     hints: Mutex<HashSet<(QueueName, ParkedJob)>>,
     hinted: Notify,
-    /// A kind is paused, or a queue has limits that are looked at for each job.
+    /// A kind is paused or limited, or a queue has limits that are looked at for each job.
     has_rules: AtomicBool,
 }
 
@@ -220,6 +222,11 @@ impl Steering {
             .is_some_and(|kind| kind.value.paused.is_some())
     }
 
+    /// Jobs of a kind that may run at the same time, over all workers.
+    pub(super) fn limit_of_kind(&self, kind: &str) -> Option<u32> {
+        self.lock().kinds.get(kind)?.value.max_running
+    }
+
     /// Makes the slots what the settings ask for.
     fn apply(&self) {
         let board = self.lock();
@@ -238,7 +245,10 @@ impl Steering {
             .unwrap_or(self.planned)
             .max(least);
         let terms: Vec<QueueTerms> = self.queues.iter().map(|q| self.terms(&board, q)).collect();
-        let has_rules = board.kinds.values().any(|kind| kind.value.paused.is_some())
+        let has_rules = board
+            .kinds
+            .values()
+            .any(|kind| kind.value.paused.is_some() || kind.value.max_running.is_some())
             || self
                 .queues
                 .iter()
@@ -265,6 +275,11 @@ impl Steering {
         QueueTerms {
             cap: cap.filter(|cap| *cap > 0),
             order: set.and_then(|set| set.order).unwrap_or_default(),
+            given: self
+                .limits_on(board, queue)
+                .together
+                .and(set)
+                .map(|set| terms(&self.link, queue, set).max_ack_pending),
         }
     }
 

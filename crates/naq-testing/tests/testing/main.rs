@@ -5,6 +5,8 @@
     reason = "these are tests, their helpers included"
 )]
 
+#[cfg(feature = "browser")]
+mod browser;
 mod proxy;
 
 use std::panic::AssertUnwindSafe;

@@ -1,4 +1,4 @@
-//! The places of a limit key: messages that are created under compare-and-set and expire.
+//! The places of jobs that are counted together: messages that are created under compare-and-set and expire.
 //!
 //! ```text
 //!   FREE ── created (nothing may be there) ──► HELD ── renewed with the lease ──► HELD
@@ -14,11 +14,11 @@ use async_nats::HeaderMap;
 use naq_connection::Connection;
 
 use crate::JobsError;
-use crate::model::{JobId, QueueName};
+use crate::model::JobId;
 use crate::server::{
     Link, Stored, delete_sequence, last_at_leader, subjects_at_leader, wrong_sequence,
 };
-use crate::wire::{headers, text};
+use crate::wire::{Counted, headers, text};
 use crate::worker::delivery::Delivered;
 
 /// Times that others may take the place that was just seen free.
@@ -27,12 +27,10 @@ const TRIES: usize = 4;
 /// Life of a place beyond the lease of its job.
 const BEYOND: Duration = Duration::from_secs(5);
 
-/// The places of one key, or of a queue.
+/// The places that jobs have which are counted together.
 #[derive(Debug, Clone)]
 pub(in crate::worker) struct Pool {
-    pub(in crate::worker) queue: QueueName,
-    /// `None`: they count all jobs of the queue.
-    pub(in crate::worker) key: Option<String>,
+    pub(in crate::worker) counted: Counted,
     pub(in crate::worker) limit: u32,
     pub(in crate::worker) ack_wait: Duration,
 }
@@ -59,15 +57,10 @@ impl Pool {
     /// Those that count all jobs of the queue.
     pub(in crate::worker) fn of_queue(job: &Delivered, limit: u32) -> Self {
         Self {
-            queue: job.queue.clone(),
-            key: None,
+            counted: Counted::Queue(job.queue.clone()),
             limit,
             ack_wait: job.ack_wait,
         }
-    }
-
-    fn key(&self) -> Option<&str> {
-        self.key.as_deref()
     }
 
     /// Takes a place for the job: its own, should it be `held` from a delivery before, or a free one. `None`: all are held.
@@ -86,9 +79,8 @@ impl Pool {
                 ..place
             }));
         }
-        let guess = link
-            .names()
-            .place(&self.queue, self.key(), fastrand::u32(0..self.limit));
+        let guess = fastrand::u32(0..self.limit);
+        let guess = link.names().place(&self.counted, guess);
         if let Some(place) = self.put(conn, holder, guess, 0).await? {
             return Ok(Some(place));
         }
@@ -111,9 +103,9 @@ impl Pool {
         conn: &Connection,
         link: &Link,
     ) -> Result<Vec<String>, JobsError> {
-        let filter = link.names().places(&self.queue, self.key());
+        let filter = link.names().places(&self.counted);
         let held = subjects_at_leader(conn, &link.names().limits_stream(), &filter).await?;
-        let all = (0..self.limit).map(|n| link.names().place(&self.queue, self.key(), n));
+        let all = (0..self.limit).map(|n| link.names().place(&self.counted, n));
         Ok(all.filter(|place| !held.contains(place)).collect())
     }
 
@@ -139,7 +131,7 @@ impl Pool {
     ) -> Result<Option<Stored>, JobsError> {
         let (stream, filter) = (
             link.names().limits_stream(),
-            link.names().places(&self.queue, self.key()),
+            link.names().places(&self.counted),
         );
         for subject in subjects_at_leader(conn, &stream, &filter).await? {
             let found = last_at_leader(conn, &stream, &subject).await?;

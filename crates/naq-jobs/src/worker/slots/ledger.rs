@@ -41,9 +41,13 @@ impl Slots {
     /// The priority of `lane` is used from now on.
     pub(in crate::worker) fn open(&mut self, lane: usize) {
         self.change(lane, |queue, rank| {
+            let had_levels = queue.has_levels();
             queue.lanes[rank].is_open = true;
-            // Nobody knows yet what is there: all look, the first one first.
+            // Nobody knows yet what is there: all look, the first one first. A request that stays open does not say what is
+            // there before its end, and the others would wait for that.
             for lane in queue.lanes.iter_mut().filter(|lane| lane.is_open) {
+                let is_brief = had_levels && lane.is_warm;
+                lane.is_outdated = lane.asked > 0 && !is_brief;
                 lane.is_warm = true;
             }
         });
@@ -88,16 +92,29 @@ impl Slots {
         }
     }
 
-    /// The lanes that should look again, after slots of `lane` became free.
-    pub(in crate::worker) fn callers(&self, lane: usize) -> impl Iterator<Item = usize> {
+    /// Slots that no queue can get besides its own: those in use, and one for each queue that has none.
+    pub(in crate::worker) fn taken(&self) -> u32 {
+        self.used + self.idle
+    }
+
+    /// The lanes that should look again, after a change of `lane`, before which so many slots were `taken`.
+    ///
+    /// A slot that goes back to a queue which then has none is kept for it, so it is nothing to the other queues. A worker with as many
+    /// queues as slots would else wake all of them for each job.
+    pub(in crate::worker) fn callers(
+        &self,
+        lane: usize,
+        taken: u32,
+    ) -> impl Iterator<Item = usize> {
         let own = (self.worth_asking(lane).count > 0).then_some(lane);
-        let others = if self.hungry > 0 {
-            self.queues.len() * LEVELS
-        } else {
-            0
+        let first = lane - lane % LEVELS;
+        let others = match self.hungry {
+            0 => 0..0,
+            _ if self.taken() < taken => 0..self.queues.len() * LEVELS,
+            _ => first..first + LEVELS,
         };
         let hungry = move |other: &usize| *other != lane && self.state(*other).is_hungry;
-        own.into_iter().chain((0..others).filter(hungry))
+        own.into_iter().chain(others.filter(hungry))
     }
 
     /// Lanes of the queue of `lane` whose open requests have no slot any more.
@@ -142,12 +159,13 @@ impl Slots {
         let state = &queue.lanes[lane % LEVELS];
         let used = self.used - queue.used() + queue.firm();
         let cap = queue.terms.cap.unwrap_or(u32::MAX);
-        state.asked > 0
+        let is_over = state.asked > 0
             && match queue.has_levels() && !state.is_warm {
                 // It waits: for it there has to be one that is free.
                 true => used >= self.capacity || queue.firm() >= cap,
                 false => used > self.capacity || queue.firm() > cap,
-            }
+            };
+        is_over || state.is_outdated
     }
 
     /// A job arrived on `lane`. One that was not asked for (asked before a reconnect) still counts as running.
@@ -155,6 +173,7 @@ impl Slots {
         self.change(lane, |queue, rank| {
             let state = &mut queue.lanes[rank];
             state.asked = state.asked.saturating_sub(1);
+            state.is_outdated &= state.asked > 0;
             state.running += 1;
             if !state.is_warm {
                 queue.share.wake(rank);
@@ -164,9 +183,30 @@ impl Slots {
         });
     }
 
-    /// A job of `lane` that had given its slot back goes on.
+    /// A job of `lane` gives its slot back and waits in line.
+    pub(in crate::worker) fn paused(&mut self, lane: usize) {
+        self.finished(lane);
+        self.change(lane, |queue, rank| queue.lanes[rank].in_line += 1);
+    }
+
+    /// A job of `lane` that waited in line has left it.
+    pub(in crate::worker) fn left_line(&mut self, lane: usize) {
+        self.change(lane, |queue, rank| {
+            let state = &mut queue.lanes[rank];
+            state.in_line = state.in_line.saturating_sub(1);
+        });
+    }
+
+    /// A job of `lane` that waited in line has a slot again.
     pub(in crate::worker) fn resumed(&mut self, lane: usize) {
+        self.left_line(lane);
         self.change(lane, |queue, rank| queue.lanes[rank].running += 1);
+    }
+
+    /// Whether `lane` has asked for all that the server gives out.
+    pub(in crate::worker) fn is_full(&self, lane: usize) -> bool {
+        let queue = self.queues.get(lane / LEVELS);
+        queue.is_some_and(|queue| queue.is_full(lane % LEVELS))
     }
 
     /// `count` jobs that `lane` asked for will not come.
@@ -177,6 +217,7 @@ impl Slots {
                 queue.share.refund(rank, count.min(state.asked));
             }
             state.asked = state.asked.saturating_sub(count);
+            state.is_outdated &= state.asked > 0;
             state.is_warm = false;
         });
     }
@@ -259,11 +300,17 @@ mod tests {
             self.0.finished(lane(queue));
         }
 
-        fn callers(&self, queue: usize) -> Vec<usize> {
-            self.0
-                .callers(lane(queue))
-                .map(|lane| lane / LEVELS)
-                .collect()
+        /// What it could ask for now.
+        fn worth(&self, queue: usize) -> u32 {
+            self.0.worth_asking(lane(queue)).count
+        }
+
+        /// As [`Self::finished`]; says which queues look again.
+        fn freed(&mut self, queue: usize) -> Vec<usize> {
+            let taken = self.0.taken();
+            self.finished(queue);
+            let callers = self.0.callers(lane(queue), taken);
+            callers.map(|lane| lane / LEVELS).collect()
         }
 
         fn state(&self, queue: usize) -> Lane {
@@ -340,10 +387,20 @@ mod tests {
         assert_eq!(slots.grant(1), 1);
         slots.arrived(1);
         assert_eq!((slots.grant(0), slots.grant(1)), (0, 0));
-        slots.finished(0);
-        assert_eq!(slots.callers(0), [0, 1]);
+        assert_eq!(slots.freed(0), [0, 1]);
         assert_eq!(slots.grant(0), 1);
-        assert_eq!(slots.callers(0), [1]);
+    }
+
+    #[test]
+    fn a_queue_that_gets_its_only_slot_back_wakes_no_other() {
+        let mut slots = Plain::new(3, 3);
+        for queue in 0..3 {
+            assert_eq!(slots.grant(queue), 1);
+            slots.arrived(queue);
+            assert_eq!(slots.grant(queue), 0);
+        }
+        assert_eq!(slots.freed(1), [1], "the slot is kept for it");
+        assert_eq!((slots.grant(0), slots.grant(1)), (0, 1));
     }
 
     #[test]
@@ -377,6 +434,49 @@ mod tests {
         assert_eq!(slots.grant(0), 5);
     }
 
+    #[test]
+    fn a_priority_that_is_used_for_the_first_time_is_asked_for_at_once() {
+        let mut slots = Slots::new(4, 1);
+        let [_, normal, low] = [0, 1, 2];
+        assert_eq!(slots.grant(normal).count, 4, "a request that stays open");
+        slots.open(low);
+        assert!(slots.has_excess(normal), "it is withdrawn");
+        slots.withdrawn(normal, 4);
+        assert!(!slots.has_excess(normal) && slots.grant(low).count == 0);
+        assert!(slots.grant(normal).no_wait);
+        slots.returned(normal, 4);
+        assert_eq!(slots.grant(low).count, 4);
+    }
+
+    #[test]
+    fn a_lane_of_which_no_more_is_given_out_hears_of_higher_ones_and_keeps_lower_ones_back() {
+        let mut slots = Slots::new(4, 1);
+        let terms = QueueTerms {
+            given: Some(2),
+            ..QueueTerms::default()
+        };
+        slots.resize(4, std::iter::once(terms));
+        let [high, normal, low] = [0, 1, 2];
+        slots.open(high);
+        slots.open(low);
+        slots.grant(high);
+        slots.returned(high, 2);
+        assert_eq!(slots.grant(normal).count, 2, "as many as are given out");
+        slots.arrived(normal);
+        slots.grant(high);
+        slots.returned(high, 2);
+        slots.arrived(normal);
+        slots.paused(normal);
+        slots.grant(high);
+        slots.returned(high, 2);
+        assert_eq!(slots.grant(normal).count, 0, "one runs, one is in line");
+        assert_eq!(slots.grant(low).count, 0);
+        let open = slots.grant(high);
+        assert_eq!((open.count, open.no_wait), (1, false));
+        slots.left_line(normal);
+        assert_eq!(slots.grant(normal).count, 1);
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Grant(usize),
@@ -406,7 +506,15 @@ mod tests {
                     Step::Arrived(lane) if slots.state(lane).asked > 0 => slots.arrived(lane),
                     Step::Arrived(_) => {}
                     Step::Returned(lane, n) => slots.returned(lane, n),
-                    Step::Finished(lane) => slots.finished(lane),
+                    Step::Finished(lane) => {
+                        let before: Vec<u32> = (0..3).map(|queue| slots.worth(queue)).collect();
+                        let callers = slots.freed(lane);
+                        // Who is not called has nothing more to get than before.
+                        for queue in (0..3).filter(|queue| !callers.contains(queue)) {
+                            let is_fed = !slots.state(queue).is_hungry;
+                            prop_assert!(is_fed || slots.worth(queue) <= before[queue]);
+                        }
+                    }
                 }
                 let used: u32 = slots.0.queues.iter().map(Queue::used).sum();
                 prop_assert!(used <= capacity);

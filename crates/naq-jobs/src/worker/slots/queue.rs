@@ -24,6 +24,8 @@ pub(in crate::worker) struct QueueTerms {
     /// The most slots that it may have.
     pub(in crate::worker) cap: Option<u32>,
     pub(in crate::worker) order: QueueOrder,
+    /// The most jobs of one priority that the server gives out, where a limit counts all priorities together.
+    pub(in crate::worker) given: Option<u32>,
 }
 
 /// The slots of one queue.
@@ -39,11 +41,15 @@ pub(super) struct Queue {
 pub(super) struct Lane {
     pub(super) asked: u32,
     pub(super) running: u32,
+    /// Jobs that are here and hold no slot, since they wait for a place of the queue.
+    pub(super) in_line: u32,
     /// The last that was heard is a job, not the end of a request without one.
     pub(super) is_warm: bool,
     pub(super) is_hungry: bool,
     /// The priority was ever used; the normal one always was.
     pub(super) is_open: bool,
+    /// What is asked for stays open at the server, though the queue has other priorities by now: it has to be withdrawn.
+    pub(super) is_outdated: bool,
 }
 
 impl Queue {
@@ -97,42 +103,62 @@ impl Queue {
         }
     }
 
+    /// Jobs that the server may give out of `rank` besides those that are here.
+    fn room(&self, rank: usize) -> u32 {
+        let lane = &self.lanes[rank];
+        let here = lane.running + lane.in_line + lane.asked;
+        self.terms
+            .given
+            .map_or(u32::MAX, |given| given.saturating_sub(here))
+    }
+
+    /// Whether the server gives out no more of `rank`: some of those that are here wait in line.
+    pub(super) fn is_full(&self, rank: usize) -> bool {
+        self.room(rank) == 0
+    }
+
+    fn is_warm(&self, rank: usize) -> bool {
+        self.lanes[rank].is_open && self.lanes[rank].is_warm
+    }
+
     /// What `rank` may ask for, with `free` slots for the queue.
+    ///
+    /// A lane that is full does not ask. Strict: it keeps the lower ones back all the same, since those of it that wait in
+    /// line come before theirs. It does not keep anybody else back.
     pub(super) fn ask(&self, rank: usize, free: u32) -> Ask {
         let lane = &self.lanes[rank];
         let nothing = Ask::default();
-        if lane.asked > 0 || !lane.is_open {
+        if lane.asked > 0 || !lane.is_open || self.is_full(rank) {
             return nothing;
         }
+        let is_strict = self.terms.order == QueueOrder::Strict;
+        let is_kept_back = |other: usize| is_strict && (0..other).any(|first| self.is_warm(first));
+        let counts = |other: usize| match other != rank && self.is_warm(other) {
+            true if is_strict && other < rank => true,
+            true => !self.is_full(other) && !is_kept_back(other),
+            false => false,
+        };
         if !lane.is_warm {
-            let is_quiet = !self
-                .lanes
-                .iter()
-                .any(|other| other.is_open && other.is_warm);
-            let count = u32::from(is_quiet && free > 0);
+            let is_quiet = !(0..LEVELS).any(counts);
             return Ask {
-                count,
+                count: u32::from(is_quiet && free > 0),
                 no_wait: false,
             };
         }
-        let count = match self.terms.order {
-            QueueOrder::Strict => {
-                let is_first = !self.lanes[..rank]
-                    .iter()
-                    .any(|other| other.is_open && other.is_warm);
-                if is_first { free } else { 0 }
-            }
-            QueueOrder::Weighted => {
-                let warm = |other: usize| self.lanes[other].is_open && self.lanes[other].is_warm;
-                if self.share.is_behind(rank, warm) {
-                    free.min(share::WEIGHTS[rank])
-                } else {
-                    0
-                }
-            }
+        let has_turn = match self.terms.order {
+            QueueOrder::Strict => !(0..rank).any(counts),
+            QueueOrder::Weighted => self.share.is_behind(rank, counts),
+        };
+        let most = match self.terms.order {
+            QueueOrder::Strict => free,
+            QueueOrder::Weighted => free.min(share::WEIGHTS[rank]),
         };
         Ask {
-            count,
+            count: if has_turn {
+                most.min(self.room(rank))
+            } else {
+                0
+            },
             no_wait: true,
         }
     }

@@ -15,7 +15,13 @@ fn drain(
     dice: &mut fastrand::Rng,
 ) -> Vec<usize> {
     let mut slots = Slots::new(capacity, 1);
-    slots.resize(capacity, std::iter::once(QueueTerms { cap: None, order }));
+    slots.resize(
+        capacity,
+        std::iter::once(QueueTerms {
+            order,
+            ..QueueTerms::default()
+        }),
+    );
     for rank in 0..LEVELS {
         slots.open(rank);
     }
