@@ -69,22 +69,6 @@ async fn a_worker_is_listed_idle_then_busy_with_its_jobs_then_idle_then_stopping
     );
     assert_eq!(idle.pid, std::process::id());
     assert!(idle.running.is_empty() && !idle.hostname.is_empty());
-    assert_eq!(
-        (idle.version.as_str(), idle.kinds),
-        (VERSION, vec!["wait".to_owned()])
-    );
-    let shown_connection = async || {
-        let record = shown(&watcher, WorkerStatus::Idle).await.record;
-        record
-            .connection
-            .filter(|conn| conn.rtt_us > 0)
-            .ok_or("none yet")
-    };
-    let connection = eventually(LONG, shown_connection).await;
-    assert_eq!(
-        (connection.server.as_str(), connection.epoch),
-        (bed.server.name(), 1)
-    );
 
     let job = bed.jobs.enqueue(WAIT.job(&()).unwrap()).await.unwrap();
     let busy = shown(&watcher, WorkerStatus::Busy).await;
@@ -130,6 +114,35 @@ async fn a_worker_is_listed_idle_then_busy_with_its_jobs_then_idle_then_stopping
     };
     tokio::join!(worker.stop(LONG), watch);
     assert!(watcher.workers().await.unwrap().is_empty(), "gone at once");
+}
+
+#[tokio::test]
+async fn a_worker_shows_its_version_its_kinds_and_its_connection() {
+    let bed = bed().await;
+    let worker = gated_worker(&bed, &Gate::new(), "shown").await;
+    let (record, connection) = eventually(LONG, async || {
+        let record = shown(&bed.jobs, WorkerStatus::Idle).await.record;
+        let connection = record.connection.clone().filter(|conn| conn.rtt_us > 0);
+        connection
+            .map(|conn| (record, conn))
+            .ok_or("not measured yet")
+    })
+    .await;
+    assert_eq!(
+        (record.version.as_str(), record.kinds),
+        (VERSION, vec!["wait".to_owned()])
+    );
+    assert_eq!(
+        (connection.server.as_str(), connection.epoch),
+        (bed.server.name(), 1)
+    );
+    bed.jobs.connections().rotate("default").await.unwrap();
+    eventually_eq(LONG, Some(2), async || {
+        let record = shown(&bed.jobs, WorkerStatus::Idle).await.record;
+        record.connection.map(|conn| conn.epoch)
+    })
+    .await;
+    worker.stop(LONG).await;
 }
 
 /// AC-05.
