@@ -40,6 +40,8 @@ pub(crate) struct Entry {
     pub(crate) pid: u32,
     /// Microseconds since 1970.
     pub(crate) at: u64,
+    /// 0: its job is not a strict one.
+    pub(crate) fence: u64,
 }
 
 impl WorkerProcess {
@@ -83,6 +85,19 @@ impl WorkerProcess {
     /// SIGKILL, and wait until it is gone.
     pub(crate) async fn kill(mut self) {
         self.0.kill().await.unwrap();
+    }
+
+    /// Waits until it has stopped itself (`NAQ_STOP_AT`); [`Self::signal`] lets it go on.
+    pub(crate) async fn stopped(&self) {
+        eventually(LONG, async || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+            // The name before it is in brackets, and may be anything.
+            let state = stat
+                .rsplit_once(") ")
+                .and_then(|(_, rest)| rest.chars().next());
+            (state == Some('T')).then_some(()).ok_or(state)
+        })
+        .await;
     }
 
     /// Waits until it has killed itself.
@@ -131,6 +146,7 @@ impl LedgerFile {
                     attempt: parts[2].parse().unwrap(),
                     pid: parts[3].parse().unwrap(),
                     at: parts[4].parse().unwrap(),
+                    fence: parts[5].parse().unwrap(),
                 }
             })
             .collect()

@@ -1,12 +1,15 @@
 //! Strict jobs: only the newest run settles. The lines of the failure table of 0013.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use naq_jobs::{JobContext, JobError, JobHandle, Jobs, Kind, RetryPolicy, RunningWorker, Status};
-use naq_testing::FaultProxy;
+use naq_testing::{FaultProxy, TestCluster, eventually};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::crash::leader_of;
 use crate::dead::{broken_worker, healthy_worker, letter};
 use crate::process::{LedgerFile, WORK, WorkerProcess};
 use crate::setup::{Bed, ECHO, Gate, LONG, job_id};
@@ -160,6 +163,135 @@ async fn a_worker_that_dies_behind_its_claim_or_its_outcome_leaves_a_job_that_en
         bed.emptied().await;
         assert!(heir.terminate().await);
         assert_eq!(ledger.ends().remove("one"), Some(1), "{place}");
+    }
+}
+
+/// The process of the first run is stopped at `place`, for longer than its lease, and goes on while the second one runs.
+async fn stopped_at(place: &str) {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let url = bed.server.url();
+    let job = WORK.job(&3000).unwrap().strict().id(job_id("one"));
+    let handle = bed.jobs.enqueue(job).await.unwrap();
+    let first = WorkerProcess::start(&url, &ledger, &[("NAQ_STOP_AT", place)]);
+    first.stopped().await;
+    let second = WorkerProcess::start(&url, &ledger, &[]);
+    let pid = second.pid();
+    let begun = ledger.wait_for(LONG, |entry| entry.pid == pid).await;
+    first.signal(Signal::CONT);
+    // Read, not awaited: who awaits writes a mark beside the outcomes, which are counted here.
+    let outcome = async || bed.jobs.results().find(handle.id()).await.unwrap();
+    let outcome = eventually(LONG, async || outcome().await.ok_or("no outcome")).await;
+    assert!(outcome.is_success());
+    assert!(
+        outcome.worker.contains(&format!("-{pid}-")),
+        "{place}: {outcome:?}"
+    );
+    bed.emptied().await;
+    // Both have said all that they had to say when they have ended.
+    assert!(first.terminate().await && second.terminate().await);
+    let before = ledger.entries().into_iter().find(|e| e.pid != pid);
+    let claims = match before {
+        // It had begun, so it has claimed, and its token is the older one.
+        Some(before) => {
+            assert!(before.fence > 0 && before.fence < begun.fence, "{place}");
+            2
+        }
+        None => 1,
+    };
+    let results = bed.server.jsz().await;
+    let written = results.stream("naq_results").unwrap().last_seq;
+    assert_eq!(written, claims + 1, "{place}: claims and one outcome");
+    let after = handle.outcome(LONG).await.unwrap();
+    assert_eq!(after.worker, outcome.worker, "{place}");
+    let letters = bed.server.jsz().await.messages("naq_failed_jobs");
+    assert_eq!(letters, 0, "{place}");
+}
+
+#[tokio::test]
+async fn a_process_that_was_stopped_right_before_its_claim_or_its_outcome_is_refused() {
+    // After the handler it looks at the clock before it says anything; at the two others it has looked already.
+    tokio::join!(
+        stopped_at("claim-ready"),
+        stopped_at("handler-ended"),
+        stopped_at("outcome-ready")
+    );
+}
+
+#[tokio::test]
+async fn a_claim_that_expires_under_a_running_job_does_not_keep_its_outcome_from_being_written() {
+    let bed = Bed::new().await;
+    let gate = Gate::new();
+    let worker = gated(&bed.jobs, &gate).await;
+    let job = STRICT.job(&json!(1)).unwrap().id(job_id("long"));
+    let handle = bed.jobs.enqueue(job).await.unwrap();
+    gate.started(1).await;
+    // As the server would at its time to live.
+    let gone = json!({ "filter": "naq.claim.long" });
+    let gone = bed.ask("STREAM.PURGE.naq_results", gone).await;
+    assert_eq!(gone["purged"], 1, "{gone}");
+    gate.open(1);
+    assert!(handle.outcome(LONG).await.unwrap().is_success());
+    bed.emptied().await;
+    assert_eq!(worker.stop(LONG).await.completed, 1);
+}
+
+/// Three copies, and the node that leads dies in the middle, while a worker is stopped past its leases.
+#[tokio::test]
+async fn strict_jobs_end_once_on_three_nodes_that_lose_their_leader() {
+    let (cluster, ledger) = (TestCluster::start().await, LedgerFile::new());
+    let jobs = Jobs::connect(cluster.settings()).await.unwrap();
+    let urls = cluster.urls().join(",");
+    let settings = [("NAQ_REPLICAS", "3"), ("NAQ_REQUEST_TIMEOUT", "2s")];
+    let stopped = WorkerProcess::start(&urls, &ledger, &settings);
+    let worker = WorkerProcess::start(&urls, &ledger, &settings);
+    let job = || WORK.job(&20).unwrap().strict();
+    let handles = jobs.enqueue_many((0..200).map(|_| job())).await;
+    let handles: Vec<_> = handles.into_iter().map(Result::unwrap).collect();
+    eventually(LONG, async || {
+        let done = ledger.ends().len();
+        if done >= 30 { Ok(()) } else { Err(done) }
+    })
+    .await;
+    stopped.signal(Signal::STOP);
+    let held = ledger.entries();
+    let leader = leader_of(&jobs, &cluster).await;
+    cluster.node(leader).kill().await.unwrap();
+    cluster.node(leader).start_again().await.unwrap();
+    // What the stopped one had in hand is run by the other one first.
+    let pid = worker.pid();
+    let is_begun = |id: &str| held.iter().any(|e| e.id == id && e.what == "end");
+    let open: Vec<_> = held
+        .iter()
+        .filter(|e| e.pid == stopped.pid() && !is_begun(&e.id))
+        .map(|e| e.id.clone())
+        .collect();
+    for id in &open {
+        ledger.wait_for(LONG, |e| e.id == *id && e.pid == pid).await;
+    }
+    stopped.signal(Signal::CONT);
+    let mut workers = Vec::new();
+    for handle in &handles {
+        let outcome = handle.outcome(LONG).await.unwrap();
+        assert!(outcome.is_success(), "{outcome:?}");
+        workers.push(outcome.worker);
+    }
+    assert!(stopped.terminate().await && worker.terminate().await);
+    for (handle, worker) in handles.iter().zip(&workers) {
+        let outcome = handle.outcome(LONG).await.unwrap();
+        assert_eq!(outcome.worker, *worker, "never overwritten");
+    }
+    // Each run has a token of its own, and the outcome is that of the newest.
+    let mut runs: HashMap<String, BTreeMap<u64, u32>> = HashMap::new();
+    for entry in ledger.entries().into_iter().filter(|e| e.what == "start") {
+        let before = runs
+            .entry(entry.id.clone())
+            .or_default()
+            .insert(entry.fence, entry.pid);
+        assert!(entry.fence > 0 && before.is_none(), "{entry:?}");
+    }
+    for (handle, worker) in handles.iter().zip(&workers) {
+        let (_, pid) = runs[handle.id().as_str()].last_key_value().unwrap();
+        assert!(worker.contains(&format!("-{pid}-")), "{worker} {runs:?}");
     }
 }
 

@@ -140,10 +140,11 @@ fn record(what: &str, context: &JobContext) -> Result<(), JobError> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
     let line = format!(
-        "{what} {} {} {} {now}\n",
+        "{what} {} {} {} {now} {}\n",
         context.id(),
         context.attempt(),
-        std::process::id()
+        std::process::id(),
+        context.fence().unwrap_or_default()
     );
     file.write_all(line.as_bytes())?;
     Ok(())

@@ -107,6 +107,9 @@ fn advice(id: &JobId, reason: &Reason) -> Option<String> {
         Reason::Flow(reason) => return flow_advice(id, reason),
         Reason::QueuePaused { queue, .. } => format!("`naq queue resume {queue}` lets it go on"),
         Reason::KindPaused { kind, .. } => format!("`naq kind resume {kind}` lets it go on"),
+        Reason::QueueLimited { queue, .. } => {
+            format!("`naq queue limit {queue}` shows its limits, and changes them")
+        }
         Reason::NobodyServes { queue } => format!("start a worker: `naq worker {queue}`"),
         Reason::NobodyKnows { .. } => {
             "start a worker with a handler for it, or correct the kind".to_owned()

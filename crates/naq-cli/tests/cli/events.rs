@@ -43,6 +43,47 @@ fn two_jobs(dev: &Dev) {
     assert_eq!(worker.stop(Signal::TERM).code, Some(0));
 }
 
+#[test]
+fn workers_tell_of_themselves() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    two_jobs(&dev);
+    let told = |flags: &[&str]| {
+        let ask = ["worker", "events", "--no-follow", "--format", "json"];
+        let said = dev.naq(&[&ask, flags].concat()).ended_with(0);
+        lines(&said.out)
+    };
+    let all = told(&[]);
+    let first = types(&all)[0];
+    assert_eq!(first, "worker_started", "{all:?}");
+    assert_eq!(types(&all).last(), Some(&"worker_stopped"), "{all:?}");
+    assert!(types(&all).iter().all(|t| t.starts_with("worker_")));
+    let id = all[0]["worker"].as_str().unwrap();
+    assert_eq!(told(&["-w", id]).len(), all.len());
+    assert_eq!(told(&["-w", "another"]).len(), 0);
+    let table = dev.naq(&["worker", "events", "--no-follow"]).ended_with(0);
+    assert!(table.out.contains("worker_stopped"), "{table:?}");
+    // Again and again until it is told to end.
+    let ask = [
+        "events",
+        "workers",
+        "--refresh",
+        "1",
+        "--show-inactive",
+        "-f",
+        "json",
+    ];
+    let mut watch = dev.command(&ask);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let shown = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut tables = shown
+        .map(Result::unwrap)
+        .filter(|line| line.contains("worker_id"));
+    assert_eq!(tables.by_ref().take(2).count(), 2);
+    signal(&watch, Signal::INT);
+    assert!(watch.wait().unwrap().success());
+}
+
 /// AC-32 from the command line.
 #[test]
 fn the_life_of_a_job_is_shown() {

@@ -114,6 +114,18 @@ fn a_job_that_does_not_run_is_explained() {
     dev.naq(&["enqueue", "greet", "1", "--id", "b"])
         .ended_with(0);
     eventually("all are busy", || explained("b") == "all_busy");
+    let limit = ["queue", "limit", "naq_default_queue"];
+    dev.naq(&[&limit[..], &["--running", "1"]].concat())
+        .ended_with(0);
+    assert_eq!(explained("b"), "queue_limited");
+    let said = dev.naq(&["explain", "b"]).ended_with(0).out;
+    assert!(
+        said.contains("the queue naq_default_queue is limited to 1 running job(s): a on "),
+        "{said}"
+    );
+    assert!(said.contains("naq queue limit naq_default_queue"), "{said}");
+    dev.naq(&[&limit[..], &["--clear"]].concat()).ended_with(0);
+    assert_eq!(explained("b"), "all_busy");
     dev.naq(&["enqueue", "greet", "1", "--id", "c", "--in", "1h"])
         .ended_with(0);
     assert_eq!(explained("c"), "not_due");

@@ -91,6 +91,7 @@ impl Settler<'_> {
             if self.hold.has_lapsed() {
                 return Ok(Claim::Lapsed);
             }
+            failpoint::reach("claim-ready");
             let sent = self.persist(move |conn| async move {
                 let fields = claim_headers(ttl, fence, newest_of);
                 match conn

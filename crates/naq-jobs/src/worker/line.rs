@@ -13,7 +13,7 @@
 //! * Who is called asks the server, so nobody is called without need: at the end of a job one is, and if nobody knows what is
 //!   free (settings, a new connection, a third of a lease) one after the other as long as each gets a place.
 //! * Who has no slot is called again when one is free.
-//! * A call that finds all called already is kept for whoever of them finds no place.
+//! * Strict: one at a time is called. A call that comes meanwhile is kept: for that one, should it find no place, or for the next.
 //!
 //! Their number is bounded: the server hands out only some more jobs of each priority than the limit of the queue.
 
@@ -43,7 +43,7 @@ pub(super) struct Lines {
 struct Line {
     waiting: BTreeMap<Rank, Waiter>,
     order: QueueOrder,
-    /// A call has found all who wait called.
+    /// A call has found nobody to be called.
     is_call_kept: bool,
     /// There may be more places than one: who gets one calls the next.
     may_be_more: bool,
@@ -142,6 +142,8 @@ impl Lines {
 impl Line {
     fn call(&mut self) {
         let next = match self.order {
+            // One after the other, or a later one might find the place that an earlier one has just missed.
+            QueueOrder::Strict if self.waiting.values().any(|w| w.is_called) => None,
             QueueOrder::Strict => self.first(),
             QueueOrder::Weighted => self.drawn(fastrand::f64()),
         };
@@ -248,7 +250,7 @@ impl Standing<'_> {
         self.change(|line| line.found_none(self.rank));
     }
 
-    /// It was called, and there is no slot for it.
+    /// It was called, and there is no slot for it, nor for anybody else: the calls wait for one.
     pub(super) fn has_no_slot(&self) {
         self.change(|line| {
             line.is_called(self.rank, false);

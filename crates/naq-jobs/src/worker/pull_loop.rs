@@ -178,6 +178,7 @@ impl PullLoop {
                 () = tokio::time::sleep_until(wake) => {
                     let lost = puller.tick(Instant::now());
                     if lost == Lost::Stands {
+                        tracing::debug!(consumer = self.consumer.0, "asked for what is there, unanswered");
                         self.drain(inbox).await;
                         return Over::Stood;
                     }
@@ -233,7 +234,8 @@ impl PullLoop {
             return Request::no_wait(ask.count);
         }
         let timing = Timing::of(self.consumer.1);
-        let is_brief = ask.count > 1 && self.slots.with(|slots| slots.is_shared());
+        // Each queue keeps one slot; the others that it has asked for may be needed elsewhere.
+        let is_brief = self.slots.with(|s| s.is_shared() && s.asked(self.lane) > 1);
         let timing = if is_brief { timing.brief() } else { timing };
         Request::open(ask.count, timing)
     }

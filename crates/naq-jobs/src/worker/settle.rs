@@ -113,6 +113,7 @@ impl Settler<'_> {
         let mut fence = self.job.claim.unwrap_or(self.job.fence);
         let newest_of = self.job.claim.map(|_| self.claim_or_result());
         let newest_of = newest_of.as_deref();
+        failpoint::reach("outcome-ready");
         loop {
             let sent = self
                 .persist(move |conn| async move {

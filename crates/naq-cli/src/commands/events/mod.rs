@@ -3,6 +3,7 @@
 mod filter;
 mod format;
 mod history;
+mod of_workers;
 mod replay;
 mod stats;
 mod tail;
@@ -10,6 +11,7 @@ mod workers;
 
 use clap::Subcommand;
 
+pub(crate) use self::of_workers::{WorkerEvents, worker_events};
 use crate::context::Context;
 use crate::error::CliError;
 

@@ -16,6 +16,13 @@ pub(super) struct Args {
     #[command(flatten)]
     filter: Filter,
 
+    #[command(flatten)]
+    view: View,
+}
+
+/// What is shown of the events that are wanted.
+#[derive(Debug, clap::Args)]
+pub(super) struct View {
     /// Show so many of the last events first, if they are among the last 2,000 messages
     #[arg(long, value_name = "N", default_value = "10")]
     tail: usize,
@@ -34,18 +41,27 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<(), CliError> {
+    show(context, jobs, EventFilter::from(args.filter), &args.view).await
+}
+
+pub(super) async fn show(
+    context: &Context,
+    jobs: &Jobs,
+    filter: EventFilter,
+    view: &View,
+) -> Result<(), CliError> {
     let signals = Signals::listen()?;
-    let (events, filter) = (jobs.events(), EventFilter::from(args.filter));
+    let events = jobs.events();
     // Opened first, so that nothing falls between the two.
-    let live = match args.no_follow {
+    let live = match view.no_follow {
         true => None,
         false => Some(Box::pin(events.live(filter.clone())).await?),
     };
     let mut seen = 0;
-    if args.tail > 0 {
-        for event in Box::pin(events.recent(args.tail, filter)).await? {
+    if view.tail > 0 {
+        for event in Box::pin(events.recent(view.tail, filter)).await? {
             seen = event.sequence;
-            print(context, args.format, &event)?;
+            print(context, view.format, &event)?;
         }
     }
     let Some(mut live) = live else {
@@ -57,7 +73,7 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
             next = live.next() => next?,
         };
         match next {
-            Some(event) if event.sequence > seen => print(context, args.format, &event)?,
+            Some(event) if event.sequence > seen => print(context, view.format, &event)?,
             Some(_) => {}
             None => return Ok(()),
         }

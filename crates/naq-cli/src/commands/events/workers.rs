@@ -1,6 +1,7 @@
 //! `naq events workers`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use naq::{EventType, Jobs, StatsBy, StatsRow, WorkerInfo};
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use super::format::Format;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::Table;
+use crate::signals::Signals;
 
 /// Show what each worker has done
 #[derive(Debug, clap::Args)]
@@ -22,12 +24,30 @@ pub(super) struct Args {
     #[arg(long)]
     show_inactive: bool,
 
+    /// Show it again every so many seconds, until Ctrl-C; 0: once
+    #[arg(short, long, value_name = "SECONDS", default_value = "0")]
+    refresh: u32,
+
     /// How they are printed
     #[arg(short, long, default_value = "table")]
     format: Format,
 }
 
 pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<(), CliError> {
+    let signals = Signals::listen()?;
+    loop {
+        show(context, jobs, &args).await?;
+        if args.refresh == 0 {
+            return Ok(());
+        }
+        tokio::select! {
+            () = signals.token().cancelled() => return Ok(()),
+            () = tokio::time::sleep(Duration::from_secs(args.refresh.into())) => {}
+        }
+    }
+}
+
+async fn show(context: &Context, jobs: &Jobs, args: &Args) -> Result<(), CliError> {
     let live: BTreeMap<String, WorkerInfo> = jobs
         .workers()
         .await?

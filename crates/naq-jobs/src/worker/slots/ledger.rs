@@ -123,6 +123,12 @@ impl Slots {
         (first..first + LEVELS).filter(|lane| self.has_excess(*lane))
     }
 
+    /// Jobs that `lane` has asked for.
+    pub(in crate::worker) fn asked(&self, lane: usize) -> u32 {
+        let queue = self.queues.get(lane / LEVELS);
+        queue.map_or(0, |queue| queue.lanes[lane % LEVELS].asked)
+    }
+
     /// Whether there is more than one queue.
     pub(in crate::worker) fn is_shared(&self) -> bool {
         self.queues.len() > 1
