@@ -20,6 +20,15 @@ macro_rules! chapters {
 
 chapters! {
     Introduction: "src/introduction.md",
+    FirstJob: "src/jobs/first.md",
+    Enqueueing: "src/jobs/enqueue.md",
+    Handlers: "src/jobs/handlers.md",
+    Failures: "src/jobs/failures.md",
+    Limits: "src/jobs/limits.md",
+    Schedules: "src/jobs/schedules.md",
+    Workflows: "src/jobs/workflows.md",
+    Watching: "src/jobs/watching.md",
+    Running: "src/jobs/running.md",
     ApiGuide: "src/api/connection.md",
     BestPractices: "src/best-practices.md",
     Operations: "src/operations.md",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use naq::config::settings::NatsSettings;
 use naq::connection::ConnectionService;
+use naq::{Jobs, JobsError};
 use naq_testing::TestServer;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -34,6 +35,14 @@ impl Stage {
     /// How many connections the server has.
     pub async fn connections(&self) -> usize {
         self.server.connz().await.count()
+    }
+
+    /// Jobs on the server.
+    ///
+    /// # Errors
+    /// As [`Jobs::connect`].
+    pub async fn jobs(&self) -> Result<Jobs, JobsError> {
+        Jobs::connect(self.server.settings()).await
     }
 
     /// Settings that lead to the server.

@@ -1,7 +1,7 @@
 //! Two builds on the same queues: what each finds that the other has made of streams and consumers.
 
 use async_nats::HeaderMap;
-use naq_jobs::{Job, JobContext, JobError, JobHandle, Kind, Priority, Unique};
+use naq_jobs::{Job, JobContext, JobError, JobHandle, Jobs, Kind, Priority, RunningWorker, Unique};
 use naq_testing::{eventually, eventually_eq};
 use serde_json::{Value, json};
 
@@ -18,6 +18,12 @@ fn unique(key: &str) -> Job<Value> {
 
 async fn put(bed: &Bed, job: Job<Value>) -> JobHandle<Value> {
     bed.jobs.enqueue(job).await.unwrap()
+}
+
+/// A worker of this version on the queue `mail`.
+async fn serve(jobs: &Jobs) -> RunningWorker {
+    let worker = jobs.worker().handle(ECHO, echo).queue("mail");
+    worker.start().await.unwrap()
 }
 
 /// The configuration of the consumer of the queue `mail`, with other filters.
@@ -72,14 +78,7 @@ async fn jobs_that_an_older_consumer_passed_by_run_when_a_worker_of_this_version
     let job = job.unwrap().unwrap();
     assert!(job.subject.starts_with("naq.queue.mail."), "{job:?}");
     conn.request(job.reply.unwrap(), "+ACK").await.unwrap();
-    let second = bed
-        .jobs
-        .worker()
-        .handle(ECHO, echo)
-        .queue("mail")
-        .start()
-        .await
-        .unwrap();
+    let second = serve(&bed.jobs).await;
     let outcome = passed.outcome(LONG).await.unwrap();
     assert_eq!((outcome.attempt, outcome.is_success()), (1, true));
     assert!(
@@ -94,14 +93,7 @@ async fn jobs_that_an_older_consumer_passed_by_run_when_a_worker_of_this_version
 #[tokio::test]
 async fn a_worker_mends_what_one_of_the_first_version_has_changed() {
     let bed = Bed::new().await;
-    let worker = bed
-        .jobs
-        .worker()
-        .handle(ECHO, echo)
-        .queue("mail")
-        .start()
-        .await
-        .unwrap();
+    let worker = serve(&bed.jobs).await;
     let early = mail(json!("early")).priority(Priority::High);
     assert_eq!(put(&bed, early).await.result(LONG).await.unwrap(), "early");
     as_the_first_version(&bed).await;
@@ -127,25 +119,10 @@ async fn a_worker_mends_what_one_of_the_first_version_has_changed() {
 #[tokio::test]
 async fn a_program_enqueues_what_an_older_worker_has_taken_out_of_the_stream() {
     let bed = Bed::new().await;
-    drop(
-        bed.jobs
-            .worker()
-            .handle(ECHO, echo)
-            .queue("mail")
-            .start()
-            .await
-            .unwrap(),
-    );
+    drop(serve(&bed.jobs).await);
     as_the_first_version(&bed).await;
     let job = put(&bed, unique("key")).await;
-    let worker = bed
-        .jobs
-        .worker()
-        .handle(ECHO, echo)
-        .queue("mail")
-        .start()
-        .await
-        .unwrap();
+    let worker = serve(&bed.jobs).await;
     assert_eq!(job.result(LONG).await.unwrap(), "key");
     worker.stop(LONG).await;
 }
@@ -154,14 +131,7 @@ async fn a_program_enqueues_what_an_older_worker_has_taken_out_of_the_stream() {
 #[tokio::test]
 async fn subjects_and_filters_of_a_newer_version_stay() {
     let bed = Bed::new().await;
-    let newer = bed
-        .jobs
-        .worker()
-        .handle(ECHO, echo)
-        .queue("mail")
-        .start()
-        .await
-        .unwrap();
+    let newer = serve(&bed.jobs).await;
     let mut config = bed.ask("STREAM.INFO.naq_jobs", json!({})).await["config"].clone();
     config["subjects"]
         .as_array_mut()
@@ -174,13 +144,7 @@ async fn subjects_and_filters_of_a_newer_version_stay() {
     })
     .await;
     let other = bed.other(|s| s.queues.ack_wait *= 2).await;
-    let this = other
-        .worker()
-        .handle(ECHO, echo)
-        .queue("mail")
-        .start()
-        .await
-        .unwrap();
+    let this = serve(&other).await;
     let body = r#"{"v":1,"kind":"echo","payload":7}"#;
     bed.conn()
         .await

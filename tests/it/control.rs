@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use naq_jobs::{JobContext, JobError, Jobs, JobsErrorKind, Kind, QueueName, RunningWorker};
+use naq_jobs::{
+    JobContext, JobError, Jobs, JobsErrorKind, Kind, KindName, QueueName, RunningWorker,
+};
 use naq_testing::{eventually, eventually_eq};
 use serde_json::json;
 
@@ -95,13 +97,7 @@ async fn a_paused_queue_delivers_nothing_to_anybody_until_it_is_resumed() {
     // What comes later in another queue is done, so the workers had time for the first.
     for n in 0..20 {
         let job = ECHO.job(&json!(n)).unwrap().queue("other").unwrap();
-        bed.jobs
-            .enqueue(job)
-            .await
-            .unwrap()
-            .result(LONG)
-            .await
-            .unwrap();
+        bed.run(job).await;
     }
     assert_eq!(bed.deliveries("mail").await, 0);
     let again = controls
@@ -314,4 +310,66 @@ async fn a_worker_ends_when_it_is_told_to_from_elsewhere() {
     let controls = bed.jobs.controls();
     let error = controls.stop_worker("a.b", None).await.unwrap_err();
     assert_eq!(error.kind(), JobsErrorKind::InvalidName);
+}
+
+/// What was set at run time is stored: it counts after a restart of the server, and for workers that come later.
+#[tokio::test]
+async fn what_was_set_at_run_time_counts_after_a_restart_of_the_server_for_new_workers() {
+    let bed = Bed::new().await;
+    let controls = bed.jobs.controls();
+    let (kind, held) = (
+        KindName::new("echo").unwrap(),
+        QueueName::new("held").unwrap(),
+    );
+    controls
+        .pause_queue(&held, Some("its API is down"))
+        .await
+        .unwrap();
+    controls.pause_kind(&kind, None).await.unwrap();
+    controls
+        .limit_queue(&mail(), |set| set.max_running = Some(2))
+        .await
+        .unwrap();
+    controls.scale_queue(&mail(), Some(4)).await.unwrap();
+    bed.server.restart().await.unwrap();
+    let (gate, mut workers) = (Gate::new(), Vec::new());
+    for _ in 0..2 {
+        workers.push(gated(&bed.other(|_| {}).await, &gate, 8).await);
+    }
+    let other = bed.other(|_| {}).await;
+    let other = other
+        .worker()
+        .queue("held")
+        .queue("free")
+        .handle(ECHO, echo);
+    workers.push(other.start().await.unwrap());
+    enqueue(&bed.jobs, 10).await;
+    let put = async |queue: &str| {
+        let job = ECHO.job(&json!(queue)).unwrap().queue(queue).unwrap();
+        bed.jobs.enqueue(job).await.unwrap()
+    };
+    let (in_held, in_free) = (put("held").await, put("free").await);
+    gate.started(2).await;
+    let parked = async || bed.subjects("naq_jobs", "naq.parked.free.>").await.len();
+    eventually_eq(LONG, 1, parked).await;
+    for _ in 0..8 {
+        gate.open(1);
+    }
+    gate.started(10).await;
+    assert_eq!(gate.most(), 2, "the limit over all workers");
+    eventually_eq(LONG, vec![4, 4], async || {
+        let workers = bed.jobs.workers().await.unwrap().into_iter();
+        let of_mail = workers.filter(|w| w.record.queues == ["mail"]);
+        of_mail.map(|w| w.record.concurrency).collect()
+    })
+    .await;
+    assert_eq!((parked().await, bed.deliveries("held").await), (1, 0));
+    controls.resume_kind(&kind).await.unwrap();
+    assert_eq!(in_free.result(LONG).await.unwrap(), json!("free"));
+    controls.resume_queue(&held).await.unwrap();
+    assert_eq!(in_held.result(LONG).await.unwrap(), json!("held"));
+    gate.open(2);
+    for worker in workers {
+        worker.stop(LONG).await;
+    }
 }

@@ -305,3 +305,37 @@ async fn three_replicas_survive_the_loss_of_the_leader() {
     assert!(jobs_stream.is_some(), "{survivors:?}");
     assert!(worker.terminate().await);
 }
+
+/// Without a majority the servers answer that they are "temporarily unavailable". A worker that starts meanwhile waits.
+#[tokio::test]
+async fn a_worker_that_starts_while_a_cluster_has_no_leader_waits_for_one() {
+    let cluster = TestCluster::start().await;
+    let jobs = Jobs::connect(cluster.settings()).await.unwrap();
+    for node in [0, 1] {
+        cluster.node(node).kill().await.unwrap();
+    }
+    // They are silent at first.
+    eventually(LONG, async || {
+        let conn = jobs.connections().connection().await;
+        let conn = conn.map_err(|e| e.to_string())?;
+        let refused = conn.request("$JS.API.STREAM.NAMES", "").await;
+        let refused = refused.map_err(|e| e.to_string())?;
+        let refused: serde_json::Value = serde_json::from_slice(&refused.payload).unwrap();
+        match refused["error"]["err_code"].as_u64() {
+            Some(10008) => Ok(()),
+            _ => Err(refused.to_string()),
+        }
+    })
+    .await;
+    let controls = jobs.controls();
+    let kind = naq_jobs::KindName::new("echo").unwrap();
+    let error = controls.pause_kind(&kind, None).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    let heal = async { cluster.node(0).start_again().await.unwrap() };
+    let worker = jobs.worker().handle(
+        crate::setup::ECHO,
+        async |_: naq_jobs::JobContext, value| Ok::<_, naq_jobs::JobError>(value),
+    );
+    let (worker, ()) = tokio::join!(worker.start(), heal);
+    worker.unwrap().stop(LONG).await;
+}

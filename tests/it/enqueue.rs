@@ -4,7 +4,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_nats::HeaderMap;
 use naq_connection::ConnectionErrorKind;
-use naq_jobs::{JobContext, JobError, JobsErrorKind, Kind};
+use naq_jobs::{JobContext, JobError, JobsErrorKind, Kind, Landing, Unique};
+use naq_testing::{Direction, FaultProxy, eventually};
 use serde_json::json;
 
 use crate::setup::{Bed, ECHO, LONG, Ledger, echo, job_id};
@@ -261,5 +262,57 @@ async fn a_batch_is_stored_in_its_order() {
         let stored = bed.ask("STREAM.MSG.GET.naq_jobs", at).await;
         let expected = format!("naq.queue.naq_default_queue.job-{sequence}");
         assert_eq!(stored["message"]["subject"], json!(expected));
+    }
+}
+
+/// The job is stored and the answer is lost, in each way of enqueuing: it is asked for again, and there is one of each.
+#[tokio::test]
+async fn what_is_stored_while_its_answer_is_lost_is_enqueued_once_and_no_error() {
+    const WAYS: u64 = 6;
+    let bed = Bed::new().await;
+    let proxy = FaultProxy::to(&bed.server.url());
+    let far = bed.other(|s| s.nats.servers = vec![proxy.url()]).await;
+    let job = |n: u64| ECHO.job(&json!(n)).unwrap();
+    let unique = |n| job(n).unique(Unique::key("k"));
+    let window = |n| job(n).unique(Unique::key("w").within(LONG));
+    let many = || (0..50).map(job);
+    // Streams, consumers and connections are there.
+    far.enqueue(job(0)).await.unwrap();
+    for way in 0..WAYS {
+        let before = bed.waiting().await;
+        proxy.stall_one(Direction::ToClient);
+        let enqueuing = async {
+            match way {
+                0 => vec![far.enqueue(job(way)).await],
+                1 => vec![far.enqueue(job(way).delay(LONG)).await],
+                2 => vec![far.enqueue(unique(way)).await],
+                3 => vec![far.enqueue(window(way)).await],
+                4 => far.enqueue_many(many()).await,
+                _ => far
+                    .enqueue_all(many())
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .map(Ok)
+                    .collect(),
+            }
+        };
+        let losing = async {
+            eventually(LONG, async || match bed.waiting().await {
+                stored if stored > before => Ok(()),
+                stored => Err(stored),
+            })
+            .await;
+            proxy.cut();
+            proxy.resume();
+        };
+        let (handles, ()) = tokio::join!(Box::pin(enqueuing), losing);
+        let count = handles.len() as u64;
+        for handle in handles {
+            assert_eq!(handle.unwrap().landing(), Landing::New, "{way}");
+        }
+        // The window is a message of its own.
+        let stored = count + u64::from(way == 3);
+        assert_eq!(bed.waiting().await, before + stored, "{way}");
     }
 }

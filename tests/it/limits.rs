@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use naq_jobs::{
-    JobContext, JobError, JobHandle, Jobs, Kind, QueueName, QueueSetting, RunningWorker,
+    JobContext, JobError, JobHandle, Jobs, Kind, KindName, QueueName, QueueSetting, RunningWorker,
 };
 use naq_testing::eventually_eq;
 
 use crate::process::{LedgerFile, WORK, WorkerProcess};
-use crate::setup::{Bed, LONG};
+use crate::setup::{Bed, Gate, LONG, job_id};
 
 /// Runs for so many milliseconds; counted by its tenant.
 const TENANT: Kind<(String, u64), String> = Kind::new("tenant").queue("shared");
@@ -127,6 +127,71 @@ async fn no_more_jobs_of_a_key_run_than_may_over_three_workers() {
     assert!(places.is_empty(), "{places:?}");
     for worker in workers {
         assert_eq!(worker.stop(LONG).await.failed, 0);
+    }
+}
+
+/// In two queues, beside a limit of the keys of one of them; raised and taken away while jobs wait.
+#[tokio::test]
+async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
+    let bed = Bed::new().await;
+    let (controls, kind) = (bed.jobs.controls(), KindName::new("tenant").unwrap());
+    controls.limit_kind(&kind, Some(2)).await.unwrap();
+    let one = |set: &mut QueueSetting| set.max_running_per_key = Some(1);
+    controls.limit_queue(&shared(), one).await.unwrap();
+    let gate = Gate::new();
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let (jobs, gate) = (bed.other(|_| {}).await, gate.clone());
+        let handler = move |_: JobContext, (tenant, _): (String, u64)| {
+            let gate = gate.clone();
+            async move {
+                gate.pass().await;
+                Ok::<_, JobError>(tenant)
+            }
+        };
+        let worker = jobs.worker().queue("shared").queue("second").concurrency(8);
+        workers.push(worker.handle(TENANT, handler).start().await.unwrap());
+    }
+    let mut handles = Vec::new();
+    for (queue, tenant) in [("shared", "acme"), ("shared", "globex"), ("second", "acme")] {
+        for _ in 0..4 {
+            let job = TENANT
+                .job(&(tenant.into(), 0))
+                .unwrap()
+                .queue(queue)
+                .unwrap();
+            let job = job.limit_key(tenant).unwrap();
+            handles.push(bed.jobs.enqueue(job).await.unwrap());
+        }
+    }
+    gate.started(2).await;
+    // All others were looked at, and put aside: by their kind, or by their key.
+    let parked = async || bed.subjects("naq_jobs", "naq.parked.>").await;
+    eventually_eq(LONG, 10, async || parked().await.len()).await;
+    let by_kind = parked().await.into_iter().find(|s| s.contains(".most-"));
+    let by_kind = by_kind.unwrap();
+    let id = job_id(by_kind.rsplit('.').next().unwrap());
+    let explained = bed.jobs.explain(&id).await.unwrap();
+    let says = explained.reasons[0].to_string();
+    assert!(
+        says.starts_with("as many jobs of the kind tenant run as may: "),
+        "{says}"
+    );
+    gate.open(2);
+    gate.started(4).await;
+    controls.limit_kind(&kind, Some(3)).await.unwrap();
+    gate.started(5).await;
+    gate.open(3);
+    gate.started(8).await;
+    assert_eq!(gate.most(), 3);
+    controls.limit_kind(&kind, None).await.unwrap();
+    gate.open(4);
+    all_done_at_the_first_attempt(handles).await;
+    bed.emptied().await;
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert!(places.is_empty(), "{places:?}");
+    for worker in workers {
+        worker.stop(LONG).await;
     }
 }
 
@@ -295,13 +360,7 @@ async fn each_key_has_a_rate_of_its_own_and_the_others_go_on() {
     }
     // Without a key there is no limit, and no slot is held by those that wait.
     let free = TENANT.job(&("free".to_owned(), 1)).unwrap();
-    bed.jobs
-        .enqueue(free)
-        .await
-        .unwrap()
-        .result(LONG)
-        .await
-        .unwrap();
+    bed.run(free).await;
     let passed = start.elapsed();
     all_done_at_the_first_attempt(handles).await;
     for tenant in ["acme", "globex"] {
@@ -313,4 +372,58 @@ async fn each_key_has_a_rate_of_its_own_and_the_others_go_on() {
     }
     assert!(passed < start.elapsed() / 2);
     worker.stop(LONG).await;
+}
+
+/// A job of `acme` that runs in a worker without a free slot, with the only place; and who it is.
+async fn held(bed: &Bed, crowd: &Crowd) -> (RunningWorker, String) {
+    let set = bed.jobs.controls();
+    set.limit_queue(&shared(), |set| set.max_running_per_key = Some(1))
+        .await
+        .unwrap();
+    let runs = worker(&bed.jobs, crowd, 1).await;
+    let job = TENANT.job(&("acme".into(), 600_000)).unwrap();
+    let job = job.limit_key("acme").unwrap();
+    let id = bed.jobs.enqueue(job).await.unwrap().id().to_string();
+    eventually_eq(LONG, 1, async || crowd.of("acme").now).await;
+    (runs, id)
+}
+
+/// Lease of those jobs: nobody takes it for lapsed on a busy machine.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// As after the death of a server that had not written down that a lease was renewed.
+#[tokio::test]
+async fn a_job_that_was_given_to_another_worker_ends_where_it_ran() {
+    let bed = Bed::with(|s| s.queues.ack_wait = LEASE).await;
+    let (old, new) = (Crowd::default(), Crowd::default());
+    let (was, _) = held(&bed, &old).await;
+    let has = worker(&bed.other(|s| s.queues.ack_wait = LEASE).await, &new, 1).await;
+    let conn = bed.conn().await;
+    let delivery = "$JS.ACK.naq_jobs.naq-worker-shared.1.1.1.1.0";
+    conn.publish(delivery, "-NAK").await.unwrap();
+    eventually_eq(LONG, (0, 1), async || {
+        (old.of("acme").now, new.of("acme").now)
+    })
+    .await;
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert_eq!(places.len(), 1, "the job has its place still: {places:?}");
+    has.stop(Duration::ZERO).await;
+    was.stop(Duration::ZERO).await;
+    let places = bed.subjects("naq_limits", "naq.slot.>").await;
+    assert!(places.is_empty(), "{places:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_finds_its_place_with_another_one_ends_the_job() {
+    let bed = Bed::with(|s| s.queues.ack_wait = Duration::from_secs(6)).await;
+    let crowd = Crowd::default();
+    let (runs, id) = held(&bed, &crowd).await;
+    // Nobody says so but the place itself.
+    let place = bed.subjects("naq_limits", "naq.slot.>").await.remove(0);
+    let mut fields = async_nats::HeaderMap::new();
+    fields.insert("Naq-Worker", "somebody-else");
+    let conn = bed.conn().await;
+    conn.publish_acked(place, fields, id).await.unwrap();
+    eventually_eq(LONG, 0, async || crowd.of("acme").now).await;
+    runs.stop(Duration::ZERO).await;
 }

@@ -101,6 +101,35 @@ async fn a_running_attempt_ends_at_the_deadline_and_is_not_tried_again() {
     assert_eq!(worker.stop(LONG).await.retried, 0);
 }
 
+/// A handler that never ends holds its slot no longer than the settings allow; a job may say otherwise.
+#[tokio::test]
+async fn a_job_that_names_no_time_limit_has_that_of_the_settings() {
+    let bed = Bed::with(|settings| {
+        settings.workers.max_job_duration = Duration::from_millis(300);
+        settings.workers.shutdown_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let slow = Kind::<u64, u64>::new("slow");
+    let handler = async |_: JobContext, millis: u64| {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        Ok::<_, JobError>(millis)
+    };
+    let worker = bed.jobs.worker().concurrency(1).handle(slow, handler);
+    let worker = worker.start().await.unwrap();
+    let endless = bed
+        .jobs
+        .enqueue(slow.job(&3_600_000).unwrap())
+        .await
+        .unwrap();
+    let longer = slow.job(&600).unwrap().timeout(LONG);
+    let longer = bed.jobs.enqueue(longer).await.unwrap();
+    let failure = endless.outcome(LONG).await.unwrap().error.unwrap();
+    assert_eq!(failure.reason, FailureReason::Timeout);
+    assert!(failure.message.contains("300ms"), "{failure}");
+    assert_eq!(longer.result(LONG).await.unwrap(), 600);
+    worker.stop(LONG).await;
+}
+
 #[tokio::test]
 async fn no_retry_is_made_that_would_start_after_the_deadline_and_a_requeued_job_has_none() {
     let bed = Bed::new().await;

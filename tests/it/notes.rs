@@ -215,3 +215,29 @@ async fn events_inside_a_job_are_lines_of_its_log() {
     assert_eq!(said, ["info inside number=7", "debug after an await"]);
     worker.stop(LONG).await;
 }
+
+/// The settings bound what is kept, in time and in bytes; the outcome stays.
+#[tokio::test]
+async fn notes_go_after_the_time_of_the_settings_and_take_no_more_room_than_they_allow() {
+    let bed = Bed::with(|settings| {
+        settings.results.notes_ttl = Duration::from_secs(1);
+        settings.results.notes_max_bytes = 3 << 20;
+    })
+    .await;
+    let gate = Gate::new();
+    gate.open(1);
+    let worker = talker(&bed, &gate).await;
+    let job = bed.jobs.enqueue(TALK.job(&9).unwrap()).await.unwrap();
+    let (said, _) = heard(&mut bed.jobs.watch(job.id())).await;
+    assert!(said.contains(&"warn done".to_owned()), "{said:?}");
+    let filter = format!("naq.note.{}.>", job.id());
+    eventually_eq(LONG, 0, async || {
+        bed.subjects("naq_notes", &filter).await.len()
+    })
+    .await;
+    let (said, outcome) = heard(&mut bed.jobs.watch(job.id())).await;
+    assert_eq!((said, outcome.is_success()), (Vec::new(), true));
+    let info = bed.ask("STREAM.INFO.naq_notes", json!({})).await;
+    assert_eq!(info["config"]["max_bytes"], json!(3 << 20));
+    worker.stop(LONG).await;
+}

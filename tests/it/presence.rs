@@ -9,6 +9,9 @@ use crate::setup::{Bed, Gate, LONG};
 
 const WAIT: Kind<(), ()> = Kind::new("wait").queue("gated");
 
+/// All crates have one.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 const TTL: Duration = Duration::from_secs(2);
 
 async fn bed() -> Bed {
@@ -66,6 +69,22 @@ async fn a_worker_is_listed_idle_then_busy_with_its_jobs_then_idle_then_stopping
     );
     assert_eq!(idle.pid, std::process::id());
     assert!(idle.running.is_empty() && !idle.hostname.is_empty());
+    assert_eq!(
+        (idle.version.as_str(), idle.kinds),
+        (VERSION, vec!["wait".to_owned()])
+    );
+    let shown_connection = async || {
+        let record = shown(&watcher, WorkerStatus::Idle).await.record;
+        record
+            .connection
+            .filter(|conn| conn.rtt_us > 0)
+            .ok_or("none yet")
+    };
+    let connection = eventually(LONG, shown_connection).await;
+    assert_eq!(
+        (connection.server.as_str(), connection.epoch),
+        (bed.server.name(), 1)
+    );
 
     let job = bed.jobs.enqueue(WAIT.job(&()).unwrap()).await.unwrap();
     let busy = shown(&watcher, WorkerStatus::Busy).await;

@@ -47,7 +47,20 @@ pub(crate) struct Entry {
 impl WorkerProcess {
     /// Starts one on the server at `url`, with further settings as environment variables.
     pub(crate) fn start(url: &str, ledger: &LedgerFile, settings: &[(&str, &str)]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_it-worker"))
+        let program = Path::new(env!("CARGO_BIN_EXE_it-worker"));
+        Self::of(program, &[], url, ledger, settings)
+    }
+
+    /// As [`Self::start`], of another program.
+    pub(crate) fn of(
+        program: &Path,
+        words: &[&str],
+        url: &str,
+        ledger: &LedgerFile,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let child = Command::new(program)
+            .args(words)
             .env("NAQ_NATS_URL", url)
             .env("NAQ_DEFAULT_ACK_WAIT", "2s")
             .env("NAQ_RECONNECT_TIME_WAIT", "50ms")
@@ -95,13 +108,15 @@ impl WorkerProcess {
     }
 
     /// SIGTERM, and wait until it has ended; says whether it ended well.
-    pub(crate) async fn terminate(mut self) -> bool {
+    pub(crate) async fn terminate(self) -> bool {
         self.signal(Signal::TERM);
-        tokio::time::timeout(LONG, self.0.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .success()
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself; says whether it ended well.
+    pub(crate) async fn ended(mut self) -> bool {
+        let ended = tokio::time::timeout(LONG, self.0.wait()).await;
+        ended.unwrap().unwrap().success()
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use naq_config::Settings;
 use naq_connection::Connection;
-use naq_jobs::{JobContext, JobError, JobId, Jobs, Kind};
+use naq_jobs::{Job, JobContext, JobError, JobId, Jobs, Kind};
 use naq_testing::{TestServer, eventually_eq};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
@@ -55,6 +56,12 @@ impl Bed {
         let mut settings = self.server.settings();
         adjust(&mut settings);
         Jobs::connect(settings).await.unwrap()
+    }
+
+    /// Enqueues a job and waits for its result.
+    pub(crate) async fn run<R: DeserializeOwned>(&self, job: Job<R>) -> R {
+        let job = self.jobs.enqueue(job).await.unwrap();
+        job.result(LONG).await.unwrap()
     }
 
     /// Messages that the server has in the stream of waiting jobs.

@@ -68,14 +68,7 @@ async fn what_came_in_goes_on_to_whatever_the_handler_enqueues() {
         .unwrap();
     let job = FAN.job(&json!(1)).unwrap().trace_parent(TRACE).unwrap();
     let job = job.header("tracestate", "vendor=7").unwrap();
-    let all = bed
-        .jobs
-        .enqueue(job)
-        .await
-        .unwrap()
-        .result(LONG)
-        .await
-        .unwrap();
+    let all = bed.run(job).await;
     let same = Some((TRACE.to_owned(), Some("vendor=7".to_owned())));
     let other = Some((OTHER.to_owned(), None));
     assert_eq!(
@@ -84,14 +77,7 @@ async fn what_came_in_goes_on_to_whatever_the_handler_enqueues() {
     );
     // The same handlers, without a trace.
     let job = FAN.job(&json!(1)).unwrap();
-    let all = bed
-        .jobs
-        .enqueue(job)
-        .await
-        .unwrap()
-        .result(LONG)
-        .await
-        .unwrap();
+    let all = bed.run(job).await;
     assert_eq!(all, [None, None, None, other, None, None]);
     worker.stop(LONG).await;
 }

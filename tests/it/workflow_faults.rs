@@ -112,6 +112,18 @@ async fn ends_as_the_model_says(flow: &WorkflowHandle, plan: &Plan) {
     assert_eq!(outcome.is_success(), wanted == WorkflowState::Completed);
 }
 
+/// A worker dies at `place`; the next one is there.
+async fn heir_of_one_that_dies_at(place: &str, url: &str, ledger: &LedgerFile) -> WorkerProcess {
+    let victim = WorkerProcess::start(url, ledger, &[("NAQ_DIE_AT", place)]);
+    victim.died().await;
+    WorkerProcess::start(url, ledger, &[])
+}
+
+/// The state and its graph, and nothing that was forgotten on the way.
+async fn nothing_but_the_flow_is_left(bed: &Bed) {
+    eventually_eq(LONG, 2, async || bed.waiting().await).await;
+}
+
 /// One of two workers is killed again and again, wherever it is.
 #[tokio::test]
 async fn a_random_graph_ends_as_the_model_says_while_workers_are_killed() {
@@ -208,16 +220,11 @@ async fn a_workflow_ends_wherever_its_worker_dies() {
             .after(["many"]);
         let flow = bed.jobs.submit(flow).await.unwrap();
         let url = bed.server.url();
-        WorkerProcess::start(&url, &ledger, &[("NAQ_DIE_AT", place)])
-            .died()
-            .await;
-        let heir = WorkerProcess::start(&url, &ledger, &[]);
+        let heir = heir_of_one_that_dies_at(place, &url, &ledger).await;
         assert!(flow.wait(LONG).await.unwrap().is_success(), "{place}");
         let status = flow.status().await.unwrap();
         assert_eq!(status.count(NodeState::Completed), 5, "{place}");
-        // The state, its graph, and nothing that was forgotten on the way.
-        let left = async || bed.server.jsz().await.messages("naq_jobs");
-        eventually_eq(LONG, 2, left).await;
+        nothing_but_the_flow_is_left(&bed).await;
         // Four jobs and the whole.
         let stored = bed.subjects("naq_results", "naq.result.*").await;
         assert_eq!(stored.len(), 5, "{place}: {stored:?}");
@@ -281,22 +288,22 @@ async fn a_retry_ends_wherever_its_worker_dies() {
         // It runs: that is no time for another retry.
         let early = workflows.retry(flow.id(), &[]).await.unwrap_err();
         assert!(early.to_string().contains("it is not over"), "{early}");
-        WorkerProcess::start(&url, &ledger, &[("NAQ_DIE_AT", place)])
-            .died()
-            .await;
-        let heir = WorkerProcess::start(&url, &ledger, &[]);
-        eventually_eq(LONG, (2, 1), async || {
-            let status = flow.status().await.unwrap();
-            let attempt = flow.wait(LONG).await.unwrap().attempt;
-            (attempt, status.retries)
+        let heir = heir_of_one_that_dies_at(place, &url, &ledger).await;
+        // A busy machine may not answer in time; that is no failure.
+        eventually(LONG, async || {
+            let attempt = flow.wait(LONG).await.map(|outcome| outcome.attempt);
+            let retries = flow.status().await.map(|status| status.retries);
+            match (attempt, retries) {
+                (Ok(2), Ok(1)) => Ok(()),
+                other => Err(other),
+            }
         })
         .await;
         let status = flow.status().await.unwrap();
         let ends: Vec<NodeState> = status.nodes.iter().map(|node| node.state).collect();
         use NodeState::{Completed, Failed};
         assert_eq!(ends, [Completed, Failed, Completed], "{place}");
-        let left = async || bed.server.jsz().await.messages("naq_jobs");
-        eventually_eq(LONG, 2, left).await;
+        nothing_but_the_flow_is_left(&bed).await;
         // Three jobs of the first round, two of the second, and the whole.
         let stored = bed.subjects("naq_results", "naq.result.*").await;
         assert_eq!(stored.len(), 6, "{place}: {stored:?}");
@@ -316,18 +323,14 @@ async fn a_deadline_is_kept_wherever_the_worker_dies_that_hears_of_it() {
             .deadline(Duration::from_millis(500));
         let flow = bed.jobs.submit(flow).await.unwrap();
         let url = bed.server.url();
-        WorkerProcess::start(&url, &ledger, &[("NAQ_DIE_AT", place)])
-            .died()
-            .await;
-        let heir = WorkerProcess::start(&url, &ledger, &[]);
+        let heir = heir_of_one_that_dies_at(place, &url, &ledger).await;
         let outcome = flow.wait(LONG).await.unwrap();
         let error = outcome.error.unwrap();
         assert_eq!(error.reason, naq_jobs::FailureReason::Deadline, "{place}");
         let status = flow.status().await.unwrap();
         assert_eq!(status.state, WorkflowState::Failed);
         assert_eq!(status.count(NodeState::Cancelled), 2, "{place}");
-        let left = async || bed.server.jsz().await.messages("naq_jobs");
-        eventually_eq(LONG, 2, left).await;
+        nothing_but_the_flow_is_left(&bed).await;
         assert!(heir.terminate().await);
     }
 }

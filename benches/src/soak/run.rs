@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::faults;
 use super::load::{Counts, Load};
-use super::verdict::{Left, Verdict, judge};
+use super::verdict::{Left, Sample, Verdict, judge};
 use super::vitals::Vitals;
 use crate::Outcome;
 use crate::args::SoakOptions;
@@ -25,7 +25,7 @@ const FAULTS: u32 = 12;
 
 /// What happened in a run.
 struct Story {
-    memory: Vec<(f64, f64)>,
+    memory: Vec<Sample>,
     most_files: usize,
     faults: u32,
 }
@@ -38,7 +38,14 @@ pub(crate) async fn run(options: &SoakOptions) -> Outcome<bool> {
     let before = Vitals::read()?;
     let service = ConnectionService::new(settings(vec![link.url()]));
     let load = Load::start(&service, options.patient);
-    let story = watch(options.span, &rig, &link, &load.counts, &progress).await;
+    let story = watch(
+        options.span,
+        &rig,
+        &link,
+        (&service, &load.counts),
+        &progress,
+    )
+    .await;
     let counts = load.stop().await;
     let leases = service.leases();
     let abandoned = service.metrics().abandoned_requests;
@@ -59,7 +66,7 @@ async fn watch(
     span: Duration,
     rig: &Rig,
     link: &FaultProxy,
-    counts: &Counts,
+    (service, counts): (&ConnectionService, &Counts),
     progress: &Progress,
 ) -> Outcome<Story> {
     let start = Instant::now();
@@ -72,8 +79,11 @@ async fn watch(
         let every = (span / SAMPLES).clamp(Duration::from_millis(50), Duration::from_secs(5));
         while start.elapsed() < span {
             let vitals = Vitals::read()?;
-            let (seconds, kib) = (start.elapsed().as_secs_f64(), vitals.rss_kib as f64);
-            story.memory.push((seconds, kib));
+            story.memory.push(Sample {
+                seconds: start.elapsed().as_secs_f64(),
+                kib: vitals.rss_kib as f64,
+                abandoned: service.metrics().abandoned_requests as f64,
+            });
             story.most_files = story.most_files.max(vitals.files);
             progress.say(line(vitals, counts));
             sleep(every).await;
@@ -149,8 +159,11 @@ fn print(options: &SoakOptions, story: &Story, counts: &Counts, verdict: &Verdic
         options.span, story.faults
     );
     println!(
-        "memory: {:.0} KiB, {:+.0} KiB a minute, {:+.0} KiB in the second half",
-        verdict.rss_kib_median, verdict.rss_kib_per_minute, verdict.rss_kib_growth
+        "memory: {:.0} KiB, {:+.0} KiB a minute, {:+.0} KiB in the second half; requests that were left explain {:.0} of it",
+        verdict.rss_kib_median,
+        verdict.rss_kib_per_minute,
+        verdict.rss_kib_growth,
+        verdict.abandoned_kib
     );
     println!(
         "left at the end: {} files, {} tasks, {} leases, {} connections; most files {}",

@@ -1,12 +1,27 @@
 //! Whether a series of samples is flat.
+//!
+//! The memory of the second half of a run, less what the client keeps of requests that were left
+//! before their reply: up to [`SLOT_KIB`] for each until it is replaced, which is after
+//! [`MOST_SLOTS`] of them. Besides, nothing may be left at the end.
 
 use serde::Serialize;
 
 use crate::stats::{median, slope};
 
 /// Growth over the judged half that counts as noise of the allocator: the larger of the two.
-const NOISE_KIB: f64 = 4096.0;
+const NOISE_KIB: f64 = 1024.0;
 const NOISE_SHARE: f64 = 0.05;
+const SLOT_KIB: f64 = 0.4;
+const MOST_SLOTS: f64 = 10_000.0;
+
+/// One look at the memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    pub(super) seconds: f64,
+    pub(super) kib: f64,
+    /// Requests so far that were left before their reply.
+    pub(super) abandoned: f64,
+}
 
 /// What grew, and what was left at the end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,6 +31,8 @@ pub(super) struct Verdict {
     /// Of the second half of the run; the first is for warming up.
     pub(super) rss_kib_per_minute: f64,
     pub(super) rss_kib_growth: f64,
+    /// Of the growth: the most that the client keeps of requests that were left meanwhile.
+    pub(super) abandoned_kib: f64,
     pub(super) files_left: i64,
     pub(super) tasks_left: i64,
     pub(super) leases_left: usize,
@@ -37,21 +54,28 @@ impl Left {
     }
 }
 
-/// Judges the memory, as (seconds, KiB), and what is left.
-pub(super) fn judge(memory: &[(f64, f64)], left: Left) -> Verdict {
+/// Judges the memory, and what is left.
+pub(super) fn judge(memory: &[Sample], left: Left) -> Verdict {
     let second_half = &memory[memory.len() / 2..];
-    let per_second = slope(second_half);
-    let seconds = match (second_half.first(), second_half.last()) {
-        (Some(first), Some(last)) => last.0 - first.0,
-        _ => 0.0,
+    let points: Vec<_> = second_half.iter().map(|s| (s.seconds, s.kib)).collect();
+    let per_second = slope(&points);
+    let (seconds, abandoned) = match (second_half.first(), second_half.last()) {
+        (Some(first), Some(last)) => (
+            last.seconds - first.seconds,
+            last.abandoned - first.abandoned,
+        ),
+        _ => (0.0, 0.0),
     };
-    let typical = median(&second_half.iter().map(|p| p.1).collect::<Vec<_>>());
+    let typical = median(&second_half.iter().map(|s| s.kib).collect::<Vec<_>>());
     let growth = per_second * seconds;
+    let abandoned = abandoned.min(MOST_SLOTS) * SLOT_KIB;
+    let noise = NOISE_KIB.max(NOISE_SHARE * typical);
     Verdict {
-        flat: growth <= NOISE_KIB.max(NOISE_SHARE * typical) && left.is_nothing(),
+        flat: growth - abandoned <= noise && left.is_nothing(),
         rss_kib_median: typical,
         rss_kib_per_minute: per_second * 60.0,
         rss_kib_growth: growth,
+        abandoned_kib: abandoned,
         files_left: left.files,
         tasks_left: left.tasks,
         leases_left: left.leases,
@@ -63,28 +87,41 @@ pub(super) fn judge(memory: &[(f64, f64)], left: Left) -> Verdict {
 mod tests {
     use super::*;
 
-    fn memory(per_second: f64) -> Vec<(f64, f64)> {
-        let second = |n: i32| f64::from(n);
-        (0..600)
-            .map(|n| (second(n), 30_000.0 + per_second * second(n)))
-            .collect()
+    /// Ten minutes in which this many KiB and requests a second were added and left.
+    fn memory(kib: f64, abandoned: f64) -> Vec<Sample> {
+        let at = |seconds| Sample {
+            seconds,
+            kib: 10_000.0 + kib * seconds,
+            abandoned: abandoned * seconds,
+        };
+        (0..600).map(f64::from).map(at).collect()
+    }
+
+    fn is_flat(kib: f64, abandoned: f64) -> bool {
+        judge(&memory(kib, abandoned), Left::default()).flat
     }
 
     #[test]
     fn a_level_line_is_flat_and_a_leak_is_not() {
-        assert!(judge(&memory(0.0), Left::default()).flat);
-        let leaking = judge(&memory(50.0), Left::default());
-        assert!(!leaking.flat);
-        assert!((leaking.rss_kib_per_minute - 3000.0).abs() < 1.0);
+        assert!(is_flat(0.0, 0.0) && !is_flat(5.0, 0.0));
+        let leaking = judge(&memory(5.0, 0.0), Left::default());
+        assert!((leaking.rss_kib_per_minute - 300.0).abs() < 1.0);
     }
 
     #[test]
     fn what_grows_only_at_the_start_is_flat() {
-        let mut memory = memory(0.0);
-        for (second, kib) in &mut memory {
-            *kib += 20_000.0 * (*second / 200.0).min(1.0);
+        let mut memory = memory(0.0, 0.0);
+        for sample in &mut memory {
+            sample.kib += 20_000.0 * (sample.seconds / 200.0).min(1.0);
         }
         assert!(judge(&memory, Left::default()).flat);
+    }
+
+    #[test]
+    fn requests_that_were_left_explain_what_the_client_keeps_of_them_and_no_more() {
+        assert!(is_flat(5.0, 10.0) && !is_flat(10.0, 10.0));
+        // However many they are, the client that kept them is replaced in time.
+        assert!(is_flat(15.0, 1000.0) && !is_flat(30.0, 1000.0));
     }
 
     #[test]
@@ -107,7 +144,7 @@ mod tests {
                 ..Left::default()
             },
         ] {
-            assert!(!judge(&memory(0.0), left).flat);
+            assert!(!judge(&memory(0.0, 0.0), left).flat);
         }
         assert!(
             judge(

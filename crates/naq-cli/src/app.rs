@@ -11,6 +11,7 @@ use crate::commands::{
 use crate::context::{Context, Globals};
 use crate::error::CliError;
 use crate::exit_code;
+use crate::output::{ColorChoice, Output};
 use crate::traces::Traces;
 
 /// Background jobs on NATS JetStream.
@@ -64,26 +65,44 @@ enum Command {
 
 /// Runs one command line and says its exit code.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let as_json = wants_json(&args);
     let App { globals, command } = match App::try_parse_from(args) {
         Ok(app) => app,
-        Err(error) => {
-            // A stream that is gone takes nothing away from the exit code.
-            let _ignored = error.print();
-            return if error.use_stderr() {
-                exit_code::USAGE
-            } else {
-                exit_code::OK
-            };
-        }
+        Err(error) => return not_understood(&error, as_json),
     };
     let context = Context::new(globals);
     match start(&context, command) {
         Ok(()) => exit_code::OK,
         Err(error) => {
-            context.output.error(&error);
+            context.output.error(&error, as_json);
             error.code
         }
     }
+}
+
+/// Whether a program reads what is said: errors are for it, too, also those of a line that cannot be parsed.
+fn wants_json(args: &[OsString]) -> bool {
+    args.iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--json")
+}
+
+/// Says what is wrong with the line, or shows the help that it asks for.
+fn not_understood(error: &clap::Error, as_json: bool) -> u8 {
+    if !error.use_stderr() {
+        // A stream that is gone takes nothing away from the exit code.
+        let _ignored = error.print();
+        return exit_code::OK;
+    }
+    if as_json {
+        let text = error.render().to_string();
+        let text = text.trim().trim_start_matches("error: ");
+        Output::new(ColorChoice::Never).error(&CliError::usage(text), true);
+    } else {
+        let _ignored = error.print();
+    }
+    exit_code::USAGE
 }
 
 fn start(context: &Context, command: Command) -> Result<(), CliError> {
@@ -114,7 +133,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Explain(args) => Box::pin(explain::run(context, args)).await,
         Command::Queue(args) => Box::pin(queue::run(context, args)).await,
         Command::Top(args) => Box::pin(top::run(context, args)).await,
-        Command::Purge(args) => Box::pin(queue::purge(context, args)).await,
+        Command::Purge(args) => Box::pin(queue::run_purge(context, args)).await,
         Command::Result(args) => Box::pin(result::run(context, args)).await,
         Command::Dead(args) => Box::pin(dead::run(context, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(context, args)).await,

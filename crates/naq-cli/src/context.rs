@@ -132,6 +132,19 @@ impl Context {
         flags(loader).load()
     }
 
+    /// What most commands are: starts logging, connects, lets `command` act, and closes the connections however it ends.
+    pub(crate) async fn with_jobs<T>(
+        &self,
+        command: impl AsyncFnOnce(&Jobs) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        self.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
+        let jobs = self.jobs().await?;
+        // Boxed for the same reason as the dialling.
+        let done = Box::pin(command(&jobs)).await;
+        jobs.shutdown().await;
+        done
+    }
+
     /// Connects to the configured server.
     pub(crate) async fn jobs(&self) -> Result<Jobs, CliError> {
         connect(self.settings()?).await

@@ -96,10 +96,17 @@ impl From<JobsError> for CliError {
             | Kind::InvalidWorkflow => (exit_code::USAGE, None),
             Kind::AlreadyExists => (exit_code::USAGE, None),
             Kind::Configuration => (exit_code::CONFIGURATION, None),
-            Kind::Connection | Kind::Unsupported => (exit_code::CONNECTION, None),
+            Kind::Unsupported => (exit_code::CONNECTION, None),
+            Kind::Connection | Kind::Unavailable => (
+                exit_code::CONNECTION,
+                Some("`naq connection doctor` finds out what is wrong"),
+            ),
             Kind::OutcomeUnknown => (
                 exit_code::CONNECTION,
-                Some("it may or may not have happened; repeat it with the same --id"),
+                Some(
+                    "it may or may not have happened; look, or repeat it (an enqueue with the same --id); \
+                     `naq connection doctor` finds out what is wrong",
+                ),
             ),
             Kind::NotFound => (exit_code::NOT_FOUND, None),
             Kind::JobFailed | Kind::JobCancelled => (exit_code::JOB_FAILED, None),

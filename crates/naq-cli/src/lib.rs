@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Data goes to standard output, everything else to standard error; with `--json` standard output has exactly one
-//! JSON object. Nothing prints by itself: an `Output` is handed down. Exit codes are in [`exit_code`].
+//! JSON object, and an error is one on standard error. Nothing prints by itself: an `Output` is handed down. Exit codes are in [`exit_code`].
 
 mod app;
 mod commands;

@@ -1,9 +1,11 @@
 //! Log lines, on standard error.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
+
+use crate::output::harmless;
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -53,14 +55,36 @@ pub(crate) const ERRORS_ARE_SHOWN: &str = "naq_connection=off,async_nats=off";
 /// Starts logging for the rest of the process. `more` are directives for single modules.
 pub(crate) fn start(level: Level, more: &str, with_color: bool) {
     let filter = EnvFilter::new(format!("{},{more}", level.filter()));
+    let is_terminal = io::stderr().is_terminal();
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(with_color && std::io::stderr().is_terminal())
+        .with_writer(move || Lines { is_terminal })
+        .with_ansi(with_color && is_terminal)
         .with_target(level >= Level::Debug)
         .try_init();
     // Only a second start in one process fails, and then the first one serves.
     drop(started);
+}
+
+/// Standard error, each write a line.
+struct Lines {
+    is_terminal: bool,
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut err = io::stderr().lock();
+        match std::str::from_utf8(line) {
+            // What a job says of its failure is in there.
+            Ok(text) if self.is_terminal => err.write_all(harmless(text).as_bytes())?,
+            _ => err.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 impl PartialOrd for Level {

@@ -15,8 +15,7 @@ use crate::model::{Job, JobId};
 use crate::notes::Watch;
 use crate::results::Results;
 use crate::schedule::{NewSchedule, Schedules};
-use crate::server::{Link, count, ensure_streams, prepare};
-use crate::wire::{WorkerRecord, later_patterns, queue_patterns};
+use crate::server::{Link, ensure_streams, prepare};
 use crate::worker::Worker;
 use crate::workflow::{Workflow, WorkflowHandle, Workflows, submit, submit_after};
 
@@ -48,35 +47,13 @@ pub struct Jobs {
     inline: Option<Duration>,
 }
 
-/// A live worker, as it shows itself.
-#[derive(Debug, Clone)]
-pub struct WorkerInfo {
-    /// What it says about itself.
-    pub record: WorkerRecord,
-    /// When the server got its last sign of life, RFC 3339.
-    pub seen_at: String,
-}
-
-/// How much the server has in store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Stock {
-    /// Jobs that wait or run.
-    pub waiting: u64,
-    /// Jobs that are due later, retries included.
-    pub scheduled: u64,
-    /// Outcomes that are kept.
-    pub outcomes: u64,
-    /// Dead letters.
-    pub dead_letters: u64,
-}
-
 impl Jobs {
     /// Connects, checks the server, and prepares the streams as the settings ask.
     ///
     /// # Errors
     /// [`crate::JobsErrorKind::Connection`] if the server cannot be reached (a retry helps later),
-    /// [`crate::JobsErrorKind::Unsupported`] if it is too old, [`crate::JobsErrorKind::Configuration`] if it cannot do what the
-    /// settings ask (the message names the key).
+    /// [`crate::JobsErrorKind::Unsupported`] if it is too old or JetStream is off, [`crate::JobsErrorKind::Configuration`] if it
+    /// cannot do what the settings ask (the message names the key), [`crate::JobsErrorKind::Server`] if it does not let this user.
     pub async fn connect(settings: Settings) -> Result<Self, JobsError> {
         let service = ConnectionService::new(settings.nats.clone());
         Self::on(service, settings).await
@@ -298,29 +275,6 @@ impl Jobs {
     /// What has happened: live, again, counted.
     pub fn events(&self) -> Events {
         Events::new(self.link.clone())
-    }
-
-    /// Counts what the server has in store, without reading it.
-    ///
-    /// # Errors
-    /// [`crate::JobsErrorKind::Connection`] (a retry helps).
-    pub async fn stock(&self) -> Result<Stock, JobsError> {
-        let conn = self.link.lease("count the jobs").await?;
-        let names = self.link.names();
-        let jobs = names.jobs_stream();
-        let of_jobs = async |patterns: &[String]| {
-            let mut sum = 0;
-            for pattern in patterns {
-                sum += count(&conn, &jobs, &names.filter(pattern)).await?;
-            }
-            Ok::<_, JobsError>(sum)
-        };
-        Ok(Stock {
-            waiting: of_jobs(&queue_patterns("*")).await?,
-            scheduled: of_jobs(&later_patterns("*")).await?,
-            outcomes: count(&conn, &names.results_stream(), &names.result_filter()).await?,
-            dead_letters: count(&conn, &names.dead_stream(), &names.dead_filter(None)).await?,
-        })
     }
 
     pub(crate) fn link(&self) -> &Link {

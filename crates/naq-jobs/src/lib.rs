@@ -43,7 +43,7 @@ pub use event_log::*;
 pub use events::{Event, EventBody, EventType, UnknownEventType};
 pub use explain::*;
 pub use inspect::*;
-pub use jobs::{Jobs, Stock, WorkerInfo};
+pub use jobs::Jobs;
 pub use model::*;
 pub use naq_config::settings::{Compression, InvalidRate, Rate};
 pub use naq_macros::job;

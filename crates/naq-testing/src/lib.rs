@@ -18,9 +18,13 @@
 //!
 //! With the feature `traces`, `TraceCollector` takes the traces of a program as a real collector does, and `tree` draws them.
 //!
+//! With the feature `browser`, `Browser` is a real Chromium for tests of web pages.
+//!
 //! Everything here panics instead of returning errors: in a test, a server that cannot be started or asked is a
 //! failure, never a reason to skip.
 
+#[cfg(feature = "browser")]
+mod browser;
 mod eventually;
 #[cfg(feature = "jobs")]
 mod jobs;
@@ -32,7 +36,11 @@ mod test_settings;
 #[cfg(feature = "traces")]
 mod traces;
 
+#[cfg(feature = "browser")]
+pub use browser::{Browser, BrowserError, BrowserLookup, Programs};
 pub use eventually::{eventually, eventually_eq};
+#[cfg(feature = "browser")]
+pub use fantoccini;
 #[cfg(feature = "jobs")]
 pub use jobs::{Expected, TestJobs};
 pub use proxy::{Direction, FaultProxy};

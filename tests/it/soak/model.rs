@@ -31,16 +31,28 @@ impl Facts {
         for (spec, cancelled) in &self.jobs {
             self.check_end(spec, *cancelled, &mut faults);
         }
-        let runs = self.runs();
         let specs: HashMap<&str, &Spec> =
             self.jobs.iter().map(|(s, _)| (s.id.as_str(), s)).collect();
+        let mut runs = self.runs();
+        let overtaken = give_way(&mut runs).into_iter();
+        let is_limited = |run: &Run| specs.get(run.id.as_str()).is_some_and(|s| s.queue == MIX);
+        faults.extend(
+            overtaken
+                .filter(|(run, at)| is_limited(run) && run.until > at + LEASE)
+                .map(|(run, at)| format!("{}: goes on beside its next run", run.shown(at))),
+        );
         let of = |which: &dyn Fn(&Spec) -> bool| -> Vec<&Run> {
             let fits = |run: &&Run| specs.get(run.id.as_str()).is_some_and(|spec| which(spec));
             runs.iter().filter(fits).collect()
         };
         let mut limit = |name: String, most: u32, runs: Vec<&Run>| {
-            if let Some((at, ids)) = beyond(most, &runs) {
-                faults.push(format!("{name}: more than {most} at {at}: {ids:?}"));
+            if let Some((at, running)) = beyond(most, &runs) {
+                let all: Vec<_> = runs
+                    .iter()
+                    .filter(|run| running.contains(&run.id))
+                    .map(|run| run.shown(at))
+                    .collect();
+                faults.push(format!("{name}: more than {most} at {at}: {all:#?}"));
             }
         };
         limit("queue".into(), LIMITS.0, of(&|spec| spec.queue == MIX));
@@ -101,6 +113,7 @@ impl Facts {
             let until = self.stands(pid, from, to).unwrap_or(to);
             runs.push(Run {
                 id: id.to_owned(),
+                pid,
                 from,
                 until,
             });
@@ -133,11 +146,48 @@ impl Facts {
 }
 
 /// One attempt.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Run {
     id: String,
+    pid: u32,
     from: u64,
     until: u64,
+}
+
+impl Run {
+    /// For people: in milliseconds before or after `at`.
+    fn shown(&self, at: u64) -> String {
+        let since = |time: u64| (i128::from(time) - i128::from(at)) as f64 / 1000.0;
+        let until = match self.until {
+            u64::MAX => "for ever".to_owned(),
+            time => format!("until {:+.1} ms", since(time)),
+        };
+        format!(
+            "{} in {} from {:+.1} ms {until}",
+            self.id,
+            self.pid,
+            since(self.from)
+        )
+    }
+}
+
+/// Ends each run where another delivery of its job has overtaken it (a server that is killed forgets that a lease was
+/// renewed): from then on the other one has the place. Says which these were, and when.
+fn give_way(runs: &mut [Run]) -> Vec<(Run, u64)> {
+    let all = runs.to_vec();
+    let mut overtaken = Vec::new();
+    for run in runs {
+        let next = all
+            .iter()
+            .filter(|next| next.id == run.id && next.pid != run.pid && next.from > run.from)
+            .map(|next| next.from)
+            .min();
+        if let Some(at) = next.filter(|at| *at < run.until) {
+            overtaken.push((run.clone(), at));
+            run.until = at;
+        }
+    }
+    overtaken
 }
 
 /// The first instant with more than `most` jobs at a time. Two attempts of one job count once: they share a place.

@@ -1,10 +1,11 @@
 //! Lines of files.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use syn::ItemMod;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
+use syn::{Item, ItemMod};
 
 use crate::report::Finding;
 use crate::source::{Source, testing};
@@ -23,14 +24,38 @@ pub(crate) struct FileSize {
 }
 
 pub(crate) fn measure(sources: &[Source]) -> Vec<FileSize> {
-    sources.iter().map(measure_file).collect()
+    let for_tests: BTreeSet<PathBuf> = sources.iter().flat_map(declared_for_tests).collect();
+    sources
+        .iter()
+        .map(|source| measure_file(source, for_tests.contains(&source.path)))
+        .collect()
 }
 
-fn measure_file(source: &Source) -> FileSize {
+/// The files that this one names as `#[cfg(test)] mod name;`.
+fn declared_for_tests(source: &Source) -> Vec<PathBuf> {
+    let is_cover = ["lib.rs", "main.rs", "mod.rs"]
+        .iter()
+        .any(|name| source.path.ends_with(name));
+    let folder = match is_cover {
+        true => source.path.parent().unwrap_or(Path::new("")).to_owned(),
+        false => source.path.with_extension(""),
+    };
+    let named = source.ast.items.iter().filter_map(|item| match item {
+        Item::Mod(module) if module.content.is_none() => Some(module),
+        _ => None,
+    });
+    named
+        .filter(|module| testing(&module.attrs).only_for_tests)
+        .map(|module| folder.join(format!("{}.rs", module.ident)))
+        .collect()
+}
+
+fn measure_file(source: &Source, is_for_tests: bool) -> FileSize {
     let total = source.text.lines().count();
     let mut blocks = TestBlocks(0);
     blocks.visit_file(&source.ast);
-    let non_test = (!source.is_test_file()).then(|| total - blocks.0);
+    let is_test = is_for_tests || source.is_test_file();
+    let non_test = (!is_test).then(|| total - blocks.0);
     FileSize {
         path: source.path.clone(),
         total,
@@ -90,7 +115,19 @@ mod tests {
     use super::*;
 
     fn measure_text(path: &str, text: &str) -> FileSize {
-        measure_file(&Source::parse(path, text.to_owned()).unwrap())
+        measure_file(&Source::parse(path, text.to_owned()).unwrap(), false)
+    }
+
+    #[test]
+    fn a_file_that_is_declared_for_tests_has_no_product_lines() {
+        let parse = |path, text: &str| Source::parse(path, text.to_owned()).unwrap();
+        let files = measure(&[
+            parse("src/a/mod.rs", "mod b;\n#[cfg(test)]\nmod golden;\n"),
+            parse("src/a/b.rs", "fn f() {}\n"),
+            parse("src/a/golden.rs", "fn g() {}\n"),
+        ]);
+        let lines: Vec<_> = files.iter().map(|file| file.non_test).collect();
+        assert_eq!(lines, [Some(1), Some(1), None]);
     }
 
     #[test]

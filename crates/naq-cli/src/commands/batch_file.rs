@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::duration::parse_positive;
 use crate::error::CliError;
 use crate::exit_code;
+use crate::signals::Signals;
 
 /// Lines that are read and stored at a time.
 const CHUNK: usize = 900;
@@ -106,23 +107,29 @@ async fn store(
     (name, total): (&str, u64),
     as_json: bool,
 ) -> Result<u64, CliError> {
+    let signals = Signals::listen()?;
     let mut bulk = jobs.bulk(name).await?;
     let bar = progress(context, total);
-    let mut refused = 0;
+    let (mut refused, mut is_read) = (0, true);
     let mut lines = lines.skip(bulk.position()).peekable();
     while lines.peek().is_some() {
         let from = bulk.position();
+        if signals.token().is_cancelled() {
+            bar.finish_and_clear();
+            return Err(signals.interrupted().hint(to_go_on(name, from, total)));
+        }
         let chunk = lines.by_ref().take(CHUNK);
         let chunk: Vec<Job> = chunk.collect::<Result<_, _>>()?;
-        let answers = bulk.push(chunk).await.map_err(|error| {
-            let place = bulk.position();
-            CliError::from(error).hint(format!(
-                "{place} of {total} jobs are in; go on with `--resume {name}`"
-            ))
-        })?;
+        let answers = bulk
+            .push(chunk)
+            .await
+            .map_err(|error| CliError::from(error).hint(to_go_on(name, bulk.position(), total)))?;
         for (offset, answer) in answers.into_iter().enumerate() {
             refused += u64::from(answer.is_err());
-            bar.suspend(|| show(context, from + offset + 1, answer, as_json))?;
+            if is_read {
+                let shown = bar.suspend(|| show(context, from + offset + 1, answer, as_json));
+                is_read = is_read_on(shown)?;
+            }
         }
         bar.set_position(u64::try_from(bulk.position()).unwrap_or(u64::MAX));
     }
@@ -131,13 +138,27 @@ async fn store(
     Ok(refused)
 }
 
+fn to_go_on(name: &str, place: usize, total: u64) -> String {
+    format!(
+        "{place} of {total} jobs are in; the same command with `--resume {name}` goes on behind them"
+    )
+}
+
+/// Whether somebody still reads the answers. The jobs go in all the same if not, as with `| head`.
+fn is_read_on(shown: io::Result<()>) -> io::Result<bool> {
+    match shown {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        shown => shown.map(|()| true),
+    }
+}
+
 /// What became of one job.
 fn show(
     context: &Context,
     number: usize,
     answer: Result<JobHandle<Value>, JobsError>,
     as_json: bool,
-) -> Result<(), CliError> {
+) -> io::Result<()> {
     let (id, word, error) = match &answer {
         Ok(handle) => (handle.id().as_str(), word(handle.landing()), None),
         Err(error) => ("", "refused", Some(error.to_string())),
@@ -148,13 +169,13 @@ fn show(
             Some(error) => line["error"] = error.into(),
             None => line["id"] = id.into(),
         }
-        return Ok(context.output.line(line.to_string())?);
+        return context.output.line(line.to_string());
     }
     let text = match error {
         Some(error) => format!("line {number}\t{word}\t{error}"),
         None => format!("{id}\t{word}"),
     };
-    Ok(context.output.line(text)?)
+    context.output.line(text)
 }
 
 /// The word for what became of a job.
@@ -201,9 +222,8 @@ type Numbered = Result<(usize, String), CliError>;
 
 /// The lines that are not empty, with their numbers.
 fn lines(path: &Path) -> Result<impl Iterator<Item = Numbered>, CliError> {
-    let failed = |e: &std::io::Error| {
-        CliError::usage(format!("failed to read {}", path.display())).because(e)
-    };
+    let failed =
+        |e: &io::Error| CliError::usage(format!("failed to read {}", path.display())).because(e);
     let file = File::open(path).map_err(|e| failed(&e))?;
     let name = path.display().to_string();
     let numbered = BufReader::new(file).lines().enumerate();
@@ -216,8 +236,7 @@ fn lines(path: &Path) -> Result<impl Iterator<Item = Numbered>, CliError> {
 }
 
 fn job_of(text: &str, kind: Option<&str>, make: &impl Make) -> Result<Job, CliError> {
-    let line: Line =
-        serde_json::from_str(text).map_err(|e| CliError::usage(format!("no job: {e}")))?;
+    let line: Line = serde_json::from_str(text).map_err(|e| CliError::usage(mistake(text, &e)))?;
     let kind = line.kind.or_else(|| kind.map(str::to_owned));
     let kind = kind.ok_or_else(|| {
         CliError::usage("no `kind`, and none on the command line: `naq enqueue KIND --batch FILE`")
@@ -243,6 +262,14 @@ fn job_of(text: &str, kind: Option<&str>, make: &impl Make) -> Result<Job, CliEr
         job = job.header(name, value)?;
     }
     Ok(job)
+}
+
+/// What is wrong with a line, without the words of the parser for what is no JSON object at all.
+fn mistake(text: &str, error: &serde_json::Error) -> String {
+    match text.trim_start().starts_with('{') {
+        true => format!("no job: {error}"),
+        false => "no JSON object".to_owned(),
+    }
 }
 
 fn time(text: &str) -> Result<Duration, CliError> {

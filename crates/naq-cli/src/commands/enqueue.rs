@@ -58,6 +58,7 @@ pub(crate) struct Args {
 
     /// Run it not before this time has passed
     #[arg(short, long, visible_alias = "in", value_name = "TIME", value_parser = parse, conflicts_with = "at")]
+    #[arg(allow_negative_numbers = true)]
     delay: Option<Duration>,
 
     /// Run it not before this moment, RFC 3339

@@ -7,7 +7,6 @@ use super::schedule::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 use crate::output::Style;
 
 /// Say why a job does not run, or what became of it; also a node of a workflow that waits for others, and a schedule
@@ -30,11 +29,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let explained = explain(context, &jobs, &args).await;
-    jobs.shutdown().await;
-    explained
+    context
+        .with_jobs(async |jobs| explain(context, jobs, &args).await)
+        .await
 }
 
 async fn explain(context: &Context, jobs: &Jobs, args: &Args) -> Result<(), CliError> {

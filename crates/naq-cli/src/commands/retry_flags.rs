@@ -12,6 +12,7 @@ use crate::error::CliError;
 pub(super) struct RetryFlags {
     /// How often it is run again after an error [default: the number of delays]
     #[arg(short, long, value_name = "N", visible_alias = "max-retries")]
+    #[arg(allow_negative_numbers = true)]
     retries: Option<u32>,
 
     /// Wait before a retry; several with commas, one for each [default: 1s]

@@ -74,11 +74,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
 }
 
 async fn sweep(context: &Context, args: &SweepArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let swept = jobs.sweep_payloads(args.older_than, args.dry_run).await;
-    jobs.shutdown().await;
-    let swept = swept?;
+    let swept = context
+        .with_jobs(async |jobs| Ok(jobs.sweep_payloads(args.older_than, args.dry_run).await?))
+        .await?;
     if args.json {
         let said = json!({
             "objects": swept.objects, "orphans": swept.orphans, "chunks": swept.chunks,

@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use serde_json::json;
 
-use super::{ColorChoice, Style, Table};
+use super::{ColorChoice, Style, Table, harmless};
 use crate::error::CliError;
 
 /// The two streams of the process, and what they can show.
@@ -27,10 +28,14 @@ impl Output {
         }
     }
 
-    /// Data, with a new line at its end.
+    /// Data, with a new line at its end; a terminal obeys nothing in it.
     pub(crate) fn line(&self, text: impl AsRef<str>) -> io::Result<()> {
+        let text = match self.out_is_terminal {
+            true => harmless(text.as_ref()),
+            false => text.as_ref().into(),
+        };
         let mut out = io::stdout().lock();
-        out.write_all(text.as_ref().as_bytes())?;
+        out.write_all(text.as_bytes())?;
         out.write_all(b"\n")?;
         out.flush()
     }
@@ -59,14 +64,24 @@ impl Output {
 
     /// Something worth knowing that is no data. A standard error that is gone is no failure.
     pub(crate) fn note(&self, text: impl AsRef<str>) {
-        let _ignored = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        let text = match self.err_is_terminal {
+            true => harmless(text.as_ref()),
+            false => text.as_ref().into(),
+        };
+        let _ignored = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// Why the command has failed, and what to do.
-    pub(crate) fn error(&self, error: &CliError) {
+    /// Why the command has failed, and what to do: in words, or as one JSON object on one line.
+    pub(crate) fn error(&self, error: &CliError, as_json: bool) {
         let Some(message) = &error.message else {
             return;
         };
+        if as_json {
+            let said = json!({
+                "code": error.code, "message": message, "causes": error.causes, "hint": error.hint,
+            });
+            return self.note(json!({ "error": said }).to_string());
+        }
         self.note(format!(
             "{} {message}",
             self.styled_err(Style::Bad, "error:")

@@ -79,6 +79,56 @@ fn on_a_server_of_the_user_it_drains_by_processes_and_removes_its_streams() {
 }
 
 #[test]
+fn scale_compares_its_cases_with_the_first_and_with_the_raw_loop() {
+    let (dir, theirs) = (tempdir().unwrap(), Theirs::start());
+    let url = theirs.server.url();
+    let args = [
+        "bench", "--quick", "--rounds", "1", "--only", "scale", "--json", "--server", &url,
+    ];
+    let report = run(dir.path(), &args).ended_with(0).json();
+    let detail = &report["rows"][0]["detail"];
+    for case in ["backlog_200", "backlog_2000", "queues_10", "delayed_1000"] {
+        let (cost, growth) = (
+            number(detail, case),
+            number(detail, &format!("growth_{case}")),
+        );
+        assert!((growth - cost / number(detail, "backlog_200")).abs() < 1e-6);
+        assert!(number(detail, &format!("raw_{case}")) > 0.0);
+    }
+    assert_eq!(theirs.streams(), 0);
+}
+
+#[test]
+fn in_a_cluster_the_page_says_so_and_has_all_its_pictures() {
+    let dir = tempdir().unwrap();
+    let page = dir.path().join("page.md");
+    let rows = "enqueue_one,latency";
+    let args = [
+        "bench",
+        "--cluster",
+        "--quick",
+        "--rounds",
+        "1",
+        "--only",
+        rows,
+    ];
+    let args = [&args[..], &["--json", "--report", page.to_str().unwrap()]].concat();
+    let report = run(dir.path(), &args).ended_with(0).json();
+    assert_eq!(report["replicas"], 3);
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(text.contains("3 replicas, on as many nodes"), "{text}");
+    let pictures: Vec<_> = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .collect();
+    assert_eq!(pictures, ["page-throughput.svg", "page-latency.svg"]);
+    for picture in pictures {
+        assert!(dir.path().join(picture).exists(), "{picture}");
+    }
+}
+
+#[test]
 fn interrupted_it_removes_its_streams_from_a_server_of_the_user() {
     let (dir, theirs) = (tempdir().unwrap(), Theirs::start());
     let url = theirs.server.url();

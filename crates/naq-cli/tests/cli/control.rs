@@ -1,5 +1,6 @@
 //! What an operator changes from a shell while a worker runs.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -67,6 +68,26 @@ fn a_queue_and_a_kind_are_paused_and_resumed() {
 }
 
 #[test]
+fn the_jobs_of_a_kind_are_limited() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let limit = |most: &str| dev.naq(&["kind", "limit", "greet", "--running", most]);
+    let said = limit("2").ended_with(0);
+    assert!(said.out.contains("2 jobs of greet run"), "{said:?}");
+    let said = dev.naq(&["kind", "list"]).ended_with(0);
+    assert!(said.out.contains("<= 2"), "{said:?}");
+    let said = limit("0").ended_with(0);
+    assert!(said.out.contains("no limit"), "{said:?}");
+    let said = dev.naq(&["kind", "list"]).ended_with(0);
+    assert!(
+        said.err.contains("no kind is paused or limited"),
+        "{said:?}"
+    );
+    limit("-1").ended_with(2);
+    dev.naq(&["kind", "limit", "greet"]).ended_with(2);
+}
+
+#[test]
 fn a_worker_is_quiet_scaled_and_stopped_by_the_beginning_of_its_id() {
     let dir = tempdir().unwrap();
     let dev = Dev::start(dir.path());
@@ -84,6 +105,8 @@ fn a_worker_is_quiet_scaled_and_stopped_by_the_beginning_of_its_id() {
     });
     let said = dev.naq(&["worker", "list"]).ended_with(0);
     assert!(said.out.contains("idle (quiet)"), "{said:?}");
+    let frame = dev.naq(&["top", "--once"]).ended_with(0).out;
+    assert!(frame.contains("quiet"), "{frame}");
     dev.naq(&["enqueue", "greet", "1", "--id", "one", "--wait=1s"])
         .ended_with(6);
     dev.naq(&["worker", "resume", &id]).ended_with(0);
@@ -103,7 +126,7 @@ fn a_worker_is_quiet_scaled_and_stopped_by_the_beginning_of_its_id() {
     eventually("it has those of its start", || {
         worker(&dev)["concurrency"] == 3
     });
-    dev.naq(&["worker", "scale", &id, "0"]).ended_with(3);
+    dev.naq(&["worker", "scale", &id, "0"]).ended_with(2);
 
     let said = dev.naq(&["worker", "stop", "nobody"]).ended_with(7);
     assert!(said.err.contains("naq worker list"), "{said:?}");
@@ -178,4 +201,22 @@ fn a_job_is_enqueued_with_a_priority_and_a_limit_key() {
         finished.push(outcome["finished_at_ms"].as_u64().unwrap());
     }
     assert!(finished[0] <= finished[1], "{finished:?}");
+}
+
+/// AC-05.
+#[test]
+fn a_worker_that_was_killed_is_stale_and_then_gone() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let lively = HANDLERS.replace("500ms", "1s\n  ttl: 8s");
+    let killed = dev.worker(&lively);
+    let listed = |command: &[&str]| dev.naq(command).ended_with(0).out;
+    assert!(!listed(&["list-workers"]).contains("STALE"));
+    assert_eq!(worker(&dev)["stale"], json!(false));
+    killed.signal(Signal::KILL);
+    eventually("it is stale", || worker(&dev)["stale"] == json!(true));
+    assert!(listed(&["list-workers"]).contains("(STALE)"));
+    assert!(listed(&["top", "--once"]).contains("STALE"));
+    eventually("it is gone", || worker(&dev) == Value::Null);
+    drop(killed);
 }

@@ -1,10 +1,13 @@
 //! Everything that can be said of a job when it is enqueued.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use super::command::Dev;
+use super::command::{Dev, Said, eventually, signal};
 
 const HANDLERS: &str = "workers:\n  handlers:\n    copy:\n      command: [cat]\n";
 
@@ -117,4 +120,57 @@ fn a_compressed_job_is_shown_as_it_is_meant_and_its_result_comes_back() {
     let after = ["enqueue", "copy", "2", "--after", "first", "--wait=30s"];
     assert_eq!(dev.naq(&after).ended_with(0).json(), json!(2));
     worker.stop(Signal::TERM).ended_with(0);
+}
+
+/// A batch of so many lines under the name `import`, as a command.
+fn import(dev: &Dev, lines: usize) -> Command {
+    let file = dev.dir.join("jobs.jsonl");
+    std::fs::write(&file, "{\"payload\": 1}\n".repeat(lines)).unwrap();
+    let path = file.to_str().unwrap();
+    dev.command(&[
+        "enqueue", "greet", "-q", "mail", "--batch", path, "--resume", "import",
+    ])
+}
+
+fn waiting(dev: &Dev) -> u64 {
+    let shown = dev.naq(&["queue", "show", "mail", "--json"]).ended_with(0);
+    shown.json()["waiting"].as_u64().unwrap()
+}
+
+#[test]
+fn a_batch_goes_in_whole_although_nobody_reads_its_answers_to_the_end() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let mut child = import(&dev, 5000).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    let mut answers = BufReader::new(child.stdout.take().unwrap());
+    answers.read_line(&mut first).unwrap();
+    assert_eq!(first, "import-0\tnew\n");
+    drop(answers);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(waiting(&dev), 5000);
+}
+
+#[test]
+fn an_interrupted_batch_says_how_to_go_on_and_then_has_each_job_once() {
+    const LINES: usize = 60_000;
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    let path = dir.path().join("answers");
+    let answers = std::fs::File::create(&path).unwrap();
+    let mut command = import(&dev, LINES);
+    let child = command
+        .stdout(answers)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("some are in", || path.metadata().unwrap().len() > 0);
+    signal(&child, Signal::INT);
+    let said = Said::of(child.wait_with_output().unwrap()).ended_with(130);
+    assert!(said.err.contains("of 60000 jobs are in"), "{said:?}");
+    assert!(said.err.contains("--resume import"), "{said:?}");
+    let before = waiting(&dev);
+    assert!(before > 0 && before < LINES as u64, "{before}");
+    Said::of(import(&dev, LINES).output().unwrap()).ended_with(0);
+    assert_eq!(waiting(&dev), LINES as u64);
 }

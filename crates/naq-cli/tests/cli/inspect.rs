@@ -20,6 +20,17 @@ workers:
       command: [sleep, "60"]
 "#;
 
+/// The states of the jobs of `mail`, and whether there are more.
+fn listed(dev: &Dev, flags: &[&str]) -> (Vec<String>, bool) {
+    let args = [&["job", "list", "-q", "mail", "--json"], flags].concat();
+    let list = dev.naq(&args).ended_with(0).json();
+    let jobs = list["jobs"].as_array().unwrap();
+    let states = jobs
+        .iter()
+        .map(|job| job["state"].as_str().unwrap().to_owned());
+    (states.collect(), list["more"] == json!(true))
+}
+
 /// AC-31.
 #[test]
 fn queues_are_listed_shown_and_purged() {
@@ -53,13 +64,13 @@ fn queues_are_listed_shown_and_purged() {
         table.contains("IN FLIGHT") && table.contains("no workers"),
         "{table}"
     );
-    let listed = dev
-        .naq(&["job", "list", "-q", "mail", "-n", "2", "--json"])
-        .ended_with(0)
-        .json();
+    let of = |states: &[&str]| states.iter().map(|&state| state.to_owned()).collect();
+    assert_eq!(listed(&dev, &["-n", "2"]), (of(&["queued"; 2]), true));
+    let all = ["queued", "queued", "queued", "scheduled"];
+    assert_eq!(listed(&dev, &[]), (of(&all), false));
     assert_eq!(
-        (listed["jobs"].as_array().unwrap().len(), &listed["more"]),
-        (2, &json!(true))
+        listed(&dev, &["-s", "scheduled"]),
+        (of(&["scheduled"]), false)
     );
     let dry = dev.naq(&[
         "purge",

@@ -1,6 +1,7 @@
 //! Two terminals: a worker in one, the rest in the other.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -98,12 +99,13 @@ fn a_busy_worker_shows_its_job_and_hands_it_back_when_it_must_go() {
         said.out.contains("long") && said.out.contains("busy") && said.out.contains("1/10")
     });
     let said = worker.stop(Signal::INT).ended_with(0);
+    assert!(said.err.contains("running jobs get 1s"), "{said:?}");
     assert!(said.err.contains("1 handed back"), "{said:?}");
     dev.naq(&["result", "long"]).ended_with(7);
 }
 
 #[test]
-fn asked_twice_a_worker_does_not_wait_and_leaves_no_program() {
+fn asked_twice_a_worker_hands_back_at_once_and_leaves_no_program() {
     let dir = tempdir().unwrap();
     let dev = Dev::start(dir.path());
     let worker = dev.worker(HANDLERS);
@@ -114,10 +116,23 @@ fn asked_twice_a_worker_does_not_wait_and_leaves_no_program() {
     eventually("the worker is stopping", || {
         dev.naq(&["worker", "list"]).out.contains("stopping")
     });
-    worker.stop(Signal::INT).ended_with(130);
+    let begun = Instant::now();
+    let said = worker.stop(Signal::INT).ended_with(130);
+    assert!(said.err.contains("1 handed back"), "{said:?}");
     eventually("the program is gone", || {
         !programs.iter().any(|pid| runs(*pid))
     });
+    // Long before its lease would have ended, and nobody is left in the list.
+    let next = dev.worker(HANDLERS);
+    eventually("the job runs again", || !below(next.id()).is_empty());
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    let listed = dev.naq(&["worker", "list", "--json"]).ended_with(0).json();
+    assert_eq!(listed["workers"].as_array().unwrap().len(), 1, "{listed}");
+    drop(next);
 }
 
 #[test]

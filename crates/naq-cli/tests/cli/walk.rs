@@ -109,16 +109,36 @@ fn what_json_is_asked_of_prints_one_json_value_and_ends_as_documented() {
         let said = dev.naq(&args).ended_with(code);
         assert!(matches!(said.json(), Value::Object(_)), "{line}: {said:?}");
     }
-    for line in [
-        "job show unknown --json",
-        "result unknown --json",
-        "dead show unknown --json",
+}
+
+/// AC-35.
+#[test]
+fn an_error_is_json_if_json_is_asked_for() {
+    let dir = tempdir().unwrap();
+    let dev = Dev::start(dir.path());
+    for (line, code, part) in [
+        ("job show unknown --json", 7, "nothing is stored"),
+        ("job cancel unknown --json", 7, "unknown"),
+        ("result unknown --json", 7, "no outcome"),
+        ("dead show unknown --json", 7, "no dead letter"),
+        ("worker quiet unknown --json", 7, "no worker"),
+        ("schedule show unknown --json", 7, "unknown"),
+        ("queue show a*b --json", 2, "not allowed"),
+        ("job show --json", 2, "<ID>"),
+        ("worker scale w 0 --json", 2, "1..=1000"),
+        ("enqueue mail {x --json", 2, "not JSON"),
+        ("enqueue mail 1 --delay -5 --json", 2, "write it like"),
+        ("enqueue mail 1 --retries -1 --json", 2, "'--retries <N>'"),
+        ("job list --config no.yaml --json", 3, "no.yaml"),
+        ("queue list -u nats://127.0.0.1:1 --json", 4, "127.0.0.1:1"),
     ] {
         let args: Vec<&str> = line.split_whitespace().collect();
-        let said = dev.naq(&args).ended_with(7);
-        assert!(
-            said.out.is_empty() && !said.err.is_empty(),
-            "{line}: {said:?}"
-        );
+        let said = dev.naq(&args).ended_with(code);
+        assert!(said.out.is_empty(), "{line}: {said:?}");
+        let error: Value = serde_json::from_str(&said.err)
+            .unwrap_or_else(|error| panic!("{line}: {error}: {said:?}"));
+        assert_eq!(error["error"]["code"], code, "{line}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains(part), "{line}: {message}");
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod documented;
+mod fuzzed;
 mod layers;
 mod profiles;
 mod report;

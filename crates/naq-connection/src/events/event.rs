@@ -90,11 +90,9 @@ pub enum ReplaceReason {
     LameDuck,
     /// It reached `max_lifetime`.
     Lifetime,
-    /// It has collected too many requests whose caller did not wait for the reply: the client keeps
+    /// It has collected 10,000 requests whose caller did not wait for the reply: the client keeps
     /// a little memory for each.
     AbandonedRequests,
-    /// Nothing came in any more, and it could not be restored.
-    Stall,
 }
 
 impl fmt::Display for ReplaceReason {
@@ -105,7 +103,6 @@ impl fmt::Display for ReplaceReason {
             Self::LameDuck => "the server is about to shut down",
             Self::Lifetime => "its lifetime is over",
             Self::AbandonedRequests => "too many abandoned requests",
-            Self::Stall => "nothing comes in any more",
         })
     }
 }

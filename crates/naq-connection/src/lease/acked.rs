@@ -65,13 +65,23 @@ fn unsettled(subject: &str, error: ConnectionError) -> ConnectionError {
     ConnectionError::with_source(kind, context, error)
 }
 
+/// Refused or not, as the server says it: read once, since it is read for each job.
 #[derive(Deserialize)]
-struct Refusal {
-    error: RefusalBody,
+struct Answer {
+    error: Option<Refusal>,
+    stream: Option<String>,
+    seq: Option<u64>,
+    #[serde(default)]
+    domain: String,
+    #[serde(default)]
+    duplicate: bool,
+    val: Option<String>,
+    batch: Option<String>,
+    count: Option<u64>,
 }
 
 #[derive(Deserialize)]
-struct RefusalBody {
+struct Refusal {
     code: u16,
     #[serde(default)]
     err_code: u64,
@@ -80,7 +90,11 @@ struct RefusalBody {
 }
 
 pub(super) fn read(reply: &[u8]) -> Result<PublishAck, ConnectionError> {
-    if let Ok(Refusal { error }) = serde_json::from_slice(reply) {
+    const OTHER: &str = "not the acknowledgement of a stream";
+    let answer: Answer = serde_json::from_slice(reply).map_err(|error| {
+        ConnectionError::with_source(ConnectionErrorKind::Protocol, OTHER, error)
+    })?;
+    if let Some(error) = answer.error {
         let kind = ConnectionErrorKind::Api {
             code: error.code,
             err_code: error.err_code,
@@ -88,12 +102,17 @@ pub(super) fn read(reply: &[u8]) -> Result<PublishAck, ConnectionError> {
         };
         return Err(ConnectionError::new(kind, "the message was not stored"));
     }
-    serde_json::from_slice(reply).map_err(|error| {
-        ConnectionError::with_source(
-            ConnectionErrorKind::Protocol,
-            "not the acknowledgement of a stream",
-            error,
-        )
+    let (Some(stream), Some(sequence)) = (answer.stream, answer.seq) else {
+        return Err(ConnectionError::new(ConnectionErrorKind::Protocol, OTHER));
+    };
+    Ok(PublishAck {
+        stream,
+        sequence,
+        domain: answer.domain,
+        duplicate: answer.duplicate,
+        value: answer.val,
+        batch_id: answer.batch,
+        batch_size: answer.count,
     })
 }
 
@@ -103,11 +122,12 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_is_read() {
-        let ack = read(br#"{"stream":"S","seq":7,"duplicate":true}"#).unwrap();
-        assert_eq!(
-            (ack.stream.as_str(), ack.sequence, ack.duplicate),
-            ("S", 7, true)
-        );
+        let reply =
+            br#"{"stream":"S","seq":7,"duplicate":true,"val":"5","batch":"b","count":3,"new":{}}"#;
+        let ack = read(reply).unwrap();
+        let theirs: PublishAck = serde_json::from_slice(reply).unwrap();
+        assert_eq!(ack, theirs, "as the client itself reads it");
+        assert_eq!((ack.sequence, ack.batch_size), (7, Some(3)));
     }
 
     #[test]
@@ -131,7 +151,9 @@ mod tests {
 
     #[test]
     fn a_reply_of_somebody_else_is_not_an_acknowledgement() {
-        let error = read(b"pong").unwrap_err();
-        assert_eq!(*error.kind(), ConnectionErrorKind::Protocol);
+        for reply in [&b"pong"[..], b"{}", br#"{"stream":"S"}"#] {
+            let error = read(reply).unwrap_err();
+            assert_eq!(*error.kind(), ConnectionErrorKind::Protocol);
+        }
     }
 }

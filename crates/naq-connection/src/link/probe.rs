@@ -92,24 +92,26 @@ impl Link {
     }
 
     async fn probe(&self, patience: &Patience) -> Result<(), ConnectionError> {
-        self.touch();
         if self.overheard.load(Ordering::Relaxed) {
+            self.touch();
             return self.answered(self.echo().await);
         }
         let request = Request::new().payload(Bytes::new()).timeout(None);
         let mut quiet = pin!(self.client.send_request(SUBJECT, request));
-        tokio::select! {
+        let awaited = self.await_reply();
+        let answer = tokio::select! {
             biased;
-            answer = &mut quiet => return self.answered(answer.map(drop)),
-            () = patience.over() => {}
-        }
-        tokio::select! {
-            answer = quiet => self.answered(answer.map(drop)),
-            answer = self.echo() => {
-                self.overheard.store(true, Ordering::Relaxed);
-                self.answered(answer)
-            }
-        }
+            answer = &mut quiet => answer,
+            () = patience.over() => tokio::select! {
+                answer = quiet => answer,
+                answer = self.echo() => {
+                    self.overheard.store(true, Ordering::Relaxed);
+                    return self.answered(answer);
+                }
+            },
+        };
+        awaited.came();
+        self.answered(answer.map(drop))
     }
 
     /// A message to ourselves, and back.

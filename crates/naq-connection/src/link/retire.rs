@@ -8,8 +8,9 @@ use tokio::time::{Instant, timeout_at};
 use super::client::Link;
 
 /// Requests whose caller did not wait for the reply, after which a client is to be replaced: it
-/// keeps up to 150 B for each until it ends, so that this many are 7.5 MB at most.
-const CROWDED: u64 = 50_000;
+/// keeps 300 to 400 B for each until it ends (`Multiplexer::senders` in its `lib.rs`: the channel of
+/// the reply, its key, its place in the map), so that this many are 4 MB at most.
+const CROWDED: u64 = 10_000;
 
 impl Link {
     /// It gives no leases any more.

@@ -43,7 +43,8 @@ pub struct ConnectionMetrics {
     pub messages_in: u64,
     /// Messages sent.
     pub messages_out: u64,
-    /// Requests whose caller did not wait for the reply; each keeps some bytes until its client ends.
+    /// Requests and confirmed flushes whose caller did not wait for the reply; each keeps 300 to 400 B
+    /// until its client ends, which is replaced after 10,000 of them.
     pub abandoned_requests: u64,
     /// Messages that were published and not confirmed yet. Not touched by a reset.
     pub unconfirmed: u64,

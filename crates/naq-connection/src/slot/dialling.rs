@@ -1,8 +1,9 @@
-//! Dials, each in a task of its own.
+//! Dials, each in a task of its own, which then looks after the client that it has made.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
@@ -39,29 +40,41 @@ impl Slot {
         let discovered = old.map(|(_, old)| old.discovered()).unwrap_or_default();
         let replacing = reason.map(|reason| self.replacing(reason));
         let span = replacing.as_ref().map(|activity| activity.span().clone());
-        self.context.tasks.spawn_on(
-            async move {
-                let slot = &unsettled.slot;
-                let to = Dialling {
-                    meter: Arc::clone(slot.meter()),
-                    plan: Arc::clone(&plan),
-                    newest,
-                    discovered,
-                };
-                let outcome = tokio::select! {
-                    biased;
-                    () = slot.context.stop.cancelled() => return,
-                    outcome = dial(&to, report) => outcome,
-                };
-                if let Some(replacing) = replacing {
-                    replacing.end(if outcome.is_ok() { "ok" } else { "error" });
-                }
-                match outcome {
-                    Ok(link) => slot.succeeded(number, &plan, reason, link),
-                    Err(error) => slot.failed(number, &plan, reason, error),
+        let dialled = async move {
+            let slot = &unsettled.slot;
+            let to = Dialling {
+                meter: Arc::clone(slot.meter()),
+                plan: Arc::clone(&plan),
+                newest,
+                discovered,
+            };
+            let outcome = tokio::select! {
+                biased;
+                () = slot.context.stop.cancelled() => return None,
+                outcome = dial(&to, report) => outcome,
+            };
+            if let Some(replacing) = replacing {
+                replacing.end(if outcome.is_ok() { "ok" } else { "error" });
+            }
+            match outcome {
+                Ok(link) => slot.succeeded(number, &plan, reason, link),
+                Err(error) => {
+                    slot.failed(number, &plan, reason, error);
+                    None
                 }
             }
-            .instrument(span.unwrap_or_else(Span::none)),
+        };
+        let dialled = dialled.instrument(span.unwrap_or_else(Span::none));
+        let slot = Arc::clone(self);
+        self.context.tasks.spawn_on(
+            async move {
+                if let Some(link) = dialled.await {
+                    // Those who wait for the client go first.
+                    yield_now().await;
+                    // Boxed: it holds a whole dial.
+                    Box::pin(slot.tend(link, number)).await;
+                }
+            },
             runtime,
         );
     }
@@ -77,13 +90,14 @@ impl Slot {
         ))
     }
 
+    /// Puts the client in its place. It is given back if it is to be looked after.
     fn succeeded(
         self: &Arc<Self>,
         dial: u64,
         plan: &Arc<Plan>,
         reason: Option<ReplaceReason>,
         link: Arc<Link>,
-    ) {
+    ) -> Option<Arc<Link>> {
         let leases = Arc::clone(&self.context.leases);
         // The slot holds it, and it the slot: until the client has ended, is replaced, or nobody
         // holds the service any more.
@@ -111,7 +125,7 @@ impl Slot {
             Some(held)
         });
         if !accepted {
-            return;
+            return None;
         }
         let (profile, lane, epoch) = (self.meter().profile(), self.meter().lane(), state.epoch);
         match reason {
@@ -125,11 +139,7 @@ impl Slot {
         if link.has_ended() {
             self.client_ended(dial);
         }
-        let slot = Arc::clone(self);
-        self.context.tasks.spawn(async move {
-            // Boxed: it holds a whole dial.
-            Box::pin(slot.tend(link, dial)).await;
-        });
+        Some(link)
     }
 
     fn failed(
@@ -196,8 +206,11 @@ impl Slot {
         self.show(state);
         let held = held.map(|held| Arc::new(Spread::new(&held)));
         let before = held.and_then(|held| self.current.swap(Some(held)));
-        self.settled
-            .send_modify(|settled| *settled = dial.max(*settled));
+        self.settled.send_if_modified(|settled| {
+            let newer = *settled < dial;
+            *settled = dial.max(*settled);
+            newer
+        });
         drop(inner);
         if let Some(before) = before {
             before.retire();

@@ -136,6 +136,28 @@ impl Controls {
         release(&conn, &self.link, None, &Why::kind(kind.as_str()), u64::MAX).await
     }
 
+    /// Lets at most so many jobs of a kind run at the same time, over all workers and queues; `None` or 0 takes the limit
+    /// away. Those that wait hold no slot and lose no attempt. Jobs that run go on.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn limit_kind(
+        &self,
+        kind: &KindName,
+        max_running: Option<u32>,
+    ) -> Result<KindSetting, JobsError> {
+        let limit = max_running.filter(|limit| *limit > 0);
+        let set = change_kind(&self.link, kind, |setting| setting.max_running = limit).await?;
+        // There may be more places now than before.
+        let conn = self.link.lease("release parked jobs").await?;
+        let (why, most) = (
+            Why::kind_limit(kind.as_str()),
+            limit.map_or(u64::MAX, u64::from),
+        );
+        release(&conn, &self.link, None, &why, most).await?;
+        Ok(set)
+    }
+
     /// What is set for a worker.
     ///
     /// # Errors

@@ -18,6 +18,18 @@ pub(crate) enum News {
     Parked(ParkedJob),
     /// A place of the queue of the subject has become free.
     Room,
+    /// A job that holds a place was delivered to another worker, which has taken the place over.
+    TakenOver(TakenOver),
+}
+
+/// A job that another worker has now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TakenOver {
+    pub(crate) id: String,
+    /// Its sequence in the stream: what runs under another one is another message.
+    pub(crate) sequence: u64,
+    /// The worker that has it.
+    pub(crate) worker: String,
 }
 
 /// A job that was parked.

@@ -72,6 +72,9 @@ pub struct KindSetting {
     /// Its jobs wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Paused>,
+    /// Jobs of it that run at the same time, over all workers and queues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_running: Option<u32>,
 }
 
 /// What is set for one worker.

@@ -5,10 +5,12 @@ mod edit;
 mod filter;
 mod fingerprint;
 mod groups;
+mod letter;
 mod letters;
 mod requeue;
 
 pub use bulk::DeadBulk;
 pub use filter::DeadFilter;
 pub use groups::{DeadGroup, DeadGroups};
-pub use letters::{DeadLetter, DeadLetters, DeadPage};
+pub use letter::DeadLetter;
+pub use letters::{DeadLetters, DeadPage};

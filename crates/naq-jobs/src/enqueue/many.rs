@@ -8,7 +8,8 @@ use naq_connection::{Connection, Phase, State, Subscription, read_acknowledgemen
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::one::{Landed, Prepared, check_size, deliver, prepare, prepare_large};
+use super::one::{Landed, deliver, prepare_large};
+use super::prepared::{Prepared, check_size, prepare};
 use crate::JobsError;
 use crate::model::Job;
 use crate::payload::is_plain;

@@ -1,6 +1,7 @@
 //! What is told of a job that is stored.
 
-use super::one::{Landed, Prepared};
+use super::one::Landed;
+use super::prepared::Prepared;
 use crate::events::{EventType, Fact};
 use crate::model::Landing;
 use crate::server::{Link, unix_ms};

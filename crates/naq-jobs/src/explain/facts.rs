@@ -31,6 +31,8 @@ pub struct Facts {
     pub in_flight: (u64, u64),
     /// The text of its limit key, and the jobs that hold the places of it.
     pub limit: Option<(String, Vec<PlaceHolder>)>,
+    /// The jobs that hold the places of its kind, if it was put aside for one.
+    pub kind_holders: Vec<PlaceHolder>,
     /// When it comes back by itself, if it was put aside.
     pub comes_back: Option<SystemTime>,
     /// The limit of its queue over all workers, and the jobs that count.

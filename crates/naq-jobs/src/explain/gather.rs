@@ -11,13 +11,14 @@ use super::holders::{of_places, of_workers};
 use super::{Explanation, reasons};
 use crate::JobsError;
 use crate::inspect::{
-    Found, JobInfo, Sight, Whereabouts, consumer_of, due, info_of, instant, look, whereabouts,
-    workers,
+    Found, JobInfo, Sight, Whereabouts, WorkerInfo, consumer_of, due, info_of, instant, look,
+    whereabouts, workers,
 };
-use crate::jobs::{Jobs, WorkerInfo};
+use crate::jobs::Jobs;
 use crate::model::JobId;
+use crate::parked::Why;
 use crate::server::{Link, last_of, read_rfc3339};
-use crate::wire::{WorkerStatus, headers, text};
+use crate::wire::{Counted, Stage, WorkerStatus, headers, text};
 
 /// What may be set for a queue or a kind; other fields are not asked for here.
 #[derive(Deserialize)]
@@ -87,6 +88,7 @@ fn bare(info: &JobInfo, sight: &Sight) -> Facts {
         kind_hold: None,
         in_flight: (0, 0),
         limit: None,
+        kind_holders: Vec::new(),
         comes_back: None,
         queue_limit: None,
         after: None,
@@ -127,8 +129,15 @@ async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut
     settings(conn, link, found, &shown, facts).await;
     facts.comes_back = due(&found.stored);
     if let Some(key) = text(fields, headers::LIMIT_KEY) {
-        let holders = of_places(conn, link, (&found.spot.queue, Some(key)), &shown).await;
+        let counted = Counted::Key(found.spot.queue.clone(), key.to_owned());
+        let holders = of_places(conn, link, &counted, &shown).await;
         facts.limit = Some((key.to_owned(), holders));
+    }
+    if let (Stage::Parked(why), Some(kind)) = (&found.spot.stage, &facts.kind)
+        && Why::is_kind_limit(why)
+    {
+        let counted = Counted::Kind(kind.clone());
+        facts.kind_holders = of_places(conn, link, &counted, &shown).await;
     }
 }
 
@@ -183,7 +192,7 @@ async fn settings(
         if let Some(limit) = setting.max_running.filter(|limit| *limit > 0) {
             let holders = match setting.levels.is_empty() {
                 true => of_workers(queue, shown),
-                false => of_places(conn, link, (queue, None), shown).await,
+                false => of_places(conn, link, &Counted::Queue(queue.clone()), shown).await,
             };
             facts.queue_limit = Some((limit, holders));
         }

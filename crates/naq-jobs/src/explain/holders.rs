@@ -3,23 +3,23 @@
 use naq_connection::Connection;
 
 use super::facts::PlaceHolder;
-use crate::inspect::{instant, runner_of};
-use crate::jobs::WorkerInfo;
+use crate::inspect::{WorkerInfo, instant, runner_of};
 use crate::model::QueueName;
 use crate::server::{Link, last_of_each};
+use crate::wire::Counted;
 
 /// Holders that are named at the most.
 const HOLDERS: usize = 100;
 
-/// The jobs that hold the places of a limit key, or (`None`) of a queue with several priorities.
+/// The jobs that hold the places of those that are counted together.
 pub(super) async fn of_places(
     conn: &Connection,
     link: &Link,
-    (queue, key): (&QueueName, Option<&str>),
+    counted: &Counted,
     workers: &[WorkerInfo],
 ) -> Vec<PlaceHolder> {
     let names = link.names();
-    let filters = [names.places(queue, key)];
+    let filters = [names.places(counted)];
     let held = last_of_each(conn, &names.limits_stream(), &filters, HOLDERS).await;
     let held = held.unwrap_or_default().into_iter();
     held.map(|place| {

@@ -9,6 +9,7 @@ mod flow;
 mod gather;
 mod holders;
 mod reason;
+mod reason_text;
 mod reasons;
 mod schedule;
 mod text;

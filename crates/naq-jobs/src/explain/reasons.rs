@@ -5,6 +5,7 @@
 //! | parked `kind-` | its kind is paused | `kind_paused` |
 //! | | no live worker of the queue knows the kind | `nobody_knows` or `nobody_serves` |
 //! | parked `key-` | | `limited`, with the holders |
+//! | parked `most-` | | `kind_limited`, with the holders |
 //! | parked `after-` | | `awaits`, with the job |
 //! | parked otherwise | | `parked` |
 //! | scheduled | booked by a rate | `rate_booked` |
@@ -211,6 +212,10 @@ fn parked(facts: &Facts, why: &str) -> Reason {
             why: why.to_owned(),
         });
     }
+    if let (true, Some(kind)) = (Why::is_kind_limit(why), facts.kind.clone()) {
+        let holders = facts.kind_holders.clone();
+        return Reason::KindLimited { kind, holders };
+    }
     if let (true, Some(job)) = (Why::is_after(why), facts.after.clone()) {
         return Reason::Awaits { job };
     }
@@ -270,6 +275,7 @@ mod tests {
             kind_hold: None,
             in_flight: (0, 1000),
             limit: None,
+            kind_holders: Vec::new(),
             comes_back: None,
             queue_limit: None,
             after: None,
@@ -361,6 +367,32 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_was_put_aside_says_why() {
+        let parked = |why: &str| JobStatus::Parked {
+            why: why.to_owned(),
+        };
+        assert_eq!(of(|f| f.status = parked("other")), "parked");
+        assert_eq!(of(|f| f.status = parked("key-1")), "parked");
+        let limited = of(|f| {
+            f.status = parked("key-1");
+            f.limit = Some(("tenant".into(), vec![holder("a")]));
+        });
+        assert_eq!(limited, "limited");
+        let kind_limited = of(|f| f.status = parked("most-1"));
+        assert_eq!(kind_limited, "kind_limited");
+        let paused = of(|f| {
+            f.status = parked("kind-1");
+            f.kind_hold = Some(Hold::default());
+        });
+        assert_eq!(paused, "kind_paused");
+        let unknown = of(|f| {
+            f.status = parked("kind-1");
+            f.workers[0].knows_kind = Some(false);
+        });
+        assert_eq!(unknown, "nobody_knows");
+    }
+
+    #[test]
     fn a_job_that_does_not_wait_for_a_worker_is_told_where_it_is() {
         let at = |secs| Some(UNIX_EPOCH + Duration::from_secs(secs));
         let later = |due| JobStatus::Scheduled {
@@ -381,26 +413,6 @@ mod tests {
             f.workers.clear();
         });
         assert_eq!(nobody, "not_due nobody_serves");
-        let parked = |why: &str| JobStatus::Parked {
-            why: why.to_owned(),
-        };
-        assert_eq!(of(|f| f.status = parked("other")), "parked");
-        assert_eq!(of(|f| f.status = parked("key-1")), "parked");
-        let limited = of(|f| {
-            f.status = parked("key-1");
-            f.limit = Some(("tenant".into(), vec![holder("a")]));
-        });
-        assert_eq!(limited, "limited");
-        let paused = of(|f| {
-            f.status = parked("kind-1");
-            f.kind_hold = Some(Hold::default());
-        });
-        assert_eq!(paused, "kind_paused");
-        let unknown = of(|f| {
-            f.status = parked("kind-1");
-            f.workers[0].knows_kind = Some(false);
-        });
-        assert_eq!(unknown, "nobody_knows");
         let running = |worker: Option<&str>| JobStatus::Running {
             worker: worker.map(str::to_owned),
             since: None,

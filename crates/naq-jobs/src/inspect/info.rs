@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use naq_connection::Connection;
 
+use super::workers::{WorkerInfo, workers};
 use super::{Found, JobStatus, Sight, Whereabouts, look, whereabouts};
 use crate::JobsError;
-use crate::jobs::WorkerInfo;
 use crate::model::{JobId, Priority};
 use crate::server::{
     ConsumerState, Link, Stored, consumer_state, consumer_states, count_from, read_rfc3339,
@@ -122,7 +122,7 @@ async fn status_of(conn: &Connection, link: &Link, found: &Found) -> Result<JobS
             let consumer = consumer_of(conn, link, found).await?;
             match consumer {
                 Some(consumer) if found.stored.sequence <= consumer.delivered.stream_seq => {
-                    let workers = super::jobs::workers(conn, link).await?;
+                    let workers = workers(conn, link).await?;
                     in_hand(found, &consumer, &workers)
                 }
                 other => waiting(conn, link, found, other.as_ref()).await?,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use naq_connection::Connection;
 use serde_json::value::RawValue;
 
 use super::forward::bring_forward;
@@ -11,16 +10,15 @@ use super::list::{JobPage, PendingState, list};
 use super::nodes::{cancel_node, is_node};
 use super::purge::{PurgePlan, purge};
 use super::queues::{QueuePage, queue, queues};
+use super::stock::{Stock, stock};
 use super::sweep::{Sweep, sweep};
+use super::workers::{WorkerInfo, workers};
 use super::{Found, JobInfo, JobStatus, QueueInfo, Whereabouts, look, whereabouts};
-use crate::jobs::{Jobs, WorkerInfo};
+use crate::jobs::Jobs;
 use crate::model::{JobId, QueueName};
 use crate::payload::payload_in;
-use crate::server::{Link, delete_sequence, page};
+use crate::server::delete_sequence;
 use crate::{JobsError, JobsErrorKind};
-
-/// Workers that are listed at the most.
-const MAX_WORKERS: usize = 10_000;
 
 impl Jobs {
     /// Where a job is, read from where its message is: a few requests, whatever the number of jobs.
@@ -90,6 +88,14 @@ impl Jobs {
         let link = self.link();
         let conn = link.lease("list the workers").await?;
         workers(&conn, link).await
+    }
+
+    /// Counts what the server has in store, without reading it.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn stock(&self) -> Result<Stock, JobsError> {
+        stock(self.link()).await
     }
 
     /// At most `limit` queues (at most 1000) behind `after`, by name: the depth of each.
@@ -190,19 +196,4 @@ impl Jobs {
         release_gone(&conn, link, &large).await?;
         Ok(removed)
     }
-}
-
-/// The live workers, and those whose record has not expired.
-pub(crate) async fn workers(conn: &Connection, link: &Link) -> Result<Vec<WorkerInfo>, JobsError> {
-    let names = link.names();
-    let (stream, filter) = (names.workers_stream(), names.worker_filter());
-    let found = page(conn, &stream, &filter, 0, MAX_WORKERS).await?;
-    let known = found.messages.into_iter().filter_map(|stored| {
-        let record = serde_json::from_slice(&stored.payload).ok()?;
-        Some(WorkerInfo {
-            record,
-            seen_at: stored.time,
-        })
-    });
-    Ok(known.collect())
 }

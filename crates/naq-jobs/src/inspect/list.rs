@@ -23,6 +23,8 @@ pub enum PendingState {
     Scheduled,
     /// Those that were put aside.
     Parked,
+    /// All of these.
+    Any,
 }
 
 /// A job that has not ended.
@@ -34,6 +36,8 @@ pub struct ListedJob {
     pub queue: QueueName,
     /// Its kind, if it is readable.
     pub kind: Option<String>,
+    /// Where it is: never [`PendingState::Any`].
+    pub state: PendingState,
     /// When the server stored this message of it.
     pub stored_at: Option<SystemTime>,
     /// When it is due, if it is scheduled.
@@ -74,6 +78,12 @@ pub(super) async fn list(
         PendingState::Queued => queue_patterns(queue).to_vec(),
         PendingState::Scheduled => later_patterns(queue).to_vec(),
         PendingState::Parked => vec![parked_pattern(queue)],
+        PendingState::Any => {
+            let mut all = queue_patterns(queue).to_vec();
+            all.extend(later_patterns(queue));
+            all.push(parked_pattern(queue));
+            all
+        }
     };
     let (mut found, mut cut) = (Vec::new(), None::<u64>);
     for pattern in &patterns {
@@ -106,6 +116,11 @@ fn listed(found: &Found) -> ListedJob {
         id: found.spot.id.clone(),
         queue: found.spot.queue.clone(),
         kind: envelope.as_ref().map(|envelope| envelope.kind.to_string()),
+        state: match found.spot.stage {
+            Stage::Queue(_) => PendingState::Queued,
+            Stage::Later => PendingState::Scheduled,
+            Stage::Parked(_) => PendingState::Parked,
+        },
         stored_at: read_rfc3339(&stored.time),
         due: match found.spot.stage {
             Stage::Later => super::info::due(stored),

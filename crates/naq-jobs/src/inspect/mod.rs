@@ -15,17 +15,21 @@ mod purge;
 mod queues;
 mod sight;
 mod status;
+mod stock;
 mod sweep;
 mod whereabouts;
+mod workers;
 
 pub(crate) use info::{consumer_of, due, info_of, instant, runner_of};
-pub(crate) use jobs::workers;
 pub(crate) use sight::{Found, Sight, look};
 pub(crate) use whereabouts::{Whereabouts, whereabouts};
+pub(crate) use workers::workers;
 
 pub use info::JobInfo;
 pub use list::{JobPage, ListedJob, PendingState};
 pub use purge::PurgePlan;
 pub use queues::{QueueInfo, QueuePage};
 pub use status::JobStatus;
+pub use stock::Stock;
 pub use sweep::Sweep;
+pub use workers::WorkerInfo;

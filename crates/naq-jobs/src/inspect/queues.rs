@@ -6,9 +6,8 @@ use std::time::SystemTime;
 use futures::{StreamExt, TryStreamExt};
 use naq_connection::Connection;
 
-use super::workers;
+use super::workers::{WorkerInfo, workers};
 use crate::JobsError;
-use crate::jobs::WorkerInfo;
 use crate::model::QueueName;
 use crate::server::{
     ConsumerState, Link, consumer_states, count, first_from, oldest, read_rfc3339,

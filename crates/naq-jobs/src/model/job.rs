@@ -1,5 +1,6 @@
 //! A job before it is enqueued: kind, payload and options.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,10 @@ use naq_config::settings::Compression;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, TraceContext, Unique};
+use super::header::check_header;
+use super::{
+    Due, JobId, KindName, ObjectRef, Priority, QueueName, RetryPolicy, TraceContext, Unique,
+};
 use crate::{JobsError, JobsErrorKind};
 
 /// A job before it is enqueued. `R` is the type of its result.
@@ -39,26 +43,16 @@ pub struct Job<R = serde_json::Value> {
     returns: PhantomData<fn() -> R>,
 }
 
-/// When a job is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
-    In(Duration),
-    At(SystemTime),
-}
-
 impl Job {
     /// A job of the kind `kind` (untyped: the result is any JSON value).
     ///
     /// # Errors
     /// [`JobsErrorKind::InvalidName`] or [`JobsErrorKind::InvalidPayload`]. A retry does not help.
     pub fn from_payload(
-        kind: impl Into<std::borrow::Cow<'static, str>>,
+        kind: impl Into<Cow<'static, str>>,
         payload: &(impl Serialize + ?Sized),
     ) -> Result<Self, JobsError> {
-        let payload = serde_json::value::to_raw_value(payload).map_err(|e| {
-            JobsError::new(JobsErrorKind::InvalidPayload, "write the payload as JSON").because(e)
-        })?;
-        Self::from_json(kind, payload)
+        Self::of(kind, written(payload)?)
     }
 
     /// A job whose payload is this JSON text.
@@ -66,7 +60,16 @@ impl Job {
     /// # Errors
     /// [`JobsErrorKind::InvalidName`] if the kind has an impossible name. A retry does not help.
     pub fn from_json(
-        kind: impl Into<std::borrow::Cow<'static, str>>,
+        kind: impl Into<Cow<'static, str>>,
+        payload: Box<RawValue>,
+    ) -> Result<Self, JobsError> {
+        Self::of(kind, payload)
+    }
+}
+
+impl<R> Job<R> {
+    pub(super) fn of(
+        kind: impl Into<Cow<'static, str>>,
         payload: Box<RawValue>,
     ) -> Result<Self, JobsError> {
         let kind = KindName::new(kind).map_err(|e| {
@@ -95,35 +98,6 @@ impl Job {
             compression: None,
             returns: PhantomData,
         })
-    }
-}
-
-impl<R> Job<R> {
-    /// The same job with another result type.
-    pub(crate) fn returning<T>(self) -> Job<T> {
-        Job {
-            id: self.id,
-            kind: self.kind,
-            queue: self.queue,
-            payload: self.payload,
-            payload_version: self.payload_version,
-            retry: self.retry,
-            timeout: self.timeout,
-            result_ttl: self.result_ttl,
-            keeps_result: self.keeps_result,
-            strict: self.strict,
-            due: self.due,
-            priority: self.priority,
-            limit_key: self.limit_key,
-            unique: self.unique,
-            expires: self.expires,
-            deadline: self.deadline,
-            headers: self.headers,
-            payload_ref: self.payload_ref,
-            payload_zlib: self.payload_zlib,
-            compression: self.compression,
-            returns: PhantomData,
-        }
     }
 
     /// The job's kind.
@@ -319,33 +293,9 @@ impl<R> Job<R> {
     }
 }
 
-fn check_header(name: &str, value: &str) -> Result<(), String> {
-    let of_others = ["nats-", "naq-"];
-    let lower = name.to_ascii_lowercase();
-    if of_others.iter().any(|prefix| lower.starts_with(prefix)) {
-        return Err(format!(
-            "set the header {name:?}: names with `Nats-` and `Naq-` belong to the server and to NAQ"
-        ));
-    }
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
-        return Err(format!(
-            "set the header {name:?}: a name is printable ASCII without spaces and `:`"
-        ));
-    }
-    if value.chars().any(char::is_control) {
-        return Err(format!(
-            "set the header {name:?}: its value is not one line of text"
-        ));
-    }
-    Ok(())
-}
-
-impl Due {
-    /// The instant, seen from `now`.
-    pub(crate) fn instant(self, now: SystemTime) -> SystemTime {
-        match self {
-            Self::In(delay) => now.checked_add(delay).unwrap_or(now),
-            Self::At(time) => time,
-        }
-    }
+/// A payload as JSON.
+pub(super) fn written(payload: &(impl Serialize + ?Sized)) -> Result<Box<RawValue>, JobsError> {
+    serde_json::value::to_raw_value(payload).map_err(|e| {
+        JobsError::new(JobsErrorKind::InvalidPayload, "write the payload as JSON").because(e)
+    })
 }

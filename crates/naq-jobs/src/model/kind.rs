@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use naq_config::settings::Compression;
 
+use super::job::written;
 use super::{Job, RetryPolicy};
 
 /// A typed job kind: what is sent (`A`) and what comes back (`R`).
@@ -125,7 +126,7 @@ impl<A, R> Kind<A, R> {
     where
         A: serde::Serialize,
     {
-        let mut job = Job::from_payload(self.name, args)?
+        let mut job = Job::of(self.name, written(args)?)?
             .retry(RetryPolicy::fixed(self.retries, Duration::from_secs(1)));
         job.keeps_result = self.keeps_result;
         job.strict = self.strict;
@@ -135,7 +136,7 @@ impl<A, R> Kind<A, R> {
         if let Some(queue) = self.queue {
             job = job.queue(queue)?;
         }
-        Ok(job.returning())
+        Ok(job)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Plain data of a job: names, options, retry policy. No I/O.
 
+mod due;
+mod header;
 mod id;
 mod job;
 mod kind;
@@ -12,8 +14,8 @@ mod token;
 mod trace_context;
 mod unique;
 
+pub(crate) use due::Due;
 pub use id::{InvalidJobId, JobId};
-pub(crate) use job::Due;
 pub use job::Job;
 pub use kind::{InvalidKind, Kind, KindName};
 pub use object::{Encoding, ObjectRef};

@@ -18,6 +18,16 @@ impl Why {
         Self(format!("key-{}", token(key)))
     }
 
+    /// As many jobs of its kind run as may.
+    pub(crate) fn kind_limit(kind: &str) -> Self {
+        Self(format!("most-{}", token(kind)))
+    }
+
+    /// Whether the token of a subject means [`Self::kind_limit`].
+    pub(crate) fn is_kind_limit(token: &str) -> bool {
+        token.starts_with("most-")
+    }
+
     /// It does not start before this other job has ended.
     pub(crate) fn after(other: &JobId) -> Self {
         Self(format!("after-{}", token(other.as_str())))

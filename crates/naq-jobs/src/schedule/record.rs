@@ -79,6 +79,13 @@ pub(super) struct Record {
     pub(super) turn: u64,
 }
 
+/// A record as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Versioned {
+    pub(super) record: Record,
+    pub(super) sequence: u64,
+}
+
 impl Record {
     /// The timetable that it describes.
     pub(super) fn timetable(&self) -> Result<Timetable, TimetableError> {

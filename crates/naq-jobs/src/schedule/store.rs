@@ -1,41 +1,28 @@
 //! Reading and writing the record of a schedule. Each write arms the next firing with it, all or none.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
 
-use async_nats::HeaderMap;
-use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use naq_connection::Connection;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::calendar::Timetable;
-use super::job_message::job_message;
-use super::record::{FIRST_VERSION, Record, ScheduleState, VERSION};
+use super::messages::writes;
+use super::record::{FIRST_VERSION, Record, VERSION, Versioned};
 use super::run::Run;
 use super::telling::tell_written;
 use crate::events::EventType;
 use crate::model::ScheduleName;
 use crate::server::{
     BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, last_of_each, persist,
-    rfc3339, server_now, store_batch, store_batch_at,
+    server_now, store_batch, store_batch_at,
 };
 use crate::wire::{Names, headers, text};
 use crate::{JobsError, JobsErrorKind};
 
 /// Changes that may come in between before a change is given up.
 const MAX_CONFLICTS: usize = 50;
-
-/// Time after which somebody else goes on with a short interval whose firings stay away.
-const WATCH: SignedDuration = SignedDuration::from_secs(2);
-
-/// A record as it is stored.
-#[derive(Debug, Clone)]
-pub(super) struct Versioned {
-    pub(super) record: Record,
-    pub(super) sequence: u64,
-}
 
 /// The record of `name`, from the stream's leader.
 pub(super) async fn read(
@@ -110,88 +97,6 @@ pub(super) async fn now(conn: &Connection, link: &Link) -> Result<Timestamp, Job
     let now = server_now(conn, &link.names().jobs_stream()).await?;
     Timestamp::try_from(now)
         .map_err(|e| JobsError::new(JobsErrorKind::Corrupt, "read the server's clock").because(e))
-}
-
-/// The messages that replace the record: jobs first, so that what a killed server may keep of them is found again.
-pub(super) fn writes(
-    link: &Link,
-    name: &ScheduleName,
-    versioned: &Versioned,
-    runs: &[Run],
-    now: Timestamp,
-) -> Result<Vec<Write>, JobsError> {
-    let record = &versioned.record;
-    let mut writes = Vec::with_capacity(runs.len() + 2);
-    for run in runs {
-        writes.push(job_message(link, name, record, run, now)?);
-    }
-    if record.state == ScheduleState::Active {
-        writes.push(arm(link, name, record, now)?);
-    }
-    writes.push(record_write(link, name, versioned)?);
-    Ok(writes)
-}
-
-fn arm(
-    link: &Link,
-    name: &ScheduleName,
-    record: &Record,
-    now: Timestamp,
-) -> Result<Write, JobsError> {
-    let due = record.next().map(|next| match record.beat {
-        // Written again with each firing, so it fires only when those stay away.
-        Some(_) => next.max(now).checked_add(WATCH).unwrap_or(next),
-        None => record.due(name, next),
-    });
-    let due = due
-        .map(SystemTime::from)
-        .and_then(rfc3339)
-        .ok_or_else(|| impossible(name, "arm its next firing"))?;
-    let mut fields = HeaderMap::new();
-    fields.insert("Nats-Schedule", format!("@at {due}"));
-    fields.insert("Nats-Schedule-Target", link.names().fire(name));
-    fields.insert("Nats-TTL", "never");
-    fields.insert(headers::TURN, record.turn.to_string());
-    Ok(Write {
-        subject: link.names().arm(name),
-        headers: fields,
-        body: Bytes::new(),
-    })
-}
-
-fn record_write(
-    link: &Link,
-    name: &ScheduleName,
-    versioned: &Versioned,
-) -> Result<Write, JobsError> {
-    let record = &versioned.record;
-    let body =
-        serde_json::to_vec(record).map_err(|e| impossible(name, "write its record").because(e))?;
-    let ttl = match record.state {
-        ScheduleState::Finished => {
-            format!("{}s", link.settings().results.ttl.as_secs().max(1))
-        }
-        _ => "never".to_owned(),
-    };
-    let mut fields = HeaderMap::new();
-    fields.insert("Nats-TTL", ttl);
-    fields.insert("Nats-Rollup", "sub");
-    fields.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        versioned.sequence.to_string(),
-    );
-    Ok(Write {
-        subject: link.names().recurring(name),
-        headers: fields,
-        body: body.into(),
-    })
-}
-
-pub(super) fn impossible(name: &ScheduleName, what: &str) -> JobsError {
-    JobsError::new(
-        JobsErrorKind::Corrupt,
-        format!("{what}, of the schedule {name}"),
-    )
 }
 
 /// What a change wants.

@@ -22,6 +22,8 @@ pub(crate) struct ApiError {
 impl ApiError {
     /// The stream does not exist.
     pub(crate) const STREAM_NOT_FOUND: u32 = 10059;
+    /// JetStream is on, but not for this account.
+    pub(crate) const NOT_ENABLED_FOR_ACCOUNT: u32 = 10039;
     /// No message is stored under the subject.
     pub(crate) const NO_MESSAGE: u32 = 10037;
     /// The consumer does not exist.
@@ -32,6 +34,9 @@ impl ApiError {
     pub(crate) const REPLICAS_NOT_SUPPORTED: u32 = 10074;
     /// Not enough servers for the replicas.
     pub(crate) const NO_SUITABLE_PEERS: u32 = 10005;
+    /// The nodes of a cluster are in the middle of an election, or too few of them are there: incomplete, not active, not
+    /// assigned, not available, not the leader.
+    const NO_LEADER: [u32; 5] = [10004, 10006, 10007, 10008, 10009];
 }
 
 #[derive(Deserialize)]
@@ -70,7 +75,11 @@ fn parse<T: DeserializeOwned>(reply: &Message) -> Result<Result<T, ApiError>, se
     })
 }
 
-/// Turns the API's error into this crate's.
+/// Turns the API's error into this crate's. A cluster without a leader has refused nothing: it is asked again.
 pub(crate) fn refused(context: impl Into<String>, error: ApiError) -> JobsError {
-    JobsError::new(JobsErrorKind::Server, context).because(error)
+    let kind = match ApiError::NO_LEADER.contains(&error.err_code) {
+        true => JobsErrorKind::Unavailable,
+        false => JobsErrorKind::Server,
+    };
+    JobsError::new(kind, context).because(error)
 }

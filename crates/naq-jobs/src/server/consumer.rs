@@ -3,94 +3,21 @@
 use std::time::Duration;
 
 use naq_connection::Connection;
-use serde::{Deserialize, Serialize};
 
 use super::Link;
 use super::api::{ApiError, call, refused};
-use super::consumer_state::Position;
+use super::consumer_config::{Consumer, ConsumerInfo, Create, MAX_WAITING, Made, lease_time};
 use super::restock::restock;
 use super::{last_sequence, rfc3339, server_now};
 use crate::model::{Priority, QueueName};
 use crate::wire::Names;
 use crate::{JobsError, JobsErrorKind};
 
-/// Pull requests that may wait at the server: one per worker and queue, at least.
-const MAX_WAITING: i64 = 10_000;
-
-/// A firing that a worker took and did not finish goes to another one after this time.
-const FIRES_ACK_WAIT: Duration = Duration::from_secs(10);
-
-/// The same for an end in a workflow: handling one takes milliseconds, and twice is harmless.
-const FLOWS_ACK_WAIT: Duration = Duration::from_secs(5);
-
-/// Messages of a consumer of all workers that may be taken and not finished.
-const SHARED_PENDING: i64 = 10_000;
-
 /// Until when a paused queue is paused: its operator says when it ends.
 const FAR: &str = "2250-01-01T00:00:00Z";
 
 /// How long a queue stays paused that is resumed.
 const RESUME: Duration = Duration::from_millis(20);
-
-/// The part of a consumer's configuration that is ours.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Consumer {
-    durable_name: String,
-    /// The only filter of a consumer that an older version has made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    filter_subject: Option<String>,
-    #[serde(default)]
-    filter_subjects: Vec<String>,
-    ack_policy: String,
-    deliver_policy: String,
-    /// Nanoseconds.
-    ack_wait: u64,
-    /// Unlimited: the worker enforces the limit, so that no message is ever stranded.
-    max_deliver: i64,
-    max_ack_pending: i64,
-    max_waiting: i64,
-}
-
-#[derive(Serialize)]
-struct Create<'a> {
-    stream_name: &'a str,
-    config: Made<'a>,
-    action: &'a str,
-}
-
-#[derive(Serialize)]
-struct Made<'a> {
-    #[serde(flatten)]
-    consumer: &'a Consumer,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pause_until: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct ConsumerInfo {
-    config: Consumer,
-    #[serde(default)]
-    paused: bool,
-    /// All up to here was acknowledged, so a message that is there all the same was never delivered.
-    #[serde(default)]
-    ack_floor: Position,
-}
-
-impl Consumer {
-    /// Takes over the filters of `found` that this version does not know; says which are new to `found`.
-    fn add_filters_of(&mut self, found: &Self) -> Vec<String> {
-        let theirs = found.filter_subject.iter().chain(&found.filter_subjects);
-        let added = self.filter_subjects.iter();
-        let added = added.filter(|filter| !theirs.clone().any(|theirs| theirs == *filter));
-        let added = added.cloned().collect();
-        for filter in theirs {
-            if !self.filter_subjects.contains(filter) {
-                self.filter_subjects.push(filter.clone());
-            }
-        }
-        added
-    }
-}
 
 /// The jobs of one priority in a queue.
 pub(crate) type Level<'a> = (&'a QueueName, Priority);
@@ -205,64 +132,6 @@ pub(crate) async fn pause_consumer(
     }
 }
 
-/// Creates the consumer of the firings of recurring schedules, or updates it; says its lease time.
-pub(crate) async fn ensure_fires_consumer(
-    conn: &Connection,
-    link: &Link,
-) -> Result<Duration, JobsError> {
-    let filter = link.names().fires_filter();
-    ensure_shared(conn, link, Names::FIRES_CONSUMER, filter, FIRES_ACK_WAIT).await
-}
-
-/// Creates the consumer of the ends in workflows, or updates it; says its lease time.
-pub(crate) async fn ensure_flows_consumer(
-    conn: &Connection,
-    link: &Link,
-) -> Result<Duration, JobsError> {
-    let filter = link.names().flow_ends_filter();
-    ensure_shared(conn, link, Names::FLOWS_CONSUMER, filter, FLOWS_ACK_WAIT).await
-}
-
-/// Creates a consumer that all workers share, whatever their queues, or updates it; says its lease time.
-async fn ensure_shared(
-    conn: &Connection,
-    link: &Link,
-    name: &str,
-    filter: String,
-    ack_wait: Duration,
-) -> Result<Duration, JobsError> {
-    let wanted = Consumer {
-        durable_name: name.to_owned(),
-        filter_subject: None,
-        filter_subjects: vec![filter],
-        ack_policy: "explicit".to_owned(),
-        deliver_policy: "all".to_owned(),
-        ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
-        max_deliver: -1,
-        max_ack_pending: SHARED_PENDING,
-        max_waiting: MAX_WAITING,
-    };
-    let context = format!("make the consumer {name}");
-    let stream = link.names().jobs_stream();
-    let create = Create {
-        stream_name: &stream,
-        config: Made {
-            consumer: &wanted,
-            pause_until: None,
-        },
-        action: "",
-    };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
-    match call::<ConsumerInfo>(conn, &verb, &create).await? {
-        Ok(made) => Ok(lease_time(&made.config)),
-        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
-            let context = format!("{context}: its stream is gone");
-            Err(JobsError::new(JobsErrorKind::Unavailable, context))
-        }
-        Err(error) => Err(refused(context, error)),
-    }
-}
-
 /// Tells the other workers of the queue that its consumer is another one. One that does not hear it reads the consumer
 /// when it connects again.
 async fn tell_workers(conn: &Connection, link: &Link, queue: &QueueName) {
@@ -330,8 +199,4 @@ fn definition(link: &Link, level: Level<'_>, terms: Terms) -> Consumer {
         max_ack_pending: i64::from(terms.max_ack_pending),
         max_waiting: MAX_WAITING,
     }
-}
-
-fn lease_time(consumer: &Consumer) -> Duration {
-    Duration::from_nanos(consumer.ack_wait)
 }

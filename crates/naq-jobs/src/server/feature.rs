@@ -1,6 +1,6 @@
 //! Says no early: the server's version and abilities, checked before anything is created.
 
-use naq_connection::Connection;
+use naq_connection::{Connection, ConnectionErrorKind};
 
 use crate::{JobsError, JobsErrorKind};
 
@@ -9,9 +9,18 @@ use crate::{JobsError, JobsErrorKind};
 pub const MINIMUM_SERVER: (u64, u64) = (2, 14);
 
 /// Refuses a server that lacks what jobs need.
-pub(crate) fn check_server(conn: &Connection) -> Result<(), JobsError> {
+pub(crate) async fn check_server(conn: &Connection) -> Result<(), JobsError> {
     let info = conn.server_info();
     match version(&info.version) {
+        // One of a cluster may be without it and pass on to those that have it.
+        Some(found) if found >= MINIMUM_SERVER && !info.jetstream => {
+            match conn.request("$JS.API.INFO", "").await {
+                Err(error) if *error.kind() == ConnectionErrorKind::NoResponders => Err(
+                    without_jetstream(&format!("the server {:?}", info.server_name)),
+                ),
+                _ => Ok(()),
+            }
+        }
         Some(found) if found >= MINIMUM_SERVER => Ok(()),
         _ => Err(JobsError::new(
             JobsErrorKind::Unsupported,
@@ -22,6 +31,15 @@ pub(crate) fn check_server(conn: &Connection) -> Result<(), JobsError> {
             ),
         )),
     }
+}
+
+/// Nothing can be kept there.
+pub(super) fn without_jetstream(what: &str) -> JobsError {
+    let context = format!(
+        "use {what}: JetStream is off, in which jobs are kept. Enable it (`nats-server --jetstream`, or `jetstream` in its \
+         configuration and for the account), or run `naq dev`, which brings its own"
+    );
+    JobsError::new(JobsErrorKind::Unsupported, context)
 }
 
 /// Major and minor version of `2.15.1-beta`.

@@ -4,6 +4,7 @@ mod api;
 mod batch;
 mod clock;
 mod consumer;
+mod consumer_config;
 mod consumer_state;
 mod definition;
 mod delivered;
@@ -11,32 +12,34 @@ mod ear;
 mod feature;
 mod fence;
 mod link;
+mod pages;
 mod persist;
 mod reader;
+mod removal;
 mod restock;
+mod shared_consumer;
 mod stored;
 mod stream;
+mod stream_changes;
+mod subjects;
 
 pub(crate) use api::{ApiError, call, refused};
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch, store_batch_at};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
-pub(crate) use consumer::{
-    Terms, ensure_consumer, ensure_fires_consumer, ensure_flows_consumer, find_consumer,
-    has_consumer, pause_consumer,
-};
+pub(crate) use consumer::{Terms, ensure_consumer, find_consumer, has_consumer, pause_consumer};
 pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub(crate) use delivered::delivered_up_to;
 pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::wrong_sequence;
 pub(crate) use link::Link;
+pub(crate) use pages::{count, count_from, first_since, last_of_each, oldest, page};
 pub(crate) use persist::{persist, prepare};
 pub(crate) use reader::create_reader;
-pub(crate) use stored::{
-    Stored, count, count_from, first_from, first_since, last_at_leader, last_of, last_of_each,
-    next_at_leader, oldest, page, subjects_at_leader, subjects_page,
-};
+pub(crate) use removal::{delete_sequence, purge, purge_before};
+pub(crate) use shared_consumer::{ensure_fires_consumer, ensure_flows_consumer};
+pub(crate) use stored::{Stored, first_from, last_at_leader, last_of, next_at_leader};
 pub(crate) use stream::{
-    delete_sequence, ensure_event_streams, ensure_payloads, ensure_streams, exists, purge,
-    purge_before, repair_streams,
+    ensure_event_streams, ensure_payloads, ensure_streams, exists, repair_streams,
 };
+pub(crate) use subjects::{subjects_at_leader, subjects_page};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naq_connection::Connection;
+use naq_connection::{Connection, Event, EventKind, Events};
 use tokio::time::Instant;
 
 use super::{Link, repair_streams};
@@ -15,8 +15,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_m
 /// node may go right after it.
 const ELECTIONS: Duration = Duration::from_secs(30);
 
-/// As [`persist`], for what a program does at its start: it ends at once if no server is there, and has the patience of an
-/// election with one that is.
+/// As [`persist`], for what a program does at its start: it ends at once if no server is there or the server refuses its API to
+/// this user, and has the patience of an election with one that is.
 pub(crate) async fn prepare<T, Fut>(
     link: &Link,
     context: &str,
@@ -25,9 +25,33 @@ pub(crate) async fn prepare<T, Fut>(
 where
     Fut: Future<Output = Result<T, JobsError>>,
 {
+    let events = link.service().events();
     drop(link.lease(context).await?);
     let patience = ELECTIONS.max(link.settings().nats.request_timeout * 3);
-    persist(link, context, Instant::now() + patience, step).await
+    tokio::select! {
+        done = persist(link, context, Instant::now() + patience, step) => done,
+        text = refusal(events) => {
+            let context = format!("{context}: the server does not allow it to this user: {text}");
+            Err(JobsError::new(JobsErrorKind::Server, context))
+        }
+    }
+}
+
+/// The server's words when it refuses a call of its API for want of a permission; the call itself just has no answer.
+async fn refusal(mut events: Events) -> String {
+    while let Some(event) = events.next().await {
+        if let Ok(Event {
+            kind: EventKind::ServerError { text },
+            ..
+        }) = event
+        {
+            let lower = text.to_ascii_lowercase();
+            if lower.contains("permissions violation") && lower.contains("$js.api.") {
+                return text;
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// Runs `step` with a lease, again after each transient error, until `deadline`. The step must be one that may run

@@ -4,9 +4,31 @@ use super::hash::token;
 use super::names::Names;
 use crate::model::{JobId, QueueName};
 
+/// Jobs that a limit counts together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// All of a queue.
+    Queue(QueueName),
+    /// Those of a queue with this limit key.
+    Key(QueueName, String),
+    /// All of a kind, in whatever queue.
+    Kind(String),
+}
+
 /// A limit key in a subject; `None` is the whole queue.
 fn key_token(key: Option<&str>) -> String {
     key.map_or_else(|| "all".to_owned(), token)
+}
+
+impl Counted {
+    /// Two tokens of a subject. No queue has the name `$kind`.
+    fn tokens(&self) -> String {
+        match self {
+            Self::Queue(queue) => format!("{queue}.{}", key_token(None)),
+            Self::Key(queue, key) => format!("{queue}.{}", key_token(Some(key))),
+            Self::Kind(kind) => format!("$kind.{}", token(kind)),
+        }
+    }
 }
 
 impl Names {
@@ -34,14 +56,14 @@ impl Names {
         ]
     }
 
-    /// One of the places that jobs of a limit key, or of the queue, have.
-    pub(crate) fn place(&self, queue: &QueueName, key: Option<&str>, number: u32) -> String {
-        format!("{}.slot.{queue}.{}.{number}", self.prefix, key_token(key))
+    /// One of the places that jobs have which are counted together.
+    pub(crate) fn place(&self, counted: &Counted, number: u32) -> String {
+        format!("{}.slot.{}.{number}", self.prefix, counted.tokens())
     }
 
-    /// All places of a limit key, or of the queue.
-    pub(crate) fn places(&self, queue: &QueueName, key: Option<&str>) -> String {
-        format!("{}.slot.{queue}.{}.*", self.prefix, key_token(key))
+    /// All these places.
+    pub(crate) fn places(&self, counted: &Counted) -> String {
+        format!("{}.slot.{}.*", self.prefix, counted.tokens())
     }
 
     /// How far a rate is booked: that of a limit key, or of the queue.

@@ -12,14 +12,18 @@ mod flow_names;
 mod hash;
 mod header;
 mod names;
+mod note_names;
 mod outcome;
 mod payload_names;
 mod presence;
+mod recurring_names;
 mod retry;
 mod spot;
 mod unique;
+mod unique_names;
 
 pub(crate) use cancel::{CancelAnswer, CancelNotice, holder};
+pub(crate) use control_names::Counted;
 pub(crate) use dead::{DeadHeaders, dead_headers};
 pub(crate) use envelope::{Envelope, FlowNode, Undecodable, decode, encode};
 pub(crate) use hash::{fnv, token};

@@ -1,9 +1,9 @@
-//! Every stream, subject and consumer name is built here and nowhere else.
+//! Names of what each job has: its streams, subjects and consumers. Those of one part (`flow_names.rs` and so on) are beside it.
+//!
+//! Every name is built in these files and nowhere else.
 
-use std::fmt::Display;
-
-use super::unique::{KeyHash, Place, UniqueSubject};
-use crate::model::{JobId, Priority, QueueName, ScheduleName};
+use super::unique::{Place, UniqueSubject};
+use crate::model::{JobId, Priority, QueueName};
 
 /// The names under one prefix (`queues.prefix`), so that several tenants can share a server.
 #[derive(Debug, Clone)]
@@ -78,32 +78,6 @@ impl Names {
         format!("{}.schedule.*.*", self.prefix)
     }
 
-    /// Where a unique job lies.
-    pub(crate) fn unique(&self, subject: &UniqueSubject) -> String {
-        let UniqueSubject {
-            queue,
-            place,
-            key,
-            id,
-        } = subject;
-        format!("{}.unique.{queue}.{place}.{key}.{id}", self.prefix)
-    }
-
-    /// All that a key can be. Always this text: servers of a cluster compare by it what they have not stored yet.
-    pub(crate) fn unique_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
-        format!("{}.unique.{queue}.*.{key}.*", self.prefix)
-    }
-
-    /// The marker of a window.
-    pub(crate) fn window_filter(&self, queue: &QueueName, key: &KeyHash) -> String {
-        format!("{}.unique.{queue}.{}.{key}.*", self.prefix, Place::Window)
-    }
-
-    /// The unique jobs of all queues at a place, or at all (`*`).
-    pub(crate) fn all_unique(&self, place: impl Display) -> String {
-        format!("{}.unique.*.{place}.*.*", self.prefix)
-    }
-
     /// Where a job that was delivered under `subject` sleeps.
     pub(crate) fn sleep(&self, subject: &str, queue: &QueueName, id: &JobId) -> String {
         match UniqueSubject::read(subject) {
@@ -120,36 +94,6 @@ impl Names {
         format!("{}.bulk.{name}", self.prefix)
     }
 
-    /// What is known of a recurring schedule.
-    pub(crate) fn recurring(&self, name: &ScheduleName) -> String {
-        format!("{}.recurring.{name}", self.prefix)
-    }
-
-    /// All recurring schedules.
-    pub(crate) fn all_recurring(&self) -> String {
-        format!("{}.recurring.*", self.prefix)
-    }
-
-    /// Where the next firing of a recurring schedule sleeps.
-    pub(crate) fn arm(&self, name: &ScheduleName) -> String {
-        format!("{}.arm.{name}", self.prefix)
-    }
-
-    /// Where a firing of a recurring schedule waits for a worker.
-    pub(crate) fn fire(&self, name: &ScheduleName) -> String {
-        format!("{}.fire.{name}", self.prefix)
-    }
-
-    /// All firings.
-    pub(crate) fn fires_filter(&self) -> String {
-        format!("{}.fire.*", self.prefix)
-    }
-
-    /// The schedule of a subject of [`Self::recurring`] or [`Self::fire`].
-    pub(crate) fn parse_schedule(subject: &str) -> Option<ScheduleName> {
-        ScheduleName::new(subject.rsplit('.').next()?).ok()
-    }
-
     /// The durable consumer that all workers of a queue share, one for each priority.
     pub(crate) fn consumer(queue: &QueueName, priority: Priority) -> String {
         match priority {
@@ -158,9 +102,6 @@ impl Names {
             Priority::Low => format!("naq-low-{queue}"),
         }
     }
-
-    /// The durable consumer of all firings, shared by all workers.
-    pub(crate) const FIRES_CONSUMER: &'static str = "naq-schedules";
 
     /// Where a job of this priority waits.
     pub(crate) fn job_at(&self, queue: &QueueName, id: &JobId, priority: Priority) -> String {
@@ -227,26 +168,6 @@ impl Names {
     /// The job of a subject of [`Self::cancel`].
     pub(crate) fn parse_cancel(subject: &str) -> Option<JobId> {
         JobId::new(subject.rsplit('.').next()?).ok()
-    }
-
-    /// What running jobs say.
-    pub(crate) fn notes_stream(&self) -> String {
-        format!("{}_notes", self.prefix)
-    }
-
-    /// Subjects of [`Self::notes_stream`].
-    pub(crate) fn all_notes(&self) -> String {
-        format!("{}.note.*.*", self.prefix)
-    }
-
-    /// All notes of a job.
-    pub(crate) fn notes_of(&self, id: &JobId) -> String {
-        format!("{}.note.{id}.*", self.prefix)
-    }
-
-    /// One kind of notes of a job.
-    pub(crate) fn note(&self, id: &JobId, kind: &str) -> String {
-        format!("{}.note.{id}.{kind}", self.prefix)
     }
 
     /// All outcomes.

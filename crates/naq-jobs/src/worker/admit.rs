@@ -6,7 +6,7 @@
 //!   kind paused ──────────────────────────────────────────────────► PARKED until it is resumed
 //!   another job is to end first ──────────────────────────────────► PARKED until it has
 //!   beyond a rate ────────────────────────────────────────────────► sleeps until its own instant
-//!   no place free for its limit key ──────────────────────────────► PARKED until one is
+//!   no place free for its limit key, or its kind ─────────────────► PARKED until one is
 //!   everything else ──────────────────────────────────────────────► RUNS
 //! ```
 
@@ -99,7 +99,7 @@ impl Runner {
         {
             return Ok(Some(left));
         }
-        self.admit_by_limits(job, hold).await
+        self.admit_by_limits(job, kind, hold).await
     }
 
     /// Lets a job wait for a worker that knows its kind.

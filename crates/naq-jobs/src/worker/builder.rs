@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::handler::{Chain, Registry, States, Threads};
 use super::running::{RunningWorker, launch};
 use crate::model::QueueName;
-use crate::server::Link;
+use crate::server::{Link, ensure_streams, prepare};
 use crate::{JobsError, JobsErrorKind};
 
 /// Describes a worker: its queues, its handlers, how many jobs it runs at the same time.
@@ -85,7 +85,8 @@ impl Worker {
     /// Dropping the future leaves at most a consumer behind that the next start uses.
     pub async fn start(self) -> Result<RunningWorker, JobsError> {
         let plan = self.plan()?;
-        crate::server::ensure_streams(&plan.link).await?;
+        let link = &plan.link;
+        prepare(link, "prepare the streams", move |_| ensure_streams(link)).await?;
         launch(plan).await
     }
 

@@ -72,7 +72,9 @@ impl Runner {
             if may_ask {
                 match self.ask_for_place(job, limit, slot, may_be_held).await? {
                     Asked::Got => {
-                        standing.map(Standing::enters);
+                        if let Some(standing) = standing {
+                            standing.enters();
+                        }
                         return Ok(None);
                     }
                     Asked::None => standing.iter().for_each(Standing::found_none),
@@ -153,7 +155,7 @@ impl Runner {
             return Ok(Asked::NoSlot);
         }
         let pool = Pool::of_queue(job, limit);
-        match self.take_place(&pool, job, may_be_held).await {
+        match self.take_place_of_queue(&pool, job, may_be_held).await {
             Ok(Some(place)) => {
                 job.places.push(place);
                 failpoint::reach("place-taken");
@@ -168,14 +170,14 @@ impl Runner {
         }
     }
 
-    async fn take_place(
+    async fn take_place_of_queue(
         &self,
         pool: &Pool,
         job: &Delivered,
         may_be_held: bool,
     ) -> Result<Option<Place>, JobsError> {
         let conn = self.link.lease("take a place of the queue").await?;
-        pool.take(&conn, &self.link, &job.id, may_be_held).await
+        self.take_place(&conn, pool, job, may_be_held).await
     }
 
     /// A place of the queue has become free: calls who waits here, and tells the other workers.

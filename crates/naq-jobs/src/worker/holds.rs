@@ -164,6 +164,20 @@ impl Holds {
         })
     }
 
+    /// Another worker has this delivery now: what runs of it here is over, and is not answered for.
+    pub(super) fn give_up(&self, id: &JobId, sequence: u64) {
+        let key = Key {
+            id: id.clone(),
+            sequence,
+        };
+        let mut table = self.lock();
+        if let Some(held) = table.held.remove(&key) {
+            held.lock().is_replaced = true;
+            held.lost.give();
+            tracing::info!(%id, "another worker has taken the job over");
+        }
+    }
+
     /// Completes when [`Self::running`] may have changed since the last call.
     pub(super) async fn stirred(&self) {
         self.0.stirred.notified().await;
@@ -277,6 +291,15 @@ impl Hold {
             self.held.lost.give();
         }
         lapsed
+    }
+
+    /// As [`Holds::give_up`], if no newer delivery has taken its place.
+    pub(super) fn give_up(&self) {
+        let Key { id, sequence } = &self.held.key;
+        let is_replaced = self.held.lock().is_replaced;
+        if !is_replaced {
+            self.holds.give_up(id, *sequence);
+        }
     }
 
     /// Shows the attempt in [`Holds::running`].

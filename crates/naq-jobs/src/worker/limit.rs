@@ -1,5 +1,6 @@
 //! The limits of a delivered job: books its start, takes its place, gives it back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -10,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use super::admit::{Parking, Waits};
 use super::delivery::Delivered;
 use super::holds::Hold;
-use super::limits::{Place, Pool};
+use super::limits::{Holder, Place, Pool};
 use super::runner::Runner;
 use super::settle::Sleep;
 use super::tally::Left;
+use crate::control::{News, TakenOver, push};
 use crate::parked::{Why, release};
 use crate::server::now_ms;
-use crate::wire::{headers, text};
+use crate::wire::{Counted, headers, text};
 use crate::{JobsError, failpoint};
 
 /// How soon a job that found no place comes back by itself, should nobody release it: the first time, and at the most.
@@ -44,43 +46,72 @@ impl Runner {
     pub(super) async fn admit_by_limits(
         &self,
         job: &mut Delivered,
+        kind: &str,
         hold: &Hold,
     ) -> Result<Option<Left>, JobsError> {
         let limits = self.steering.limits(&job.queue);
-        if !limits.is_any() {
-            return Ok(None);
-        }
         let is_booked = text(job.message.headers.as_ref(), headers::BOOKED).is_some();
         if !is_booked && self.book(job, hold, limits).await? {
             return Ok(Some(Left::Limited));
         }
-        let Some(pool) = self.pool(job, limits) else {
-            return Ok(None);
-        };
+        let pools = self.pools(job, kind, limits);
+        for (index, pool) in pools.iter().enumerate() {
+            if let Some(left) = Box::pin(self.occupy(job, hold, pool)).await? {
+                if job.was_parked {
+                    // It may have been released for a place of those that it does not come to now.
+                    self.pass_on(&pools[index + 1..]).await?;
+                }
+                return Ok(Some(left));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets in as many as there are free places.
+    async fn pass_on(&self, pools: &[Pool]) -> Result<(), JobsError> {
+        for pool in pools {
+            let conn = self.link.lease("look for free places").await?;
+            let free = pool.free(&conn, &self.link).await?.len();
+            let most = u64::try_from(free).unwrap_or(u64::MAX);
+            self.let_in(&conn, pool, most).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a place, or parks the job until one is free. A place that it has of another pool is given back then, as by each
+    /// job that leaves.
+    async fn occupy(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+        pool: &Pool,
+    ) -> Result<Option<Left>, JobsError> {
         let conn = self.link.lease("take a place").await?;
         let is_again = job.may_be_settled();
-        if let Some(place) = pool.take(&conn, &self.link, &job.id, is_again).await? {
+        if let Some(place) = self.take_place(&conn, pool, job, is_again).await? {
             job.places.push(place);
             failpoint::reach("place-taken");
             return Ok(None);
         }
-        let why = Why::key(pool.key.as_deref().unwrap_or_default());
+        let (why, limit, key) = match &pool.counted {
+            Counted::Kind(kind) => (Why::kind_limit(kind), "kind", None),
+            Counted::Key(_, key) => (Why::key(key), "per_key", Some(key.as_str())),
+            // Its jobs wait in line, see `enter.rs`.
+            Counted::Queue(_) => return Ok(None),
+        };
         let waits = Waits::of(job, &why);
         let mut parking = Parking::new(&why, waits, waits.delay(NO_PLACE));
+        let limits = self.steering.limits(&job.queue);
         if limits.rate.is_some() || limits.rate_per_key.is_some() {
             parking.more.insert(headers::BOOKED, now_ms().to_string());
         }
         self.park(job, hold, parking).await?;
         // Released and without a place again, it is no news.
         if waits.times == 0 {
-            self.tell_limited(job, "per_key", pool.key.as_deref(), None);
+            self.tell_limited(job, limit, key, None);
         }
         // A place may have become free in between, and who freed it found nobody.
-        let free = pool.free(&conn, &self.link).await?.len();
-        if free > 0 {
-            let most = u64::try_from(free).unwrap_or(u64::MAX);
-            release(&conn, &self.link, Some(&job.queue), &why, most).await?;
-        }
+        self.pass_on(std::slice::from_ref(pool)).await?;
         Ok(Some(Left::Limited))
     }
 
@@ -122,18 +153,59 @@ impl Runner {
         Ok(true)
     }
 
-    /// The places that the job needs one of.
-    fn pool(&self, job: &Delivered, limits: QueueLimits) -> Option<Pool> {
-        Some(Pool {
-            queue: job.queue.clone(),
-            key: Some(job.limit_key()?.to_owned()),
-            limit: limits.per_key?,
-            ack_wait: job.ack_wait,
-        })
+    /// Takes a place for the job. The worker that had it before is told, should it be there: that happens when a server was
+    /// killed, and has forgotten that the lease was renewed.
+    pub(super) async fn take_place(
+        &self,
+        conn: &Connection,
+        pool: &Pool,
+        job: &Delivered,
+        may_be_held: bool,
+    ) -> Result<Option<Place>, JobsError> {
+        let holder = Holder {
+            job: job.id.clone(),
+            worker: Arc::clone(&self.worker),
+        };
+        let place = pool.take(conn, &self.link, &holder, may_be_held).await?;
+        if place.as_ref().is_some_and(|place| place.is_taken_over) {
+            let news = News::TakenOver(TakenOver {
+                id: job.id.to_string(),
+                sequence: job.sequence,
+                worker: self.worker.to_string(),
+            });
+            // Should the other one not hear it, it finds out when it renews the place.
+            if let Err(error) = push(&self.link, self.link.names().control(&job.queue), news).await
+            {
+                tracing::debug!(id = %job.id, %error, "could not tell that a job was taken over");
+            }
+        }
+        Ok(place)
     }
 
-    /// Keeps the place of a job until `done`. A renewal is not broken off, so that its answer is known.
-    pub(super) async fn keep_place(&self, place: &mut Place, done: &CancellationToken) {
+    /// The pools that the job needs a place of: that of its limit key, and of its kind.
+    fn pools(&self, job: &Delivered, kind: &str, limits: QueueLimits) -> Vec<Pool> {
+        let key = limits.per_key.and_then(|limit| {
+            let key = job.limit_key()?.to_owned();
+            Some((Counted::Key(job.queue.clone(), key), limit))
+        });
+        let of_kind = self.steering.limit_of_kind(kind);
+        let of_kind = of_kind.map(|limit| (Counted::Kind(kind.to_owned()), limit));
+        let pool = |(counted, limit)| Pool {
+            counted,
+            limit,
+            ack_wait: job.ack_wait,
+        };
+        key.into_iter().chain(of_kind).map(pool).collect()
+    }
+
+    /// Keeps the place of a job until `done`, or until another worker has both. A renewal is not broken off, so that its
+    /// answer is known.
+    pub(super) async fn keep_place(
+        &self,
+        place: &mut Place,
+        hold: &Hold,
+        done: &CancellationToken,
+    ) {
         loop {
             tokio::select! {
                 () = done.cancelled() => return,
@@ -143,8 +215,12 @@ impl Runner {
                 let conn = self.link.lease("keep a place").await?;
                 place.renew(&conn, &self.link).await
             };
-            if let Err(error) = renewed.await {
-                tracing::debug!(%error, "a place could not be kept; it is tried again");
+            match renewed.await {
+                Ok(true) => {}
+                Ok(false) => return hold.give_up(),
+                Err(error) => {
+                    tracing::debug!(%error, "a place could not be kept; it is tried again");
+                }
             }
         }
     }
@@ -184,23 +260,21 @@ impl Runner {
         let limits = self.steering.limits(&job.queue);
         let queue = limits.together.map(|limit| Pool::of_queue(job, limit));
         let conn = self.link.lease("free a place").await?;
-        for pool in queue.into_iter().chain(self.pool(job, limits)) {
+        let kind = job.kind.as_deref().unwrap_or_default();
+        for pool in queue.into_iter().chain(self.pools(job, kind, limits)) {
             pool.free_of(&conn, &self.link, &job.id).await?;
-            let free = pool.free(&conn, &self.link).await?.len();
-            let most = u64::try_from(free).unwrap_or(u64::MAX);
-            self.let_in(&conn, &pool, most).await?;
+            self.pass_on(&[pool]).await?;
         }
         Ok(())
     }
 
     /// Lets up to `most` jobs go on that wait for a place.
     async fn let_in(&self, conn: &Connection, pool: &Pool, most: u64) -> Result<(), JobsError> {
-        let Some(key) = &pool.key else {
-            return self.call_next(conn, &pool.queue).await;
+        let (queue, why) = match &pool.counted {
+            Counted::Queue(queue) => return self.call_next(conn, queue).await,
+            Counted::Key(queue, key) => (Some(queue), Why::key(key)),
+            Counted::Kind(kind) => (None, Why::kind_limit(kind)),
         };
-        let why = Why::key(key);
-        release(conn, &self.link, Some(&pool.queue), &why, most)
-            .await
-            .map(drop)
+        release(conn, &self.link, queue, &why, most).await.map(drop)
     }
 }

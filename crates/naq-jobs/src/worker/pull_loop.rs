@@ -89,7 +89,7 @@ impl PullLoop {
                         Over::Again => {}
                         // What is there is not to be had now, so it is waited for like what is not there.
                         Over::Stood => {
-                            self.give_back(puller.on(Event::Reconnected, Instant::now()))
+                            self.give_back(puller.on(Event::Reconnected, Instant::now()));
                         }
                         Over::Withdrawn => self.withdraw(&mut puller),
                         Over::Lost => {

@@ -11,7 +11,7 @@ use super::puller::{Event, Puller, Timing};
 use super::runner::Runner;
 use super::steering::Source;
 use crate::control::{News, apply_pause, hear, read_queue, terms};
-use crate::model::Priority;
+use crate::model::{JobId, Priority};
 use crate::server::{ensure_consumer, ensure_streams, find_consumer};
 
 impl PullLoop {
@@ -46,6 +46,13 @@ impl PullLoop {
             Some(News::Parked(job)) => {
                 if self.runner.registry.knows(&job.kind) {
                     self.runner.steering.hint(&self.queue, job);
+                }
+            }
+            // The own takeover is heard, too.
+            Some(News::TakenOver(job)) => {
+                let is_elsewhere = job.worker != *self.runner.worker;
+                if let (true, Ok(id)) = (is_elsewhere, JobId::new(job.id)) {
+                    self.runner.holds.give_up(&id, job.sequence);
                 }
             }
             _ => self.read_lease_time(conn, puller).await,

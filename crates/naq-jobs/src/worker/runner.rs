@@ -277,7 +277,9 @@ impl Runner {
             done.cancel();
             verdict
         };
-        let keep = places.iter_mut().map(|place| self.keep_place(place, &done));
+        let keep = places
+            .iter_mut()
+            .map(|place| self.keep_place(place, hold, &done));
         let (verdict, _) = tokio::join!(attempts, join_all(keep));
         job.places = places;
         verdict

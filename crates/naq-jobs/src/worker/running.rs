@@ -272,11 +272,28 @@ impl RunningWorker {
     ///
     /// # Cancel safety
     /// If the future is dropped, the worker is aborted as by dropping it.
-    pub async fn stop(mut self, grace: Duration) -> StopReport {
+    pub async fn stop(self, grace: Duration) -> StopReport {
+        self.stop_or_hurry(grace, std::future::pending()).await
+    }
+
+    /// As [`Self::stop`]; the grace is over when `hurry` ends, such as when somebody asks a second time.
+    ///
+    /// # Cancel safety
+    /// As [`Self::stop`].
+    pub async fn stop_or_hurry(
+        mut self,
+        grace: Duration,
+        hurry: impl Future<Output = ()>,
+    ) -> StopReport {
         self.runner.stopping.cancel();
         while self.loops.join_next().await.is_some() {}
         self.jobs.close();
-        if tokio::time::timeout(grace, self.jobs.wait()).await.is_err() {
+        let are_done = tokio::select! {
+            () = self.jobs.wait() => true,
+            () = tokio::time::sleep(grace) => false,
+            () = hurry => false,
+        };
+        if !are_done {
             self.runner.abort.cancel();
             if tokio::time::timeout(HAND_BACK, self.jobs.wait())
                 .await

@@ -32,8 +32,9 @@ impl SharedSlots {
     /// Slots of `lane` became free: the lanes that can use them look again.
     pub(super) fn freed(&self, lane: usize, change: impl FnOnce(&mut Slots)) {
         self.with(|slots| {
+            let taken = slots.taken();
             change(slots);
-            self.ring_callers(slots, lane);
+            self.ring_callers(slots, lane, taken);
         });
     }
 
@@ -54,7 +55,7 @@ impl SharedSlots {
             }
             if ask.count > 0 && slots.is_full(lane) {
                 // It keeps nobody back that comes before it.
-                self.ring_callers(slots, lane);
+                self.ring_callers(slots, lane, slots.taken());
             }
             ask
         })
@@ -68,8 +69,9 @@ impl SharedSlots {
         });
     }
 
-    fn ring_callers(&self, slots: &Slots, lane: usize) {
-        for caller in slots.callers(lane) {
+    /// After a change of `lane`, before which so many slots were `taken`.
+    fn ring_callers(&self, slots: &Slots, lane: usize, taken: u32) {
+        for caller in slots.callers(lane, taken) {
             self.0.bells[caller].notify_one();
         }
     }

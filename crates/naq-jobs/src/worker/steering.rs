@@ -38,7 +38,7 @@ pub(super) struct Steering {
     /// Parked jobs of kinds that run here, by their queues.
     hints: Mutex<HashSet<(QueueName, ParkedJob)>>,
     hinted: Notify,
-    /// A kind is paused, or a queue has limits that are looked at for each job.
+    /// A kind is paused or limited, or a queue has limits that are looked at for each job.
     has_rules: AtomicBool,
 }
 
@@ -222,6 +222,11 @@ impl Steering {
             .is_some_and(|kind| kind.value.paused.is_some())
     }
 
+    /// Jobs of a kind that may run at the same time, over all workers.
+    pub(super) fn limit_of_kind(&self, kind: &str) -> Option<u32> {
+        self.lock().kinds.get(kind)?.value.max_running
+    }
+
     /// Makes the slots what the settings ask for.
     fn apply(&self) {
         let board = self.lock();
@@ -240,7 +245,10 @@ impl Steering {
             .unwrap_or(self.planned)
             .max(least);
         let terms: Vec<QueueTerms> = self.queues.iter().map(|q| self.terms(&board, q)).collect();
-        let has_rules = board.kinds.values().any(|kind| kind.value.paused.is_some())
+        let has_rules = board
+            .kinds
+            .values()
+            .any(|kind| kind.value.paused.is_some() || kind.value.max_running.is_some())
             || self
                 .queues
                 .iter()

@@ -1,10 +1,10 @@
-//! A workflow before it is submitted.
+//! A workflow before it is submitted: its nodes and what they wait for.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::graph::{On, Task};
-use crate::model::{Due, Job, JobId};
-use crate::wire::encode;
+use super::task::task;
+use crate::model::{Job, JobId};
 use crate::{JobsError, JobsErrorKind};
 
 /// Longest name of a workflow, in bytes: its id begins with it.
@@ -52,7 +52,7 @@ pub struct Workflow {
     /// The first mistake.
     pub(super) error: Option<JobsError>,
     /// The nodes that were added last and wait for what is said next, and the one that stands for them.
-    last: (Vec<usize>, usize),
+    pub(super) last: (Vec<usize>, usize),
 }
 
 /// A node before its parents are known by number.
@@ -157,62 +157,6 @@ impl Workflow {
         self.add(name.into(), Doing::Existing(id))
     }
 
-    /// Adds jobs that run side by side: `<name>.0`, `<name>.1`..., and a gate `<name>` that stands for all of them.
-    pub fn group<R>(
-        mut self,
-        name: impl Into<String>,
-        jobs: impl IntoIterator<Item = Job<R>>,
-    ) -> Self {
-        let name = name.into();
-        let mut members = Vec::new();
-        for (number, job) in jobs.into_iter().enumerate() {
-            members.push(self.nodes.len());
-            self = self.node(format!("{name}.{number}"), job);
-        }
-        self.close(name, members, &[])
-    }
-
-    /// Adds jobs that run one after the other, each after the success of the one before.
-    pub fn chain<R>(mut self, jobs: impl IntoIterator<Item = (impl Into<String>, Job<R>)>) -> Self {
-        let mut before: Option<String> = None;
-        let mut first = None;
-        for (name, job) in jobs {
-            let name = name.into();
-            self = self.node(name.clone(), job);
-            if let Some(before) = before.replace(name) {
-                self = self.after([before]);
-            }
-            first.get_or_insert_with(|| self.last.0.clone());
-        }
-        self.last.0 = first.unwrap_or_default();
-        self
-    }
-
-    /// Adds a whole workflow: its nodes are called `<name>/<node>`, and a gate `<name>` stands for all of them.
-    pub fn sub(mut self, name: impl Into<String>, workflow: Self) -> Self {
-        let name = name.into();
-        if let Some(error) = workflow.error {
-            self.fail(error);
-        }
-        let first = self.nodes.len();
-        let mut roots = Vec::new();
-        for mut draft in workflow.nodes {
-            if draft.needs.is_empty() {
-                roots.push(self.nodes.len());
-            }
-            draft.name = format!("{name}/{}", draft.name);
-            for (from, _) in &mut draft.needs {
-                *from = format!("{name}/{from}");
-            }
-            self.nodes.push(draft);
-        }
-        let before = workflow.before.into_iter();
-        self.before
-            .extend(before.map(|(from, to)| (first + from, format!("{name}/{to}"))));
-        let members: Vec<usize> = (first..self.nodes.len()).collect();
-        self.close(name, roots, &members)
-    }
-
     /// It runs once all of these have completed.
     pub fn after(self, parents: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.after_on(On::Success, parents)
@@ -283,77 +227,8 @@ impl Workflow {
         self
     }
 
-    /// Adds the gate of `members` (or of `entries`), before which `entries` are what comes first.
-    fn close(self, name: String, entries: Vec<usize>, members: &[usize]) -> Self {
-        let members = if members.is_empty() {
-            &entries[..]
-        } else {
-            members
-        };
-        let needs: Vec<_> = members
-            .iter()
-            .map(|of| (self.nodes[*of].name.clone(), On::Success))
-            .collect();
-        let mut closed = self.gate(name);
-        closed.nodes[closed.last.1].needs = needs;
-        closed.last.0 = entries;
-        closed
-    }
-
     /// Keeps the first mistake, for when it is submitted.
-    fn fail(&mut self, error: JobsError) {
+    pub(super) fn fail(&mut self, error: JobsError) {
         self.error.get_or_insert(error);
     }
-}
-
-/// What is kept of a job until it may run.
-fn task<R>(name: &str, mut job: Job<R>) -> Result<Task, JobsError> {
-    if job.id.is_some() || job.unique.is_some() {
-        let context = format!(
-            "add the node {name}: jobs of a workflow have their ids from it, and none of them is unique"
-        );
-        return Err(JobsError::new(JobsErrorKind::InvalidWorkflow, context));
-    }
-    let now = SystemTime::now();
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    // What counts from when the job may run is set then.
-    let deadline = job.deadline.take();
-    let expires = match job.expires {
-        Some(Due::In(time)) => {
-            job.expires = None;
-            Some(time)
-        }
-        _ => None,
-    };
-    let impossible = |e| JobsError::new(JobsErrorKind::InvalidPayload, "write a job").because(e);
-    let text = encode(&job, now).map_err(impossible)?;
-    let (delay_ms, at_ms) = match job.due {
-        None => (None, None),
-        Some(Due::In(delay)) => (Some(ms(delay)), None),
-        Some(Due::At(at)) => (
-            None,
-            Some(ms(at.duration_since(UNIX_EPOCH).unwrap_or_default())),
-        ),
-    };
-    let named = |(name, values): (&async_nats::HeaderName, &Vec<async_nats::HeaderValue>)| {
-        let name: &str = name.as_ref();
-        let values = values
-            .iter()
-            .map(|value| (name.to_owned(), value.to_string()));
-        values.collect::<Vec<_>>()
-    };
-    Ok(Task {
-        queue: job
-            .queue
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        priority: job.priority,
-        job: serde_json::from_slice(&text).map_err(impossible)?,
-        delay_ms,
-        at_ms,
-        deadline_in_ms: deadline.map(ms),
-        expires_in_ms: expires.map(ms),
-        headers: job.headers.iter().flat_map(named).collect(),
-    })
 }

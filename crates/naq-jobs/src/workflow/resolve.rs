@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::draft::{Doing, Draft};
 use super::graph::{Graph, Node, On, Work, place};
+use crate::model::JobId;
 use crate::{JobsError, JobsErrorKind};
 
 /// Nodes that a workflow may have: more letters would make each write of its state slow.
@@ -141,6 +142,14 @@ fn work(doing: &Doing, default_queue: &str) -> Work {
 
 pub(super) fn invalid(what: String) -> JobsError {
     JobsError::new(JobsErrorKind::InvalidWorkflow, what)
+}
+
+/// There is no node of this name.
+pub(super) fn no_node(id: &JobId, node: &str) -> JobsError {
+    JobsError::new(
+        JobsErrorKind::NotFound,
+        format!("find the node {node} in the workflow {id}"),
+    )
 }
 
 #[cfg(test)]

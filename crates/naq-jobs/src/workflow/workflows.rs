@@ -1,27 +1,21 @@
 //! All workflows: look, signal, cancel, retry, delete.
 
-use std::time::Duration;
-
 use futures::StreamExt;
 use futures::stream;
 use naq_connection::Connection;
 use serde::Serialize;
-use tokio::time::Instant;
 
-use super::change::{Wish, change};
-use super::graph::Work;
-
-use super::outcome::record_node;
 use super::resolve::invalid;
-use super::state::{MAX_ROUND, NodeState, WorkflowState};
+use super::retry::retry;
+use super::signal::signal;
+use super::state::{NodeState, WorkflowState};
 use super::status::WorkflowStatus;
 use super::stop::cancel;
-use super::store::{self, decode, not_there, read_graph};
-use crate::flow_end::tell_end;
+use super::store::{self, decode, read_graph};
 use crate::model::JobId;
 use crate::results::Results;
-use crate::server::{Link, last_at_leader, page, persist, purge};
-use crate::wire::{FlowNode, Names};
+use crate::server::{Link, page, purge};
+use crate::wire::Names;
 use crate::{JobsError, JobsErrorKind};
 
 /// Outcomes that are read at the same time.
@@ -157,50 +151,7 @@ impl Workflows {
             )
             .because(e)
         })?;
-        let conn = self.link.lease("send a signal").await?;
-        let found = store::read(&conn, &self.link, id)
-            .await?
-            .ok_or_else(|| not_there(id))?;
-        let (state, graph) = (
-            &found.state,
-            read_graph(&conn, &self.link, id, &found.state).await?,
-        );
-        let index = graph.find(node).ok_or_else(|| no_node(id, node))?;
-        let waiting = graph
-            .node(index)
-            .filter(|node| matches!(node.work, Work::Wait { .. }));
-        let waiting = waiting.ok_or_else(|| {
-            invalid(format!(
-                "signal the node {node} of {id}: it waits for no signal"
-            ))
-        })?;
-        let now = state.of(index).unwrap_or(NodeState::Skipped);
-        if matches!(
-            now,
-            NodeState::Skipped | NodeState::Cancelled | NodeState::Failed
-        ) {
-            let now = now.as_str();
-            return Err(invalid(format!(
-                "signal the node {node} of {id}: it does not wait any more, it is {now}"
-            )));
-        }
-        let own = state.job_id(id, index).ok_or_else(|| no_node(id, node))?;
-        let (status, is_ours) =
-            record_node(&self.link, &own, waiting, Ok(value), state.keep_s).await?;
-        let flow = FlowNode {
-            id: id.to_string(),
-            node: index,
-            round: state.round_of(index),
-        };
-        // Also if it is there already: whoever sent it may have died before this.
-        let deadline = Instant::now() + self.link.settings().nats.request_timeout * 3;
-        tell_end(&self.link, &flow, status, deadline).await?;
-        if is_ours {
-            return Ok(());
-        }
-        let context =
-            format!("signal the node {node} of {id}: it has had its signal, or its time was up");
-        Err(JobsError::new(JobsErrorKind::Conflict, context))
+        signal(&self.link, id, node, value).await
     }
 
     /// Cancels a workflow: nothing of it begins any more, jobs that wait are removed, and handlers that run are told, as
@@ -223,42 +174,7 @@ impl Workflows {
     /// [`JobsErrorKind::NotFound`] for workflow and nodes; [`JobsErrorKind::InvalidWorkflow`] if it is not over, nothing has failed, or it was retried 35 times;
     /// [`JobsErrorKind::Connection`] and [`JobsErrorKind::OutcomeUnknown`].
     pub async fn retry(&self, id: &JobId, nodes: &[&str]) -> Result<usize, JobsError> {
-        let fence = self.fence(id).await?;
-        let count = std::cell::Cell::new(0);
-        change(&self.link, id, &[], |graph, state| {
-            if !state.state.has_ended() {
-                return Err(invalid(format!(
-                    "retry the workflow {id}: it is not over; wait, or cancel it"
-                )));
-            }
-            if state.round >= MAX_ROUND {
-                return Err(invalid(format!(
-                    "retry the workflow {id}: it was retried {MAX_ROUND} times; submit it again"
-                )));
-            }
-            let chosen = if nodes.is_empty() {
-                let is_bad = |state: Option<NodeState>| {
-                    matches!(state, Some(NodeState::Failed | NodeState::Cancelled))
-                };
-                let all = 0..u32::try_from(graph.len()).unwrap_or(u32::MAX);
-                all.filter(|index| is_bad(state.of(*index))).collect()
-            } else {
-                let find = |name: &&str| graph.find(name).ok_or_else(|| no_node(id, name));
-                nodes.iter().map(find).collect::<Result<Vec<_>, _>>()?
-            };
-            if chosen.is_empty() {
-                return Err(invalid(format!(
-                    "retry the workflow {id}: nothing of it has failed; name a node"
-                )));
-            }
-            let is_in = graph.with_descendants(&chosen);
-            count.set(is_in.iter().filter(|is_in| **is_in).count());
-            state.begin_again(&is_in);
-            state.fence = fence;
-            Ok(Wish::BeginAgain)
-        })
-        .await?;
-        Ok(count.get())
+        retry(&self.link, id, nodes).await
     }
 
     /// Removes a workflow that is over, before its time; outcomes of its jobs stay. `false` if there was none.
@@ -288,27 +204,4 @@ impl Workflows {
         purge(conn, &stream, &names.flow_arm(id, "*")).await?;
         Ok(())
     }
-
-    /// Sequence of the outcome that is there; 0: none.
-    async fn fence(&self, id: &JobId) -> Result<u64, JobsError> {
-        let (stream, subject) = (
-            &self.link.names().results_stream(),
-            &self.link.names().result(id),
-        );
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let found = persist(
-            &self.link,
-            "retry a workflow",
-            deadline,
-            move |conn| async move { last_at_leader(&conn, stream, subject).await },
-        );
-        Ok(found.await?.map_or(0, |found| found.sequence))
-    }
-}
-
-fn no_node(id: &JobId, node: &str) -> JobsError {
-    JobsError::new(
-        JobsErrorKind::NotFound,
-        format!("find the node {node} in the workflow {id}"),
-    )
 }

@@ -5,6 +5,8 @@
     reason = "these are tests, their helpers included"
 )]
 
+#[cfg(feature = "browser")]
+mod browser;
 mod proxy;
 
 use std::panic::AssertUnwindSafe;
@@ -191,5 +193,7 @@ async fn a_server_starts_and_stops_quickly_enough_for_one_per_test() {
     stops.sort();
     println!("start: median {:?}, slowest {:?}", starts[5], starts[10]);
     println!("stop: median {:?}, slowest {:?}", stops[5], stops[10]);
+    // The machine may be busy with other tests: the quickest shows what it takes.
+    assert!(starts[0] < Duration::from_millis(100), "{starts:?}");
     assert!(starts[5] < Duration::from_secs(1), "{starts:?}");
 }

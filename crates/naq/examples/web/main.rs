@@ -1,18 +1,20 @@
 //! A web service that makes reports: upload, status, progress as it comes, download, cancel, and a webhook.
 //!
-//! `cargo run --example web` starts a server of its own, makes a report over HTTP and ends. With `-- serve` it stays, for a browser.
+//! `cargo run --example web` starts a server of its own, makes a report over HTTP and ends. With `-- serve` it stays, for a
+//! browser, until Ctrl-C.
 
 mod client;
+mod page;
 mod routes;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use naq::embedded::EmbeddedServer;
 use naq::{JobContext, JobError, Jobs, Kind, RunningWorker, Settings};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use client::{ask, listen};
@@ -38,9 +40,14 @@ async fn report(context: JobContext, table: String) -> Result<String, JobError> 
     let mut sum = 0_i64;
     for (done, line) in (1..).zip(lines) {
         let (name, number) = line.split_once(',').ok_or_else(|| {
-            JobError::fatal(JobError::message(format!("line {done} has no comma")))
+            JobError::fatal(JobError::message(format!(
+                "line {done} has no comma: {line}"
+            )))
         })?;
-        let number: i64 = number.trim().parse().map_err(JobError::fatal)?;
+        let number: i64 = number
+            .trim()
+            .parse()
+            .map_err(|error| JobError::fatal(JobError::message(format!("line {done}: {error}"))))?;
         sum = sum.saturating_add(number);
         // So that there is something to see.
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -49,14 +56,46 @@ async fn report(context: JobContext, table: String) -> Result<String, JobError> 
     Ok(format!("lines,sum\n{total},{sum}\n"))
 }
 
+/// What answers browsers.
+pub(crate) struct Web {
+    pub(crate) address: SocketAddr,
+    closing: watch::Sender<bool>,
+    serving: JoinSet<std::io::Result<()>>,
+}
+
+impl Web {
+    pub(crate) async fn start(jobs: Jobs, address: SocketAddr) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let (closing, mut closed) = watch::channel(false);
+        let serve = axum::serve(listener, routes::all(jobs, closed.clone()))
+            .with_graceful_shutdown(async move {
+                drop(closed.wait_for(|is_closing| *is_closing).await)
+            });
+        let mut serving = JoinSet::new();
+        serving.spawn(serve.into_future());
+        Ok(Self {
+            address,
+            closing,
+            serving,
+        })
+    }
+
+    /// What is being answered gets a moment.
+    pub(crate) async fn stop(&mut self) {
+        self.closing.send_replace(true);
+        let end = self.serving.join_next();
+        drop(tokio::time::timeout(Duration::from_secs(5), end).await);
+        self.serving.shutdown().await;
+    }
+}
+
 /// The service with all that it needs.
 pub(crate) struct Service {
-    pub(crate) address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    serving: JoinSet<std::io::Result<()>>,
+    pub(crate) web: Web,
     worker: RunningWorker,
-    jobs: Jobs,
-    server: EmbeddedServer,
+    pub(crate) jobs: Jobs,
+    pub(crate) server: EmbeddedServer,
 }
 
 impl Service {
@@ -74,17 +113,9 @@ impl Service {
             })
             .start()
             .await?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let (stop, stopped) = oneshot::channel();
-        let serve = axum::serve(listener, routes::all(jobs.clone()))
-            .with_graceful_shutdown(async { drop(stopped.await) });
-        let mut serving = JoinSet::new();
-        serving.spawn(serve.into_future());
+        let web = Web::start(jobs.clone(), (Ipv4Addr::LOCALHOST, 0).into()).await?;
         Ok(Self {
-            address,
-            stop,
-            serving,
+            web,
             worker,
             jobs,
             server,
@@ -92,11 +123,7 @@ impl Service {
     }
 
     pub(crate) async fn stop(mut self) -> Result<(), Failure> {
-        drop(self.stop);
-        // Pages that are still open do not keep the service.
-        let end = self.serving.join_next();
-        drop(tokio::time::timeout(Duration::from_secs(5), end).await);
-        self.serving.shutdown().await;
+        self.web.stop().await;
         self.worker.stop(Duration::from_secs(5)).await;
         self.jobs.shutdown().await;
         Ok(self.server.stop().await?)
@@ -108,20 +135,20 @@ async fn main() -> Result<(), Failure> {
     use std::io::Write;
     let service = Service::start().await?;
     let mut out = std::io::stdout();
-    writeln!(out, "http://{}/", service.address)?;
+    writeln!(out, "http://{}/", service.web.address)?;
     if std::env::args().nth(1).as_deref() == Some("serve") {
         tokio::signal::ctrl_c().await?;
         return service.stop().await;
     }
     let table = "Ada,3\nGrace,4\nEdsger,5\nBarbara,6\nDonald,7";
-    let (_, made) = ask(service.address, "POST", "/reports", table).await?;
+    let (_, made) = ask(service.web.address, "POST", "/reports", table).await?;
     writeln!(out, "POST /reports: {made}")?;
     let made: serde_json::Value = serde_json::from_str(&made)?;
     let path = format!("/reports/{}", made["id"].as_str().unwrap_or_default());
-    for (event, data) in listen(service.address, &format!("{path}/events")).await? {
+    for (event, data) in listen(service.web.address, &format!("{path}/events")).await? {
         writeln!(out, "{event}: {data}")?;
     }
-    let (_, file) = ask(service.address, "GET", &format!("{path}/file"), "").await?;
+    let (_, file) = ask(service.web.address, "GET", &format!("{path}/file"), "").await?;
     writeln!(out, "{file}")?;
     service.stop().await
 }

@@ -5,21 +5,31 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::{Stream, StreamExt};
 use naq::{JobId, JobNews, JobStatus, Jobs, JobsError, JobsErrorKind, Status, Unique};
 use serde_json::{Value, json};
 
+use tokio::sync::watch;
+
+use super::page;
 use super::{PAYMENT, Payment, REPORT};
 
-pub(crate) fn all(jobs: Jobs) -> Router {
+/// How soon a browser connects again whose stream has ended too early.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The routes. Streams that are open end when it is `closing`; browsers then connect again by themselves.
+pub(crate) fn all(jobs: Jobs, closing: watch::Receiver<bool>) -> Router {
     Router::new()
-        .route("/", get(|| async { Html(include_str!("page.html")) }))
+        .merge(page::routes())
         .route("/reports", post(create))
         .route("/reports/{id}", get(status).delete(cancel))
-        .route("/reports/{id}/events", get(events))
+        .route(
+            "/reports/{id}/events",
+            get(|jobs, id| events(jobs, id, closing)),
+        )
         .route("/reports/{id}/file", get(file))
         .route("/hooks/payment", post(payment))
         .with_state(jobs)
@@ -38,7 +48,7 @@ async fn status(State(jobs): State<Jobs>, Path(id): Path<String>) -> Result<Json
         JobStatus::Ended { outcome, .. } => outcome.as_ref().and_then(|o| o.error.as_ref()),
         _ => None,
     };
-    let error = error.map(ToString::to_string);
+    let error = error.map(|error| &error.message);
     Ok(Json(json!({ "status": status.word(), "error": error })))
 }
 
@@ -55,6 +65,7 @@ async fn cancel(State(jobs): State<Jobs>, Path(id): Path<String>) -> Result<Json
 async fn events(
     State(jobs): State<Jobs>,
     Path(id): Path<String>,
+    mut closing: watch::Receiver<bool>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, Problem> {
     let id = job_id(id)?;
     known(&jobs, &id).await?;
@@ -63,13 +74,16 @@ async fn events(
             Some(Event::default().event("progress").json_data(progress))
         }
         Ok(JobNews::End(outcome)) => {
-            let error = outcome.error.as_ref().map(ToString::to_string);
+            let error = outcome.error.as_ref().map(|error| &error.message);
             let end = Event::default().event(outcome.status.as_str());
             Some(end.json_data(json!({ "attempt": outcome.attempt, "error": error })))
         }
         Ok(_) => None,
         Err(error) => Some(Err(axum::Error::new(error))),
     });
+    let closed = async move { drop(closing.wait_for(|is_closing| *is_closing).await) };
+    let first = futures::stream::iter([Ok(Event::default().retry(RETRY))]);
+    let news = first.chain(news).take_until(closed);
     Ok(Sse::new(news).keep_alive(KeepAlive::default()))
 }
 

@@ -8,7 +8,8 @@ use clap::ValueEnum;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Both sides run in one process, in turns, on streams with the same settings (a prefix of their own each), with a payload
-of 100 bytes of JSON, file storage, and one replica (`--cluster`: three). `raw` is the async-nats client. A row's ratio is
+of 100 bytes of JSON, file storage, and one replica (`--cluster`: three, led by the node that both sides are connected to;
+a fifth of the jobs in memory and scale). `raw` is the async-nats client. A row's ratio is
 the median of the ratios of its rounds. Other programs on the machine change rates; they change ratios less.
 
   enqueue_one   raw: publish with a message id, the acknowledgement awaited, one at a time.  NAQ: enqueue
@@ -21,7 +22,8 @@ the median of the ratios of its rounds. Other programs on the machine change rat
   idle          CPU of a worker process on 10 empty queues, and what it sends
   memory        resident memory of a worker process with 100 slots while it drains 1,000,000 jobs
   scale         CPU per job of server and worker: a backlog of 1,000 (`raw`) against 100,000 and 1,000,000 jobs, 1,000
-                queues, and 100,000 delayed jobs; the worst is shown as `naq`. It may grow as the raw client's loop does
+                queues, and 100,000 delayed jobs; the worst is shown as `naq`. It may grow as the loop of drain_result
+                of the raw client does, over the same backlog and queues; each case has streams of its own
   workers       drain by 4 worker processes against 1 (`raw`)
   events        drain_result with events against the same without them (`raw`)
 
@@ -36,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) quick: bool,
 
-    /// Turns of each side [default: 5, with --quick 2]
+    /// Turns of each side [default: 5, with --quick 2, with --cluster 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(super) rounds: Option<u32>,
 
@@ -92,8 +94,13 @@ impl Args {
 
     pub(super) fn plan(&self) -> Plan {
         Plan {
-            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 5 }),
+            rounds: self.rounds.unwrap_or(match (self.quick, self.cluster) {
+                (true, _) => 2,
+                (false, true) => 3,
+                (false, false) => 5,
+            }),
             is_quick: self.quick,
+            is_cluster: self.cluster,
             concurrency: self.concurrency,
         }
     }
@@ -104,6 +111,8 @@ impl Args {
 pub(super) struct Plan {
     pub(super) rounds: u32,
     pub(super) is_quick: bool,
+    /// Three servers share the machine.
+    is_cluster: bool,
     pub(super) concurrency: u32,
 }
 
@@ -111,5 +120,10 @@ impl Plan {
     /// `full`, or with `--quick` less.
     pub(super) fn size(self, full: u64, quick: u64) -> u64 {
         if self.is_quick { quick } else { full }
+    }
+
+    /// As [`Self::size`], of what there is to be a lot of; a cluster on one machine gets a fifth.
+    pub(super) fn mass(self, full: u64, quick: u64) -> u64 {
+        self.size(if self.is_cluster { full / 5 } else { full }, quick)
     }
 }

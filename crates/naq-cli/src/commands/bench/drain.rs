@@ -31,7 +31,8 @@ pub(super) async fn plain(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
     for round in 0..plan.rounds {
         let queue = format!("plain-{round}");
         let consumer = raw.consumer(&queue).await?;
-        raw.publish_many(&queue, count).await?;
+        raw.publish_many(std::slice::from_ref(&queue), count)
+            .await?;
         let from = Reading::take(stage).await?;
         let start = Instant::now();
         raw.drain_plain(&consumer, count).await?;
@@ -57,7 +58,8 @@ pub(super) async fn result(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
     for round in 0..plan.rounds {
         let queue = format!("result-{round}");
         let consumer = raw.consumer(&queue).await?;
-        raw.publish_many(&queue, count).await?;
+        raw.publish_many(std::slice::from_ref(&queue), count)
+            .await?;
         let from = Reading::take(stage).await?;
         let start = Instant::now();
         raw.drain_result(&consumer, count).await?;

@@ -49,7 +49,8 @@ pub(super) async fn bulk(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
         let queue = format!("bulk-{round}");
         let from = Reading::take(stage).await?;
         let start = Instant::now();
-        raw.publish_many(&queue, count).await?;
+        raw.publish_many(std::slice::from_ref(&queue), count)
+            .await?;
         theirs.push(per_second(count, start));
         costs.raw(stage, from, count).await?;
         let from = Reading::take(stage).await?;

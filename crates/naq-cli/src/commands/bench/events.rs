@@ -26,7 +26,7 @@ pub(super) async fn row(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
     let since = SystemTime::now();
     let (mut off, mut on) = (Samples::default(), Samples::default());
     let mut costs = Costs::default();
-    for round in 0..plan.rounds {
+    for round in 0..plan.rounds * 2 {
         // By turns, so that what the machine does besides hits both.
         for is_telling in [round % 2 == 0, round % 2 != 0] {
             let queue = format!("events-{round}-{is_telling}");

@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const FLAT: f64 = 1.1;
 
 pub(super) async fn row(context: &Context, stage: &Stage, plan: Plan) -> Result<Row, CliError> {
-    let count = plan.size(1_000_000, 10_000);
+    let count = plan.mass(1_000_000, 10_000);
     let queue = "memory".to_owned();
     fill(&stage.naq, std::slice::from_ref(&queue), count, true).await?;
     let mut worker = Worker::start(context, stage, vec![queue], CONCURRENCY, 10).await?;

@@ -3,7 +3,8 @@
 //! ```text
 //!   run ──► rows ──► enqueue, drain, latency, idle, memory, scale, workers, events     one file per measurement
 //!    │                  ├────► stage ──► server, prefix, both sides
-//!    │                  ├────► raw                 the raw client's side
+//!    │                  ├────► leaders             which node of a cluster leads the streams
+//!    │                  ├────► sides ──► raw       both sides of a case; the raw client's side
 //!    │                  ├────► load                payload, kind, jobs in store
 //!    │                  ├────► cost ──► usage      CPU and messages of a job, on both sides
 //!    │                  └────► child ──► usage     worker processes of their own; CPU and memory of a process
@@ -18,6 +19,7 @@ mod enqueue;
 mod events;
 mod idle;
 mod latency;
+mod leaders;
 mod load;
 mod memory;
 mod raw;
@@ -27,6 +29,7 @@ mod rows;
 mod run;
 mod samples;
 mod scale;
+mod sides;
 mod stage;
 mod svg;
 mod usage;

@@ -1,14 +1,14 @@
 //! The raw client's side: the same operations at the server, written as a careful user of the client would.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{Context, Message};
 use futures::{StreamExt, TryStreamExt};
-use naq::JobId;
 use naq::connection::Connection;
+use naq::{JobId, Jobs};
 
 use super::load::Note;
 use super::stage::{Stage, broken, lease};
@@ -16,6 +16,11 @@ use crate::error::CliError;
 
 /// Publishes on their way at the same time.
 const WINDOW: usize = 512;
+/// Queues that are drained at the same time, if there are many.
+const QUEUES: usize = 10;
+/// Time that a cluster may take until all nodes know a new consumer, and how often that is tried.
+const HEARD: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
 /// Messages of one fetch, and messages that are settled at the same time.
 pub(super) const FETCH: usize = 500;
 
@@ -30,22 +35,24 @@ pub(super) struct Raw {
 
 impl Raw {
     pub(super) async fn on(stage: &Stage) -> Result<Self, CliError> {
-        Ok(Self::over(lease(&stage.raw).await?, stage))
+        Self::over(&stage.raw, stage.raw_prefix(), stage).await
     }
 
     /// As [`Self::on`], over another connection.
     pub(super) async fn apart(stage: &Stage) -> Result<Self, CliError> {
         let jobs = stage.another_raw().await?;
-        Ok(Self::over(lease(&jobs).await?, stage))
+        Self::over(&jobs, stage.raw_prefix(), stage).await
     }
 
-    fn over(conn: Connection, stage: &Stage) -> Self {
-        Self {
+    /// Over the connection of `jobs`, on the streams of `prefix`.
+    pub(super) async fn over(jobs: &Jobs, prefix: String, stage: &Stage) -> Result<Self, CliError> {
+        let conn = lease(jobs).await?;
+        Ok(Self {
             context: async_nats::jetstream::new(conn.client().clone()),
             conn,
-            prefix: stage.raw_prefix(),
+            prefix,
             replicas: usize::from(stage.replicas()),
-        }
+        })
     }
 
     /// Subject and headers of a message: an id of its own, for the server's duplicate check.
@@ -65,10 +72,11 @@ impl Raw {
         sent.await.map(drop).map_err(|e| broken("publish", &e))
     }
 
-    /// `count` messages, up to 512 on their way.
-    pub(super) async fn publish_many(&self, queue: &str, count: u64) -> Result<(), CliError> {
+    /// `count` messages into the queues by turns, up to 512 on their way.
+    pub(super) async fn publish_many(&self, queues: &[String], count: u64) -> Result<(), CliError> {
         let mut waiting = VecDeque::with_capacity(WINDOW);
-        for _ in 0..count {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        for queue in queues.iter().cycle().take(count) {
             if waiting.len() == WINDOW
                 && let Some(oldest) = waiting.pop_front()
             {
@@ -98,7 +106,25 @@ impl Raw {
             ..pull::Config::default()
         };
         let made = stream.create_consumer(config).await;
-        made.map_err(|e| broken("make the consumer", &e))
+        let consumer = made.map_err(|e| broken("make the consumer", &e))?;
+        self.answered(&consumer).await?;
+        Ok(consumer)
+    }
+
+    /// Waits until requests reach the consumer: in a cluster the other nodes hear of it a little later.
+    async fn answered(&self, consumer: &PullConsumer) -> Result<(), CliError> {
+        let deadline = Instant::now() + HEARD;
+        loop {
+            let asked = consumer.fetch().max_messages(1).messages().await;
+            let mut answer = asked.map_err(|e| broken("fetch", &e))?;
+            match answer.next().await {
+                Some(Err(error)) if Instant::now() > deadline => {
+                    return Err(broken("fetch", &*error));
+                }
+                Some(Err(_)) => tokio::time::sleep(LOOK).await,
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// fetch(500) and ack, `count` times, until the server has read the last one.
@@ -137,6 +163,21 @@ impl Raw {
                 self.settle(&message).await
             })
             .buffer_unordered(FETCH)
+            .try_for_each(async |()| Ok(()))
+            .await
+    }
+
+    /// The same over several queues at the same time, `count` messages in all.
+    pub(super) async fn drain_results(
+        &self,
+        consumers: &[PullConsumer],
+        count: u64,
+    ) -> Result<(), CliError> {
+        let queues = u64::try_from(consumers.len()).unwrap_or(u64::MAX).max(1);
+        let each = |consumer| self.drain_result(consumer, count / queues);
+        futures::stream::iter(consumers)
+            .map(each)
+            .buffer_unordered(QUEUES)
             .try_for_each(async |()| Ok(()))
             .await
     }

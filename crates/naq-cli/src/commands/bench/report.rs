@@ -19,6 +19,12 @@ use crate::output::figure;
 /// Slots of the worker in the picture of the throughput.
 const CONCURRENCY: [u32; 6] = [1, 4, 16, 64, 256, 1000];
 
+/// What bounds all rows if there is more than one replica.
+const REPLICATED: &str = "\
+In a cluster, what is stored and what is acknowledged is first agreed on by most of the nodes. So all of them work for each job, \
+and on one machine they share its cores: the CPU of the servers bounds each row, and one more message of NAQ weighs more than it does \
+with one replica. A consumer is led by any of the nodes, on both sides.\n\n";
+
 /// All of the report.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -119,10 +125,9 @@ impl Report {
             self.rounds,
             self.server_version,
             std::env::consts::ARCH,
-            if self.replicas == 1 {
-                "one replica".to_owned()
-            } else {
-                format!("{} replicas", self.replicas)
+            match self.replicas {
+                1 => "one replica".to_owned(),
+                replicas => format!("{replicas} replicas, on as many nodes"),
             },
         );
         if let Some(load) = self.load_before {
@@ -133,14 +138,7 @@ impl Report {
         }
         page.push_str("\n## Figures\n\n| row | unit | raw | NAQ | ratio | range | target | met |\n|---|---|---|---|---|---|---|---|\n");
         for row in &self.rows {
-            let ratio = row
-                .ratio
-                .map(|ratio| format!("{ratio:.2}"))
-                .unwrap_or_default();
-            let range = row
-                .ratio_range
-                .map(|[a, b]| format!("{a:.2}..{b:.2}"))
-                .unwrap_or_default();
+            let (ratio, range) = (row.ratio_text(), row.range_text());
             let raw = row.raw.map(figure).unwrap_or_default();
             let met = if row.met { "yes" } else { "**no**" };
             let _ = writeln!(
@@ -168,6 +166,9 @@ impl Report {
             let _ = writeln!(page, "\nLeft out of this run: {}.", missing.join(", "));
         }
         page.push_str("\n## What bounds each row\n\nBy the messages of each side; the drain was profiled.\n\n");
+        if self.replicas > 1 {
+            page.push_str(REPLICATED);
+        }
         for row in &self.rows {
             let _ = writeln!(page, "* `{}`: {}", row.name, bound(row.name));
             let besides = row.detail.iter().filter(|(name, _)| !cost::is_cost(name));
@@ -236,8 +237,10 @@ fn bound(row: &str) -> &'static str {
         }
         "memory" => "the program itself and its runtime; jobs in hand are bounded by the slots.",
         "scale" => {
-            "the server's look for the next message of a queue in the stream of all queues; `raw_` is the \
-                    raw client's loop over the same."
+            "CPU of the server. It compares each acknowledgement with the filters of all consumers of the stream \
+                    (`checkForInterestWithSubject`), so a job costs more the more queues there are; a prefix of their own \
+                    gives some queues a stream of their own. A worker with as many queues as slots makes a request for \
+                    each job besides. `raw_` is the raw client's loop over the same, `growth_` compares with the first case."
         }
         "events" => {
             "two events per job, gathered into messages of 100: making them, and the server storing their bytes."

@@ -17,6 +17,9 @@ pub(super) enum Target {
     Below(f64),
 }
 
+/// Digits of a ratio that is as good as its target.
+const MOST_DIGITS: usize = 4;
+
 /// One row.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
@@ -28,6 +31,8 @@ pub(super) struct Row {
     /// Median of the ratios of the rounds.
     pub(super) ratio: Option<f64>,
     pub(super) target: f64,
+    #[serde(skip)]
+    bound: Target,
     /// The target in words.
     pub(super) rule: String,
     pub(super) met: bool,
@@ -72,6 +77,7 @@ impl Row {
             naq: naq.median(),
             ratio: None,
             target: target.number(),
+            bound: target,
             rule: target.words(unit),
             met: false,
             raw_range: None,
@@ -80,6 +86,30 @@ impl Row {
             detail: BTreeMap::new(),
         }
         .judged(target)
+    }
+
+    /// The ratio in as many digits as show on which side of the target it is; empty if there is none.
+    pub(super) fn ratio_text(&self) -> String {
+        let Some(ratio) = self.ratio else {
+            return String::new();
+        };
+        let is_met = self.bound.is_met(ratio);
+        let shown = |digits: usize| format!("{ratio:.digits$}");
+        let is_clear = |text: &String| {
+            let value: f64 = text.parse().unwrap_or(ratio);
+            (value - self.target).abs() > 1e-9 && self.bound.is_met(value) == is_met
+        };
+        let texts = (2..MOST_DIGITS).map(shown);
+        texts
+            .into_iter()
+            .find(is_clear)
+            .unwrap_or_else(|| shown(MOST_DIGITS))
+    }
+
+    /// The smallest and the largest ratio; empty if there is none.
+    pub(super) fn range_text(&self) -> String {
+        let text = |[a, b]: [f64; 2]| format!("{a:.2}..{b:.2}");
+        self.ratio_range.map(text).unwrap_or_default()
     }
 
     /// Adds a figure.
@@ -151,6 +181,13 @@ mod tests {
         assert!(!row(Target::AtMostRaw(1.5)).and("fair", false).met);
         assert_eq!(row(Target::AtLeastRaw(0.9)).rule, ">= 0.90x");
         assert!(row(Target::AtLeastRaw(0.9)).or("as raw", true).met);
+        let ratio =
+            |naq: f64, target| Row::compared("x", "jobs/s", &samples(1.0), &samples(naq), target);
+        assert_eq!(ratio(0.8976, Target::AtLeastRaw(0.9)).ratio_text(), "0.898");
+        assert_eq!(ratio(0.9021, Target::AtLeastRaw(0.9)).ratio_text(), "0.902");
+        assert_eq!(ratio(0.914, Target::AtLeastRaw(0.9)).ratio_text(), "0.91");
+        assert_eq!(ratio(0.9, Target::AtLeastRaw(0.9)).ratio_text(), "0.9000");
+        assert_eq!(ratio(1.5004, Target::AtMostRaw(1.5)).ratio_text(), "1.5004");
         let alone = Row::alone("memory", "MB", &samples(31.0), Target::Below(30.0));
         assert!(!alone.met && alone.raw.is_none());
         assert_eq!(alone.rule, "< 30 MB");

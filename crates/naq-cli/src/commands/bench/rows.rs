@@ -1,5 +1,7 @@
 //! From the name of a row to its measurement.
 
+use indicatif::ProgressBar;
+
 use super::args::{Plan, RowName};
 use super::row::Row;
 use super::stage::Stage;
@@ -30,6 +32,7 @@ impl RowName {
         context: &Context,
         stage: &Stage,
         plan: Plan,
+        bar: &ProgressBar,
     ) -> Result<Row, CliError> {
         match self {
             Self::EnqueueOne => Box::pin(enqueue::one(stage, plan)).await,
@@ -39,7 +42,7 @@ impl RowName {
             Self::Latency => Box::pin(latency::row(stage, plan)).await,
             Self::Idle => Box::pin(idle::row(context, stage, plan)).await,
             Self::Memory => Box::pin(memory::row(context, stage, plan)).await,
-            Self::Scale => Box::pin(scale::row(stage, plan)).await,
+            Self::Scale => Box::pin(scale::row(stage, plan, bar)).await,
             Self::Workers => Box::pin(workers::row(context, stage, plan)).await,
             Self::Events => Box::pin(events::row(stage, plan)).await,
         }

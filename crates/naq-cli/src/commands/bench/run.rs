@@ -1,9 +1,12 @@
 //! The course of the benchmark.
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Args;
 use super::child;
+use super::leaders;
 use super::report::{Report, Throughput};
 use super::row::Row;
 use super::stage::Stage;
@@ -13,6 +16,9 @@ use crate::error::CliError;
 use crate::logging::Level;
 use crate::output::{Table, figure};
 use crate::signals::Signals;
+
+/// How often the progress is shown anew.
+const TICK: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     context.start_logging(Level::Error, "");
@@ -37,17 +43,14 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
 }
 
 async fn measure(context: &Context, args: &Args, stage: &Stage) -> Result<Report, CliError> {
+    leaders::gather(stage).await?;
     let (names, plan) = (args.rows(), args.plan());
     let load_before = usage::load();
-    let target = match context.output.err_is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(u64::try_from(names.len()).ok(), target);
+    let bar = progress(context, names.len());
     let mut rows = Vec::with_capacity(names.len());
     for name in names {
-        bar.println(format!("measuring {}", name.as_str()));
-        let row = name.measure(context, stage, plan).await?;
+        bar.set_message(name.as_str());
+        let row = name.measure(context, stage, plan, &bar).await?;
         bar.println(verdict(&row));
         bar.inc(1);
         rows.push(row);
@@ -61,7 +64,7 @@ async fn measure(context: &Context, args: &Args, stage: &Stage) -> Result<Report
         load_before,
     };
     if let Some(file) = &args.report {
-        bar.println("measuring the throughput over concurrency");
+        bar.set_message("the throughput over concurrency");
         let throughput = Throughput::measure(stage, plan).await?;
         report.write(file, &throughput)?;
     }
@@ -69,13 +72,28 @@ async fn measure(context: &Context, args: &Args, stage: &Stage) -> Result<Report
     Ok(report)
 }
 
+/// What is measured now and for how long, for a person who waits.
+fn progress(context: &Context, rows: usize) -> ProgressBar {
+    if !context.output.err_is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} rows, {elapsed}: {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
 fn verdict(row: &Row) -> String {
     let met = if row.met { "met" } else { "not met" };
+    let ratio = row.ratio.map(|_| format!(", {}x", row.ratio_text()));
     format!(
-        "  {}: {} {}, {met} ({})",
+        "  {}: {} {}{}, {met} ({})",
         row.name,
         figure(row.naq),
         row.unit,
+        ratio.unwrap_or_default(),
         row.rule
     )
 }
@@ -85,16 +103,13 @@ fn table(report: &Report) -> Table {
         "ROW", "UNIT", "RAW", "NAQ", "RATIO", "MIN..MAX", "TARGET", "MET",
     ]);
     for row in &report.rows {
-        let ratio = |ratio: f64| format!("{ratio:.2}");
         table.row([
             row.name.to_owned(),
             row.unit.to_owned(),
             row.raw.map(figure).unwrap_or_default(),
             figure(row.naq),
-            row.ratio.map(ratio).unwrap_or_default(),
-            row.ratio_range
-                .map(|[a, b]| format!("{a:.2}..{b:.2}"))
-                .unwrap_or_default(),
+            row.ratio_text(),
+            row.range_text(),
             row.rule.clone(),
             if row.met { "yes" } else { "NO" }.to_owned(),
         ]);

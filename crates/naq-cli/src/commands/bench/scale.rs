@@ -1,102 +1,134 @@
 //! The row `scale`: whether a job costs the same, however much there is besides it.
 //!
 //! What is compared is CPU time, of the server (if it is ours) and of this process: it depends less on what else the
-//! machine does. What the start of a worker costs is measured apart and taken off. Where the server itself has more to do
-//! per job, the raw client's loop over the same queues shows it.
+//! machine does. What the start of a worker costs is measured apart and taken off. Each case has streams of its own, and the
+//! raw client's loop over the same queues and backlog shows what the server itself has more to do.
 
 use std::time::{Duration, Instant};
 
+use indicatif::ProgressBar;
 use naq::{JobContext, Jobs};
 
 use super::args::Plan;
 use super::drain::GRACE;
 use super::load::{NOOP, Note, fill, job, noop};
-use super::raw::Raw;
 use super::row::{Row, Target};
 use super::samples::Samples;
+use super::sides::Sides;
 use super::stage::Stage;
 use super::usage;
 use crate::error::CliError;
 use crate::exit_code;
 
 /// Time without an end after which a drain is given up.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
 /// When the delayed jobs would be due: not during the measurement.
 const LATER: Duration = Duration::from_secs(24 * 3600);
 /// How much more a job may cost.
 const FLAT: f64 = 1.15;
-/// Passes over the smallest backlog, which is over too soon to be measured once.
-const SMALL_PASSES: u32 = 20;
+/// Time that a worker gets to ask for jobs of all its queues: in all, and for each of them.
+const SETTLE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(1));
 
 /// One of the situations.
 #[derive(Debug, Clone, Copy)]
 struct Case {
-    name: &'static str,
     backlog: u64,
     queues: u64,
-    passes: u32,
+    passes: u64,
+    /// Jobs besides that are due later.
+    delayed: u64,
 }
 
 impl Case {
-    fn new(name: &'static str, backlog: u64, queues: u64) -> Self {
+    fn new(backlog: u64) -> Self {
         Self {
-            name,
             backlog,
-            queues,
+            queues: 1,
             passes: 1,
+            delayed: 0,
         }
     }
 
-    /// Workers that start on these queues and find nothing.
-    fn empty(queues: u64) -> Self {
-        Self {
-            passes: 5,
-            ..Self::new("start", 0, queues)
+    /// What is special about it, as a name for figures and streams.
+    fn name(&self) -> String {
+        match (self.queues, self.delayed) {
+            (1, 0) => format!("backlog_{}", self.backlog),
+            (1, delayed) => format!("delayed_{delayed}"),
+            (queues, _) => format!("queues_{queues}"),
         }
+    }
+
+    fn all(plan: Plan) -> [Self; 5] {
+        let large = plan.mass(100_000, 1_000);
+        [
+            Self {
+                // It is over too soon to be measured once.
+                passes: plan.size(15, 3),
+                ..Self::new(plan.size(1_000, 200))
+            },
+            Self::new(large),
+            Self::new(plan.mass(1_000_000, 2_000)),
+            Self {
+                queues: plan.mass(1_000, 10),
+                ..Self::new(large)
+            },
+            Self {
+                delayed: large,
+                ..Self::new(large)
+            },
+        ]
+    }
+
+    fn names(&self) -> Vec<String> {
+        (0..self.queues).map(|n| format!("q{n}")).collect()
     }
 }
 
-pub(super) async fn row(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
-    let (large, many) = (plan.size(100_000, 1_000), plan.size(1_000, 10));
-    let measure = async |case: Case, off: f64| cost(stage, plan, &case, off).await;
-    let (one_starts, many_start) = (
-        measure(Case::empty(1), 0.0).await?,
-        measure(Case::empty(many), 0.0).await?,
-    );
-    let small = Case {
-        passes: SMALL_PASSES,
-        ..Case::new("backlog_1k", plan.size(1_000, 200), 1)
-    };
-    let cases = [
-        (small, one_starts),
-        (Case::new("backlog_100k", large, 1), one_starts),
-        (
-            Case::new("backlog_1m", plan.size(1_000_000, 2_000), 1),
-            one_starts,
-        ),
-        (Case::new("queues_1000", large, many), many_start),
-    ];
-    let raw = Raw::on(stage).await?;
+/// What a job costs in one case, in microseconds of CPU time.
+#[derive(Debug, Clone)]
+struct Cost {
+    name: String,
+    naq: f64,
+    raw: f64,
+}
+
+pub(super) async fn row(stage: &Stage, plan: Plan, bar: &ProgressBar) -> Result<Row, CliError> {
     let mut costs = Vec::new();
-    for (case, off) in cases {
-        let cost = measure(case, off).await?;
-        costs.push((case.name, cost, Some(raw_cost(stage, &raw, &case).await?)));
+    for case in Case::all(plan) {
+        bar.set_message(format!("scale: {}", case.name()));
+        costs.push(Box::pin(measure(stage, plan, &case)).await?);
     }
-    delay(&stage.naq, large).await?;
-    let delayed = Case::new("delayed_100k", large, 1);
-    costs.push((delayed.name, measure(delayed, one_starts).await?, None));
     Ok(compare(&costs))
 }
 
-/// The costs of NAQ, and of the raw client where it was measured; the first case is what the others are compared with.
-fn compare(costs: &[(&'static str, f64, Option<f64>)]) -> Row {
+/// Both sides of a case, on streams of its own: consumers and jobs of another case would cost this one something.
+async fn measure(stage: &Stage, plan: Plan, case: &Case) -> Result<Cost, CliError> {
+    let sides = Sides::open(stage, &case.name()).await?;
+    let cost = async {
+        delay(&sides.naq, case.delayed).await?;
+        let naq = naq_cost(stage, &sides.naq, plan, case).await?;
+        delay(&sides.raw_jobs, case.delayed).await?;
+        let raw = raw_cost(stage, &sides, case).await?;
+        Ok(Cost {
+            name: case.name(),
+            naq,
+            raw,
+        })
+    };
+    let cost = Box::pin(cost).await;
+    sides.close(stage).await?;
+    cost
+}
+
+/// The first case is what the others are compared with.
+fn compare(costs: &[Cost]) -> Row {
     let (base, raw_base) = costs
         .first()
-        .map_or((0.0, None), |first| (first.1, first.2));
-    let worst = costs.iter().map(|(_, cost, _)| *cost).fold(0.0, f64::max);
-    let is_flat = costs.iter().all(|(_, cost, raw)| {
-        let grown = raw.zip(raw_base).map_or(1.0, |(raw, base)| raw / base);
-        *cost <= base * FLAT * grown.max(1.0)
+        .map_or((0.0, 0.0), |first| (first.naq, first.raw));
+    let worst = costs.iter().map(|cost| cost.naq).fold(0.0, f64::max);
+    let is_flat = costs.iter().all(|cost| {
+        let grown = (cost.raw / raw_base).max(1.0);
+        cost.naq <= base * FLAT * grown
     });
     let sample = |cost: f64| -> Samples { [cost].into_iter().collect() };
     let row = Row::compared(
@@ -106,67 +138,83 @@ fn compare(costs: &[(&'static str, f64, Option<f64>)]) -> Row {
         &sample(worst),
         Target::AtMostRaw(FLAT),
     );
-    let row = row.or("as much as the raw loop grows", is_flat);
-    costs.iter().fold(row, |row, (name, cost, raw)| {
-        let row = row.with(*name, *cost);
-        match raw {
-            Some(raw) => row.with(format!("raw_{name}"), *raw),
-            None => row,
-        }
+    let row = row.or("within 15 % of the growth of the raw loop", is_flat);
+    costs.iter().fold(row, |row, cost| {
+        row.with(cost.name.as_str(), cost.naq)
+            .with(format!("raw_{}", cost.name), cost.raw)
+            .with(format!("growth_{}", cost.name), cost.naq / base)
+            .with(format!("raw_growth_{}", cost.name), cost.raw / raw_base)
     })
 }
 
-/// CPU time per job in microseconds of the raw client's loop, one queue after the other.
-#[expect(clippy::cast_precision_loss, reason = "microseconds for people")]
-async fn raw_cost(stage: &Stage, raw: &Raw, case: &Case) -> Result<f64, CliError> {
-    let mut consumers = Vec::new();
-    for n in 0..case.queues {
-        let queue = format!("{}-{n}", case.name);
-        consumers.push((raw.consumer(&queue).await?, queue));
+/// CPU time per job of the raw client's loop.
+async fn raw_cost(stage: &Stage, sides: &Sides, case: &Case) -> Result<f64, CliError> {
+    let (queues, raw) = (case.names(), &sides.raw);
+    let mut consumers = Vec::with_capacity(queues.len());
+    for queue in &queues {
+        consumers.push(raw.consumer(queue).await?);
     }
-    let (mut pids, each) = (stage.server_pids(), case.backlog / case.queues.max(1));
-    pids.push(std::process::id());
-    let mut used = Duration::ZERO;
+    let mut passes = Samples::default();
     for _ in 0..case.passes {
-        for (_, queue) in &consumers {
-            raw.publish_many(queue, each).await?;
-        }
-        let before = usage::cpu_of(&pids)?;
-        for (consumer, _) in &consumers {
-            raw.drain_result(consumer, each).await?;
-        }
-        used += usage::cpu_of(&pids)?.saturating_sub(before);
-        stage.tidy().await?;
+        raw.publish_many(&queues, case.backlog).await?;
+        let meter = Meter::start(stage)?;
+        raw.drain_results(&consumers, case.backlog).await?;
+        passes.push(meter.micros()?);
+        sides.raw_jobs.results().purge().await?;
     }
-    let jobs = each * case.queues * u64::from(case.passes);
-    Ok(used.as_secs_f64() * 1e6 / jobs.max(1) as f64)
+    Ok(per_job(passes.median(), case))
 }
 
-/// CPU time per job in microseconds, less `off` for each start of a worker; of a case without jobs: per start.
-#[expect(clippy::cast_precision_loss, reason = "microseconds for people")]
-async fn cost(stage: &Stage, plan: Plan, case: &Case, off: f64) -> Result<f64, CliError> {
-    let queues: Vec<String> = (0..case.queues)
-        .map(|n| format!("{}-{n}", case.name))
-        .collect();
-    let mut pids = stage.server_pids();
-    pids.push(std::process::id());
-    let concurrency = u32::try_from(case.queues)
-        .unwrap_or(1000)
-        .max(plan.concurrency);
-    let mut used = Duration::ZERO;
+/// CPU time per job of a worker, less what its start costs.
+async fn naq_cost(stage: &Stage, jobs: &Jobs, plan: Plan, case: &Case) -> Result<f64, CliError> {
+    let queues = case.names();
+    let least = u32::try_from(case.queues).unwrap_or(1000);
+    let concurrency = plan.concurrency.max(least);
     // The consumers are made before anything is measured.
-    drain(&stage.naq, &queues, 0, concurrency).await?;
-    for _ in 0..case.passes {
-        fill(&stage.naq, &queues, case.backlog, true).await?;
-        let before = usage::cpu_of(&pids)?;
-        drain(&stage.naq, &queues, case.backlog, concurrency).await?;
-        used += usage::cpu_of(&pids)?.saturating_sub(before);
-        stage.tidy().await?;
+    drain(jobs, &queues, 0, concurrency).await?;
+    let mut starts = Samples::default();
+    for _ in 0..plan.rounds {
+        let meter = Meter::start(stage)?;
+        drain(jobs, &queues, 0, concurrency).await?;
+        starts.push(meter.micros()?);
     }
-    let per_pass = used.as_secs_f64() * 1e6 / f64::from(case.passes);
-    Ok((per_pass - off) / case.backlog.max(1) as f64)
+    let mut passes = Samples::default();
+    for _ in 0..case.passes {
+        fill(jobs, &queues, case.backlog, true).await?;
+        let meter = Meter::start(stage)?;
+        drain(jobs, &queues, case.backlog, concurrency).await?;
+        passes.push(meter.micros()?);
+        jobs.results().purge().await?;
+    }
+    Ok(per_job(passes.median() - starts.median(), case))
 }
 
+#[expect(clippy::cast_precision_loss, reason = "microseconds for people")]
+fn per_job(micros: f64, case: &Case) -> f64 {
+    micros / case.backlog.max(1) as f64
+}
+
+/// CPU time of the servers and of this process since a moment.
+struct Meter {
+    pids: Vec<u32>,
+    before: Duration,
+}
+
+impl Meter {
+    fn start(stage: &Stage) -> Result<Self, CliError> {
+        let mut pids = stage.server_pids();
+        pids.push(std::process::id());
+        let before = usage::cpu_of(&pids)?;
+        Ok(Self { pids, before })
+    }
+
+    fn micros(&self) -> Result<f64, CliError> {
+        let used = usage::cpu_of(&self.pids)?.saturating_sub(self.before);
+        Ok(used.as_secs_f64() * 1e6)
+    }
+}
+
+/// Drains `count` jobs with one worker; without jobs it only starts, asks on all queues, and stops.
 async fn drain(
     jobs: &Jobs,
     queues: &[String],
@@ -179,6 +227,10 @@ async fn drain(
     }
     let worker = worker.handle(NOOP, async |_: JobContext, _: Note| noop().await);
     let worker = Box::pin(worker.start()).await?;
+    if count == 0 {
+        let queues = u32::try_from(queues.len()).unwrap_or(1000);
+        tokio::time::sleep(SETTLE.0 + SETTLE.1 * queues).await;
+    }
     let start = Instant::now();
     while worker.report().completed < count {
         if start.elapsed() > GIVE_UP_AFTER {

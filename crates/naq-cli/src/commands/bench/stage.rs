@@ -1,5 +1,7 @@
 //! Where it happens: a server, and on it one set of streams for each side.
 
+use std::time::Duration;
+
 use naq::connection::{Connection, ConnectionError, ConnectionService, DEFAULT_PROFILE, StartMode};
 use naq::embedded::{EmbeddedCluster, EmbeddedServer};
 use naq::{JobId, Jobs, Settings};
@@ -10,6 +12,9 @@ use crate::error::CliError;
 
 /// Deliveries that may be unanswered at the same time, on both sides.
 const MAX_ACK_PENDING: u32 = 50_000;
+
+/// Time for an answer, at least: to purge a million outcomes takes a while.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server with the streams of both sides.
 #[derive(Debug)]
@@ -36,6 +41,7 @@ impl Stage {
         let (host, mut settings) = host(context, args).await?;
         settings.nats.client_name = "naq-bench".to_owned();
         settings.queues.max_ack_pending = MAX_ACK_PENDING;
+        settings.nats.request_timeout = settings.nats.request_timeout.max(PATIENCE);
         if args.cluster {
             settings.queues.replicas = 3;
             settings.results.replicas = 3;
@@ -56,6 +62,23 @@ impl Stage {
             naq,
             raw,
         })
+    }
+
+    /// Whether a cluster was started here.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.host, Host::Cluster(_))
+    }
+
+    /// What the names of all streams begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Settings for streams of their own, for one case of a row.
+    pub(super) fn settings_of(&self, case: &str) -> Settings {
+        let mut settings = self.settings.clone();
+        settings.queues.prefix = format!("{}_{case}", self.prefix);
+        settings
     }
 
     /// NAQ's side again, over another connection.
@@ -143,6 +166,15 @@ impl Stage {
         }
         Ok(())
     }
+
+    /// Removes the streams of one case.
+    pub(super) async fn remove(&self, case: &str) -> Result<(), CliError> {
+        Box::pin(remove_streams(
+            &self.settings,
+            &self.settings_of(case).queues.prefix,
+        ))
+        .await
+    }
 }
 
 /// A lease on the connection of `jobs`.
@@ -168,7 +200,8 @@ async fn host(context: &Context, args: &Args) -> Result<(Host, Settings), CliErr
     let mut settings = Settings::default();
     if args.cluster {
         let cluster = Box::pin(EmbeddedCluster::start(3)).await?;
-        settings.nats.servers = cluster.urls();
+        // One is enough, none of them ends: so all are connected to the same node.
+        settings.nats.servers = cluster.urls().into_iter().take(1).collect();
         return Ok((Host::Cluster(cluster), settings));
     }
     let server = Box::pin(EmbeddedServer::builder().monitoring(true).start()).await?;

@@ -18,6 +18,7 @@ Examples:
   naq dead retry invoice-17
   naq dead retry --all --kind mail.send --newer-than 1h --dry-run
   naq dead retry --all --group 5f2a9c --limit 10")]
+#[command(override_usage = "naq dead retry <ID>\n       naq dead retry --all [OPTIONS]")]
 pub(super) struct RetryArgs {
     #[command(flatten)]
     which: Which,
@@ -25,6 +26,7 @@ pub(super) struct RetryArgs {
 
 /// Remove dead letters for good
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "naq dead delete <ID>\n       naq dead delete --all [OPTIONS]")]
 pub(super) struct DeleteArgs {
     #[command(flatten)]
     which: Which,

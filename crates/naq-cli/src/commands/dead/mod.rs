@@ -13,7 +13,6 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 /// Look after dead letters: jobs that were given up
 #[derive(Debug, clap::Args)]
@@ -34,19 +33,17 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = match args.action {
-        Action::List(args) => list::run(context, &jobs, args).await,
-        Action::Groups(args) => groups::run(context, &jobs, args).await,
-        Action::Show(args) => show::run(context, &jobs, args).await,
-        Action::Edit(args) => edit::run(context, &jobs, args).await,
-        Action::Retry(args) => change::retry(context, &jobs, args).await,
-        Action::Delete(args) => change::delete(context, &jobs, args).await,
-        Action::Purge(args) => change::purge(context, &jobs, args).await,
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match args.action {
+            Action::List(args) => list::run(context, jobs, args).await,
+            Action::Groups(args) => groups::run(context, jobs, args).await,
+            Action::Show(args) => show::run(context, jobs, args).await,
+            Action::Edit(args) => edit::run(context, jobs, args).await,
+            Action::Retry(args) => change::retry(context, jobs, args).await,
+            Action::Delete(args) => change::delete(context, jobs, args).await,
+            Action::Purge(args) => change::purge(context, jobs, args).await,
+        })
+        .await
 }
 
 fn not_there(id: &naq::JobId) -> CliError {

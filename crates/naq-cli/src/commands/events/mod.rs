@@ -14,7 +14,6 @@ use clap::Subcommand;
 pub(crate) use self::of_workers::{WorkerEvents, worker_events};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 /// Watch, replay and count what happens to jobs, workers and schedules
 #[derive(Debug, clap::Args)]
@@ -43,15 +42,13 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = match args.action {
-        Action::Tail(args) => Box::pin(tail::run(context, &jobs, args)).await,
-        Action::History(args) => Box::pin(history::run(context, &jobs, args)).await,
-        Action::Stats(args) => Box::pin(stats::run(context, &jobs, args)).await,
-        Action::Replay(args) => Box::pin(replay::run(context, &jobs, args)).await,
-        Action::Workers(args) => Box::pin(workers::run(context, &jobs, args)).await,
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match args.action {
+            Action::Tail(args) => Box::pin(tail::run(context, jobs, args)).await,
+            Action::History(args) => Box::pin(history::run(context, jobs, args)).await,
+            Action::Stats(args) => Box::pin(stats::run(context, jobs, args)).await,
+            Action::Replay(args) => Box::pin(replay::run(context, jobs, args)).await,
+            Action::Workers(args) => Box::pin(workers::run(context, jobs, args)).await,
+        })
+        .await
 }

@@ -8,7 +8,6 @@ use super::{cancel, list, show, watch};
 use crate::commands::queue;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 /// Show, list, watch, cancel or remove jobs
 #[derive(Debug, clap::Args)]
@@ -40,14 +39,9 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    if let Action::Purge(args) = args.action {
-        return queue::purge(context, args).await;
-    }
-    let jobs = context.jobs().await?;
-    let done = act(context, &jobs, args.action).await;
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| act(context, jobs, args.action).await)
+        .await
 }
 
 async fn act(context: &Context, jobs: &Jobs, action: Action) -> Result<(), CliError> {
@@ -59,7 +53,7 @@ async fn act(context: &Context, jobs: &Jobs, action: Action) -> Result<(), CliEr
         Action::Delete(args) => show::delete(context, jobs, args).await,
         Action::Cancel(args) => cancel::run(context, jobs, args).await,
         Action::Control(args) => Box::pin(words::run(context, jobs, args)).await,
-        Action::Purge(_) => Ok(()),
+        Action::Purge(args) => queue::purge(context, jobs, args).await,
         Action::Watch(args) => Box::pin(watch::run(context, jobs, args)).await,
         Action::Logs(args) => Box::pin(watch::logs(context, jobs, args)).await,
     }

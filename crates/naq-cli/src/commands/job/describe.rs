@@ -38,13 +38,23 @@ pub(crate) fn status_text(status: &JobStatus) -> String {
                 retry => format!("retry {retry} of {retries}, due {due}"),
             }
         }
-        JobStatus::Parked { why } => format!("paused: {why}"),
+        JobStatus::Parked { why } => format!("paused, until {}", parked_text(why)),
         JobStatus::Ended {
             has_dead_letter: true,
             ..
         } => "failed, in the dead letters".to_owned(),
         JobStatus::Flow(place) => flow_text(place, status.word()),
         other => other.word().to_owned(),
+    }
+}
+
+/// What a parked job waits for; `why` is the token of its subject.
+pub(super) fn parked_text(why: &str) -> &'static str {
+    match why.split('-').next() {
+        Some("kind") => "a worker knows its kind, or the kind is resumed",
+        Some("key") => "its limit has a place",
+        Some("after") => "another job has ended",
+        _ => "it is released",
     }
 }
 

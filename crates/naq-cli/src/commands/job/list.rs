@@ -3,7 +3,7 @@
 use naq::{Jobs, ListedJob, PendingState, QueueName};
 use serde_json::{Value, json};
 
-use super::describe::{ms, until};
+use super::describe::{ms, parked_text, until};
 use crate::context::Context;
 use crate::duration::rough;
 use crate::error::CliError;
@@ -20,8 +20,8 @@ pub(super) struct Args {
     #[arg(short, long)]
     queue: Option<QueueName>,
 
-    /// Those that wait or run, those that are due later, or those that were put aside
-    #[arg(short, long, value_name = "STATE", default_value = "queued")]
+    /// Only those that wait or run, those that are due later, or those that were put aside
+    #[arg(short, long, value_name = "STATE", default_value = "all")]
     state: State,
 
     /// List at most so many
@@ -36,6 +36,8 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum State {
+    /// All that have not ended
+    All,
     /// They wait for a worker or have one
     Queued,
     /// They are due later, retries included
@@ -47,6 +49,7 @@ enum State {
 pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<(), CliError> {
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let state = match args.state {
+        State::All => PendingState::Any,
         State::Queued => PendingState::Queued,
         State::Scheduled => PendingState::Scheduled,
         State::Parked => PendingState::Parked,
@@ -69,7 +72,10 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
         out.note("no jobs");
         return Ok(());
     }
-    let mut table = Table::new(&["ID", "KIND", "QUEUE", "RETRY", "AGE", "DUE", "BYTES"]);
+    let head = [
+        "ID", "KIND", "QUEUE", "STATE", "RETRY", "AGE", "DUE", "BYTES",
+    ];
+    let mut table = Table::new(&head);
     for job in &found {
         table.row(row(job));
     }
@@ -80,13 +86,15 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, args: Args) -> Result<()
     Ok(())
 }
 
-fn row(job: &ListedJob) -> [String; 7] {
+fn row(job: &ListedJob) -> [String; 8] {
     let age = job.stored_at.and_then(|at| at.elapsed().ok());
-    let due = job.due.map(until).or_else(|| job.why.clone());
+    let why = || Some(parked_text(job.why.as_deref()?).to_owned());
+    let due = job.due.map(until).or_else(why);
     [
         job.id.to_string(),
         job.kind.clone().unwrap_or_else(|| "?".to_owned()),
         job.queue.to_string(),
+        word(job.state).to_owned(),
         job.retries_done.to_string(),
         age.map_or_else(|| "?".to_owned(), rough),
         due.unwrap_or_else(|| "-".to_owned()),
@@ -94,11 +102,22 @@ fn row(job: &ListedJob) -> [String; 7] {
     ]
 }
 
+/// The state, as the flag names it.
+fn word(state: PendingState) -> &'static str {
+    match state {
+        PendingState::Queued => "queued",
+        PendingState::Scheduled => "scheduled",
+        PendingState::Parked => "parked",
+        PendingState::Any => "all",
+    }
+}
+
 fn described(job: &ListedJob) -> Value {
     json!({
         "id": job.id.as_str(),
         "kind": job.kind,
         "queue": job.queue.as_str(),
+        "state": word(job.state),
         "retries_done": job.retries_done,
         "stored_at_ms": job.stored_at.and_then(ms),
         "due_ms": job.due.and_then(ms),

@@ -1,4 +1,4 @@
-//! `naq kind`: pause and resume the jobs of a kind, in all queues.
+//! `naq kind`: pause, resume and limit the jobs of a kind, in all queues.
 
 mod change;
 
@@ -6,9 +6,8 @@ use clap::Subcommand;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
-/// Pause and resume the jobs of a kind, in all queues
+/// Pause, resume and limit the jobs of a kind, in all queues
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -19,17 +18,17 @@ pub(crate) struct Args {
 enum Action {
     Pause(change::PauseArgs),
     Resume(change::ResumeArgs),
+    Limit(change::LimitArgs),
     List(change::ListArgs),
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = match args.action {
-        Action::Pause(args) => change::pause(context, &jobs, args).await,
-        Action::Resume(args) => change::resume(context, &jobs, args).await,
-        Action::List(args) => change::list(context, &jobs, args).await,
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match args.action {
+            Action::Pause(args) => change::pause(context, jobs, args).await,
+            Action::Resume(args) => change::resume(context, jobs, args).await,
+            Action::Limit(args) => change::limit(context, jobs, args).await,
+            Action::List(args) => change::list(context, jobs, args).await,
+        })
+        .await
 }

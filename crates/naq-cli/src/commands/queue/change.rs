@@ -47,6 +47,7 @@ pub(super) struct ScaleArgs {
 
     /// Slots of each worker, 1 to 1000
     #[arg(value_name = "SLOTS", required_unless_present = "reset")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000), allow_negative_numbers = true)]
     slots: Option<u32>,
 
     /// Leave it to the workers again

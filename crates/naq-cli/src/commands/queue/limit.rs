@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     per_worker: Option<u32>,
 
-    /// Jobs that run at the same time, over all workers; of each priority
+    /// Jobs that run at the same time, over all workers
     #[arg(long, value_name = "N")]
     running: Option<u32>,
 

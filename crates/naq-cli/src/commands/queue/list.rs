@@ -79,6 +79,12 @@ pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Resu
         });
         return Ok(out.json(&shown)?);
     }
+    if is_unused(&queue) {
+        out.note(format!(
+            "nothing is known of the queue {}; `naq queue list` has those that are used",
+            queue.name
+        ));
+    }
     let mut table = Table::headless();
     table.row(["queue", queue.name.as_str()]);
     table.row(["state", state(&queue)]);
@@ -154,4 +160,10 @@ fn described(queue: &QueueInfo) -> Value {
         "settled": queue.settled,
         "paused": queue.is_paused,
     })
+}
+
+/// Whether nothing is or ever was in it, and nobody serves it: a queue that is named wrong looks so.
+fn is_unused(queue: &QueueInfo) -> bool {
+    let held = queue.waiting + queue.in_flight + queue.scheduled + queue.parked + queue.dead;
+    held == 0 && queue.delivered == 0 && queue.workers == 0 && !queue.is_paused
 }

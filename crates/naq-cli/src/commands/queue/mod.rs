@@ -9,7 +9,6 @@ use clap::Subcommand;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 pub(crate) use list::state;
 pub(crate) use purge::{PurgeArgs, purge};
@@ -40,21 +39,21 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    let action = match args.action {
-        Action::Purge(args) => return purge(context, args).await,
-        other => other,
-    };
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = match action {
-        Action::List(args) => list::list(context, &jobs, args).await,
-        Action::Show(args) => list::show(context, &jobs, args).await,
-        Action::Pause(args) => change::pause(context, &jobs, args).await,
-        Action::Resume(args) => change::resume(context, &jobs, args).await,
-        Action::Limit(args) => limit::run(context, &jobs, args).await,
-        Action::Scale(args) => change::scale(context, &jobs, args).await,
-        Action::Purge(_) => Ok(()),
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match args.action {
+            Action::List(args) => list::list(context, jobs, args).await,
+            Action::Show(args) => list::show(context, jobs, args).await,
+            Action::Pause(args) => change::pause(context, jobs, args).await,
+            Action::Resume(args) => change::resume(context, jobs, args).await,
+            Action::Limit(args) => limit::run(context, jobs, args).await,
+            Action::Scale(args) => change::scale(context, jobs, args).await,
+            Action::Purge(args) => purge(context, jobs, args).await,
+        })
+        .await
+}
+
+/// `naq purge`, the short form.
+pub(crate) async fn run_purge(context: &Context, args: PurgeArgs) -> Result<(), CliError> {
+    let action = Action::Purge(args);
+    run(context, Args { action }).await
 }

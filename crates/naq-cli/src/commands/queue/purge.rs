@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 use crate::output::{Table, grouped};
 
 /// What is removed.
@@ -43,12 +42,8 @@ pub(crate) struct PurgeArgs {
 }
 
 /// Removes the jobs of queues.
-pub(crate) async fn purge(context: &Context, args: PurgeArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = all(&jobs, &args).await;
-    jobs.shutdown().await;
-    let purged = done?;
+pub(crate) async fn purge(context: &Context, jobs: &Jobs, args: PurgeArgs) -> Result<(), CliError> {
+    let purged = all(jobs, &args).await?;
     let sum: u64 = purged.iter().map(|(_, count)| count).sum();
     let out = &context.output;
     if args.json {

@@ -7,7 +7,6 @@ use super::list::FilterFlags;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 use crate::output::grouped;
 
 /// Remove the outcome of a job
@@ -44,11 +43,10 @@ pub(super) struct PurgeArgs {
 }
 
 pub(super) async fn delete(context: &Context, args: DeleteArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let removed = jobs.results().delete(&args.id).await;
-    jobs.shutdown().await;
-    if !removed? {
+    let removed = context
+        .with_jobs(async |jobs| Ok(jobs.results().delete(&args.id).await?))
+        .await?;
+    if !removed {
         let message = format!("there is no outcome of job {}", args.id);
         return Err(CliError::new(exit_code::NOT_FOUND, message));
     }
@@ -59,16 +57,14 @@ pub(super) async fn delete(context: &Context, args: DeleteArgs) -> Result<(), Cl
 }
 
 pub(super) async fn purge(context: &Context, args: PurgeArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let filter = args.filter.filter();
     if filter == ResultFilter::default() && !args.all {
         return Err(CliError::usage("nothing says which outcomes are meant")
             .hint("name an age (--older-than 7days) or another flag; --all removes all"));
     }
-    let jobs = context.jobs().await?;
-    let purged = jobs.results().delete_all(&filter, args.dry_run).await;
-    jobs.shutdown().await;
-    let purged = purged?;
+    let purged = context
+        .with_jobs(async |jobs| Ok(jobs.results().delete_all(&filter, args.dry_run).await?))
+        .await?;
     if args.json {
         let said = json!({ "purged": purged, "dry_run": args.dry_run });
         return Ok(context.output.json(&said)?);

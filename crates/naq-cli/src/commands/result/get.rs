@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use naq::JobId;
+use naq::{JobId, Jobs};
 
 use crate::commands::outcome;
 use crate::context::Context;
 use crate::duration::parse_positive;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 pub(super) const HELP: &str = "\
 The result is JSON on standard output. Exit codes: 5 the job failed or was cancelled, 6 not ended in time,
@@ -108,18 +107,17 @@ impl WaitArgs {
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 pub(super) async fn run(context: &Context, asked: Asked) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let Some(id) = asked.id else {
         return Err(CliError::usage("no job is named"));
     };
-    let jobs = context.jobs().await?;
-    let results = jobs.results();
-    let found = match asked.wait {
-        Some(within) => results.wait(&id, within).await.map(Some),
-        None => results.find(&id).await,
+    let find = async |jobs: &Jobs| {
+        let results = jobs.results();
+        Ok(match asked.wait {
+            Some(within) => Some(results.wait(&id, within).await?),
+            None => results.find(&id).await?,
+        })
     };
-    jobs.shutdown().await;
-    match found? {
+    match context.with_jobs(find).await? {
         Some(found) => outcome::show(context, &found, asked.json),
         None => Err(CliError::new(
             exit_code::NOT_FOUND,

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use naq::{Outcome, ResultFilter, Status};
+use naq::{Jobs, Outcome, ResultFilter, Status};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::duration::{parse_positive, rough};
 use crate::error::CliError;
-use crate::logging::{self, Level};
 use crate::output::{Table, latency};
 
 /// Most that one request brings.
@@ -78,21 +77,22 @@ impl FilterFlags {
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let (filter, limit) = (
         args.filter.filter(),
         usize::try_from(args.limit).unwrap_or(usize::MAX),
     );
-    let jobs = context.jobs().await?;
-    let results = jobs.results();
-    let (mut found, mut next) = (Vec::new(), Some(0));
-    while let Some(from) = next.filter(|_| found.len() < limit) {
-        let most = (limit - found.len()).min(PAGE);
-        let page = results.search(&filter, from, most).await?;
-        found.extend(page.outcomes);
-        next = page.next;
-    }
-    jobs.shutdown().await;
+    let read = async |jobs: &Jobs| {
+        let results = jobs.results();
+        let (mut found, mut next) = (Vec::new(), Some(0));
+        while let Some(from) = next.filter(|_| found.len() < limit) {
+            let most = (limit - found.len()).min(PAGE);
+            let page = results.search(&filter, from, most).await?;
+            found.extend(page.outcomes);
+            next = page.next;
+        }
+        Ok((found, next))
+    };
+    let (found, next) = context.with_jobs(read).await?;
     let (out, more) = (&context.output, next.is_some());
     if args.json {
         return Ok(out.json(&json!({ "results": found, "more": more }))?);

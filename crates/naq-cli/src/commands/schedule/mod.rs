@@ -15,7 +15,6 @@ pub(crate) use self::list::Args as ListArgs;
 pub(super) use self::show_explanation::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 /// Recurring work: create, list, show, pause, resume, modify, trigger, delete, preview
 #[derive(Debug, clap::Args)]
@@ -41,24 +40,22 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     if let Action::Preview(args) = &args.action {
         return preview::run(context, args);
     }
-    let jobs = context.jobs().await?;
-    let done = match args.action {
-        Action::Create(args) => create::run(context, &jobs, *args).await,
-        Action::List(args) => list::run(context, &jobs, args).await,
-        Action::Show(args) => show::run(context, &jobs, args).await,
-        Action::Pause(args) => change::pause(context, &jobs, args).await,
-        Action::Resume(args) => change::resume(context, &jobs, args).await,
-        Action::Modify(args) => change::modify(context, &jobs, args).await,
-        Action::Trigger(args) => change::trigger(context, &jobs, args).await,
-        Action::Delete(args) => change::delete(context, &jobs, args).await,
-        Action::Preview(_) => Ok(()),
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match args.action {
+            Action::Create(args) => create::run(context, jobs, *args).await,
+            Action::List(args) => list::run(context, jobs, args).await,
+            Action::Show(args) => show::run(context, jobs, args).await,
+            Action::Pause(args) => change::pause(context, jobs, args).await,
+            Action::Resume(args) => change::resume(context, jobs, args).await,
+            Action::Modify(args) => change::modify(context, jobs, args).await,
+            Action::Trigger(args) => change::trigger(context, jobs, args).await,
+            Action::Delete(args) => change::delete(context, jobs, args).await,
+            Action::Preview(_) => Ok(()),
+        })
+        .await
 }
 
 /// `naq list-scheduled`, the old name of `naq schedule list`.

@@ -194,7 +194,11 @@ fn worker_row(worker: &WorkerInfo, model: &Model, paint: Paint) -> Row<'static> 
         .collect();
     Row::new([
         record.worker_id.clone(),
-        record.status.to_string(),
+        if record.quiet {
+            "quiet".to_owned()
+        } else {
+            record.status.to_string()
+        },
         format!("{}/{}", record.running.len(), record.concurrency),
         heartbeat,
         record.queues.join(","),

@@ -7,7 +7,6 @@ use crate::commands::operator::{Reason, controls};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 /// Which worker.
 #[derive(Debug, clap::Args)]
@@ -46,6 +45,7 @@ pub(super) struct ScaleArgs {
 
     /// Slots, 1 to 1000
     #[arg(value_name = "SLOTS", required_unless_present = "reset")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000), allow_negative_numbers = true)]
     slots: Option<u32>,
 
     /// Leave it to the worker and its queues again
@@ -73,11 +73,9 @@ pub(super) enum Change {
 }
 
 pub(super) async fn change(context: &Context, change: Change) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = Box::pin(apply(context, &jobs, change)).await;
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| apply(context, jobs, change).await)
+        .await
 }
 
 async fn apply(context: &Context, jobs: &Jobs, change: Change) -> Result<(), CliError> {

@@ -5,10 +5,9 @@ use std::time::{Duration, SystemTime};
 use naq::{WorkerInfo, WorkerRecord};
 use serde_json::{Value, json};
 
-use crate::context::{Context, connect};
+use crate::context::Context;
 use crate::duration::rough;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 use crate::output::Table;
 
 /// The flags of the list.
@@ -21,14 +20,13 @@ pub(crate) struct ListArgs {
 
 /// Lists the live workers. One that died is listed, as STALE, until its record expires.
 pub(crate) async fn list(context: &Context, args: ListArgs) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let settings = context.settings()?;
     // Two missed signs of life; the clocks of two hosts may differ by a second.
-    let stale_after = settings.workers.heartbeat_interval * 2 + Duration::from_secs(1);
-    let jobs = connect(settings).await?;
-    let mut workers = jobs.workers().await?;
+    let heartbeat = context.settings()?.workers.heartbeat_interval;
+    let stale_after = heartbeat * 2 + Duration::from_secs(1);
+    let mut workers = context
+        .with_jobs(async |jobs| Ok(jobs.workers().await?))
+        .await?;
     workers.sort_by(|a, b| a.record.worker_id.cmp(&b.record.worker_id));
-    jobs.shutdown().await;
     let out = &context.output;
     if args.json {
         let workers: Vec<Value> = workers.iter().map(|w| described(w, stale_after)).collect();

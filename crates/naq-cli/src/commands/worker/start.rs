@@ -30,6 +30,9 @@ that is exported there.
 Ctrl-C or SIGTERM: takes no more jobs, gives those that run `workers.shutdown_timeout`, hands the rest back, and
 ends with 0. A second one does not wait for running jobs and ends with 130, a third one ends at once. A queue that is called like a subcommand is written after `--`.";
 
+/// Time that a stop may take before it is said what it waits for.
+const SILENCE: Duration = Duration::from_millis(300);
+
 /// The flags of a worker that runs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Flags {
@@ -94,33 +97,41 @@ pub(super) async fn start(context: &Context, args: Flags) -> Result<(), CliError
         () = told => None,
         error = worker.failed() => Some(error),
     };
-    let stopped = match &lost {
-        None => stop(worker, grace, &signals).await,
-        Some(_) => Ok(worker.stop(Duration::ZERO).await),
+    let report = match &lost {
+        None => stop(context, worker, grace, &signals).await,
+        Some(_) => worker.stop(Duration::ZERO).await,
     };
     jobs.shutdown().await;
     if let Some(error) = lost {
         return Err(error.into());
     }
-    let report = stopped?;
     context.output.note(format!(
         "stopped: {} completed, {} failed, {} retried, {} handed back",
         report.completed, report.failed, report.retried, report.handed_back
     ));
-    Ok(())
+    match signals.hurry().is_cancelled() {
+        true => Err(signals.interrupted()),
+        false => Ok(()),
+    }
 }
 
 /// Stops within `grace`; at the second signal the jobs are cancelled and handed back at once.
 async fn stop(
+    context: &Context,
     worker: RunningWorker,
     grace: Duration,
     signals: &Signals,
-) -> Result<StopReport, CliError> {
+) -> StopReport {
+    let mut stopping = Box::pin(worker.stop_or_hurry(grace, signals.hurry().cancelled()));
     tokio::select! {
-        report = worker.stop(grace) => Ok(report),
-        // The worker is dropped, which aborts its jobs; closing the connection waits for what they still write.
-        () = signals.hurry().cancelled() => Err(signals.interrupted()),
+        report = &mut stopping => return report,
+        () = tokio::time::sleep(SILENCE) => {}
     }
+    let grace = humantime::format_duration(grace);
+    context.output.note(format!(
+        "stopping: running jobs get {grace}; Ctrl-C again hands them back at once"
+    ));
+    stopping.await
 }
 
 fn pool_of(settings: &Settings, name: &str) -> Result<PoolSettings, CliError> {

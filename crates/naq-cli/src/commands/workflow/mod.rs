@@ -18,7 +18,6 @@ use naq::JobId;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::logging::{self, Level};
 
 /// Workflows: submit, list, show, explain, signal, cancel, retry, delete
 #[derive(Debug, clap::Args)]
@@ -40,20 +39,18 @@ enum Action {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
-    let jobs = context.jobs().await?;
-    let done = match args.action {
-        Action::Submit(args) => submit::run(context, &jobs, args).await,
-        Action::List(args) => list::run(context, &jobs, args).await,
-        Action::Show(args) => show::run(context, &jobs, args).await,
-        Action::Explain(args) => explain::run(context, &jobs, args).await,
-        Action::Signal(args) => signal::run(context, &jobs, args).await,
-        Action::Cancel(args) => change::cancel(context, &jobs, args).await,
-        Action::Retry(args) => change::retry(context, &jobs, args).await,
-        Action::Delete(args) => change::delete(context, &jobs, args).await,
-    };
-    jobs.shutdown().await;
-    done
+    context
+        .with_jobs(async |jobs| match args.action {
+            Action::Submit(args) => submit::run(context, jobs, args).await,
+            Action::List(args) => list::run(context, jobs, args).await,
+            Action::Show(args) => show::run(context, jobs, args).await,
+            Action::Explain(args) => explain::run(context, jobs, args).await,
+            Action::Signal(args) => signal::run(context, jobs, args).await,
+            Action::Cancel(args) => change::cancel(context, jobs, args).await,
+            Action::Retry(args) => change::retry(context, jobs, args).await,
+            Action::Delete(args) => change::delete(context, jobs, args).await,
+        })
+        .await
 }
 
 fn not_there(id: &JobId) -> CliError {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use naq::{JobId, Jobs, NodeKind, NodeStatus, WorkflowStatus};
 use serde_json::{Value, json};
 
-use super::{dot, not_there, svg, text};
+use super::text::{self, moment};
+use super::{dot, not_there, svg};
 use crate::context::Context;
 use crate::error::CliError;
 
@@ -97,11 +97,4 @@ fn node_described(status: &WorkflowStatus, node: &NodeStatus) -> Value {
         "job_id": node.job_id.as_ref().map(JobId::as_str),
         "outcome": node.outcome,
     })
-}
-
-/// A point in time, RFC 3339.
-pub(super) fn moment(time: std::time::SystemTime) -> Option<String> {
-    Timestamp::try_from(time)
-        .ok()
-        .map(|time| format!("{time:.0}"))
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::SystemTime;
 
+use jiff::Timestamp;
 use naq::{NodeState, NodeStatus, On, WorkflowState, WorkflowStatus};
 
-use super::show::moment;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{Output, Style, latency};
@@ -16,7 +17,7 @@ const MOST: usize = 12;
 pub(super) fn show(context: &Context, status: &WorkflowStatus) -> Result<(), CliError> {
     let out = &context.output;
     out.line(headline(out, status))?;
-    let time = |what: &str, time: Option<std::time::SystemTime>| {
+    let time = |what: &str, time: Option<SystemTime>| {
         let moment = time.and_then(moment);
         moment.map_or_else(String::new, |moment| format!("  {what} {moment}"))
     };
@@ -242,4 +243,11 @@ fn style_of(state: WorkflowState) -> Style {
 
 pub(super) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or("")
+}
+
+/// A point in time, RFC 3339.
+pub(super) fn moment(time: SystemTime) -> Option<String> {
+    Timestamp::try_from(time)
+        .ok()
+        .map(|time| format!("{time:.0}"))
 }

@@ -6,7 +6,8 @@ use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::together::{is_there, twins, writes};
-use crate::enqueue::one::{Landed, Prepared, check_size, prepare_large, withdraw};
+use crate::enqueue::one::{Landed, prepare_large, withdraw};
+use crate::enqueue::prepared::{Prepared, check_size};
 use crate::model::Job;
 use crate::server::{BatchEnd, Link, MAX_BATCH, persist, store_batch};
 use crate::traces::Sending;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use naq_connection::Connection;
 
 use crate::JobsError;
-use crate::enqueue::one::Prepared;
+use crate::enqueue::prepared::Prepared;
 use crate::server::{Link, Write, last_at_leader};
 
 /// Two jobs of one list with the same id, or the same key: their places in the list.

@@ -6,4 +6,4 @@ mod gcra;
 mod places;
 
 pub(super) use bucket::Buckets;
-pub(super) use places::{Place, Pool};
+pub(super) use places::{Holder, Place, Pool};

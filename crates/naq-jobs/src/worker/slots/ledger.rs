@@ -92,16 +92,29 @@ impl Slots {
         }
     }
 
-    /// The lanes that should look again, after slots of `lane` became free.
-    pub(in crate::worker) fn callers(&self, lane: usize) -> impl Iterator<Item = usize> {
+    /// Slots that no queue can get besides its own: those in use, and one for each queue that has none.
+    pub(in crate::worker) fn taken(&self) -> u32 {
+        self.used + self.idle
+    }
+
+    /// The lanes that should look again, after a change of `lane`, before which so many slots were `taken`.
+    ///
+    /// A slot that goes back to a queue which then has none is kept for it, so it is nothing to the other queues. A worker with as many
+    /// queues as slots would else wake all of them for each job.
+    pub(in crate::worker) fn callers(
+        &self,
+        lane: usize,
+        taken: u32,
+    ) -> impl Iterator<Item = usize> {
         let own = (self.worth_asking(lane).count > 0).then_some(lane);
-        let others = if self.hungry > 0 {
-            self.queues.len() * LEVELS
-        } else {
-            0
+        let first = lane - lane % LEVELS;
+        let others = match self.hungry {
+            0 => 0..0,
+            _ if self.taken() < taken => 0..self.queues.len() * LEVELS,
+            _ => first..first + LEVELS,
         };
         let hungry = move |other: &usize| *other != lane && self.state(*other).is_hungry;
-        own.into_iter().chain((0..others).filter(hungry))
+        own.into_iter().chain(others.filter(hungry))
     }
 
     /// Lanes of the queue of `lane` whose open requests have no slot any more.
@@ -293,11 +306,17 @@ mod tests {
             self.0.finished(lane(queue));
         }
 
-        fn callers(&self, queue: usize) -> Vec<usize> {
-            self.0
-                .callers(lane(queue))
-                .map(|lane| lane / LEVELS)
-                .collect()
+        /// What it could ask for now.
+        fn worth(&self, queue: usize) -> u32 {
+            self.0.worth_asking(lane(queue)).count
+        }
+
+        /// As [`Self::finished`]; says which queues look again.
+        fn freed(&mut self, queue: usize) -> Vec<usize> {
+            let taken = self.0.taken();
+            self.finished(queue);
+            let callers = self.0.callers(lane(queue), taken);
+            callers.map(|lane| lane / LEVELS).collect()
         }
 
         fn state(&self, queue: usize) -> Lane {
@@ -374,10 +393,20 @@ mod tests {
         assert_eq!(slots.grant(1), 1);
         slots.arrived(1);
         assert_eq!((slots.grant(0), slots.grant(1)), (0, 0));
-        slots.finished(0);
-        assert_eq!(slots.callers(0), [0, 1]);
+        assert_eq!(slots.freed(0), [0, 1]);
         assert_eq!(slots.grant(0), 1);
-        assert_eq!(slots.callers(0), [1]);
+    }
+
+    #[test]
+    fn a_queue_that_gets_its_only_slot_back_wakes_no_other() {
+        let mut slots = Plain::new(3, 3);
+        for queue in 0..3 {
+            assert_eq!(slots.grant(queue), 1);
+            slots.arrived(queue);
+            assert_eq!(slots.grant(queue), 0);
+        }
+        assert_eq!(slots.freed(1), [1], "the slot is kept for it");
+        assert_eq!((slots.grant(0), slots.grant(1)), (0, 1));
     }
 
     #[test]
@@ -483,7 +512,15 @@ mod tests {
                     Step::Arrived(lane) if slots.state(lane).asked > 0 => slots.arrived(lane),
                     Step::Arrived(_) => {}
                     Step::Returned(lane, n) => slots.returned(lane, n),
-                    Step::Finished(lane) => slots.finished(lane),
+                    Step::Finished(lane) => {
+                        let before: Vec<u32> = (0..3).map(|queue| slots.worth(queue)).collect();
+                        let callers = slots.freed(lane);
+                        // Who is not called has nothing more to get than before.
+                        for queue in (0..3).filter(|queue| !callers.contains(queue)) {
+                            let is_fed = !slots.state(queue).is_hungry;
+                            prop_assert!(is_fed || slots.worth(queue) <= before[queue]);
+                        }
+                    }
                 }
                 let used: u32 = slots.0.queues.iter().map(Queue::used).sum();
                 prop_assert!(used <= capacity);

@@ -1,27 +1,29 @@
 //! The examples, run with sizes that suit a test.
 #![expect(clippy::unwrap_used, reason = "in a test a failure is a panic")]
 
-#[path = "../examples/campaign.rs"]
+#[path = "../../examples/campaign.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod campaign;
-#[path = "../examples/cron_reports.rs"]
+#[path = "../../examples/cron_reports.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod cron_reports;
-#[path = "../examples/images.rs"]
+#[path = "../../examples/images.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod images;
-#[path = "../examples/web/main.rs"]
+#[path = "../../examples/web/main.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod web;
-#[path = "../examples/workflow_etl.rs"]
+#[path = "../../examples/workflow_etl.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod workflow_etl;
-#[path = "../examples/workflow_fan_out.rs"]
+#[path = "../../examples/workflow_fan_out.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod workflow_fan_out;
-#[path = "../examples/workflow_saga.rs"]
+#[path = "../../examples/workflow_saga.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod workflow_saga;
+
+mod browser;
 
 use std::time::Duration;
 
@@ -67,7 +69,7 @@ fn field(json: &str, name: &str) -> Value {
 
 /// Uploads a table; the path of its report.
 async fn upload(service: &web::Service, table: &str) -> String {
-    let made = web::ask(service.address, "POST", "/reports", table).await;
+    let made = web::ask(service.web.address, "POST", "/reports", table).await;
     let (code, made) = made.unwrap();
     assert_eq!(code, 202, "{made}");
     format!("/reports/{}", field(&made, "id").as_str().unwrap())
@@ -76,7 +78,7 @@ async fn upload(service: &web::Service, table: &str) -> String {
 #[tokio::test]
 async fn a_report_is_made_over_http_watched_until_its_end_and_downloaded() {
     let service = web::Service::start().await.unwrap();
-    let address = service.address;
+    let address = service.web.address;
     let table: Vec<String> = (1..=10).map(|n| format!("row {n},{n}")).collect();
     let path = upload(&service, &table.join("\n")).await;
     let (code, _) = web::ask(address, "GET", &format!("{path}/file"), "")
@@ -118,14 +120,14 @@ async fn a_report_is_made_over_http_watched_until_its_end_and_downloaded() {
         .unwrap();
     assert_eq!(code, 404);
     let (_, page) = web::ask(address, "GET", "/", "").await.unwrap();
-    assert!(page.contains("new EventSource"));
+    assert!(page.contains("page.js"));
     service.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_report_is_cancelled_over_http_and_a_webhook_that_comes_twice_is_one_job() {
     let service = web::Service::start().await.unwrap();
-    let address = service.address;
+    let address = service.web.address;
     // Would take a minute.
     let path = upload(&service, &"row,1\n".repeat(300)).await;
     let events = format!("{path}/events");
