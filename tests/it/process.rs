@@ -146,7 +146,8 @@ impl LedgerFile {
                     attempt: parts[2].parse().unwrap(),
                     pid: parts[3].parse().unwrap(),
                     at: parts[4].parse().unwrap(),
-                    fence: parts[5].parse().unwrap(),
+                    // The worker of the first build does not know it.
+                    fence: parts.get(5).map_or(0, |fence| fence.parse().unwrap()),
                 }
             })
             .collect()

@@ -178,7 +178,6 @@ impl PullLoop {
                 () = tokio::time::sleep_until(wake) => {
                     let lost = puller.tick(Instant::now());
                     if lost == Lost::Stands {
-                        tracing::debug!(consumer = self.consumer.0, "asked for what is there, unanswered");
                         self.drain(inbox).await;
                         return Over::Stood;
                     }

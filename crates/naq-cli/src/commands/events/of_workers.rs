@@ -5,7 +5,6 @@ use naq::{EventFilter, EventType};
 use super::tail::{View, show};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::logging::{self, Level};
 
 /// What workers tell of themselves.
 const TYPES: [EventType; 6] = [
@@ -36,13 +35,11 @@ pub(crate) struct WorkerEvents {
 }
 
 pub(crate) async fn worker_events(context: &Context, args: WorkerEvents) -> Result<(), CliError> {
-    context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
     let mut filter = EventFilter::new().types(TYPES);
     if let Some(id) = args.worker_id {
         filter = filter.worker(id);
     }
-    let jobs = context.jobs().await?;
-    let shown = Box::pin(show(context, &jobs, filter, &args.view)).await;
-    jobs.shutdown().await;
-    shown
+    context
+        .with_jobs(async |jobs| Box::pin(show(context, jobs, filter, &args.view)).await)
+        .await
 }
