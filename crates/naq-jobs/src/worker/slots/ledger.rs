@@ -274,4 +274,5 @@ impl Slots {
 }
 
 #[cfg(test)]
+#[path = "ledger_tests.rs"]
 mod tests;
