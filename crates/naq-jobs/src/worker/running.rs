@@ -32,9 +32,9 @@ use super::runner::Runner;
 use super::seen::Seen;
 use super::shared_slots::SharedSlots;
 use super::slots::Slots;
-use super::steering::Steering;
+use super::steering::{Source, Steering};
 use super::tally::{StopReport, Tally};
-use crate::control::{read_queue, remove_worker, terms};
+use crate::control::{kinds, read_queue, remove_worker, terms};
 use crate::event_log::LAST_FLUSH;
 use crate::model::{Priority, QueueName};
 use crate::notes::Outbox;
@@ -82,6 +82,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         abort: CancellationToken::new(),
         tally: Tally::default(),
     });
+    read_kinds(&runner).await?;
     let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
     let keepers = keep(&runner, &plan, &gone);
     let mut loops = JoinSet::new();
@@ -126,6 +127,18 @@ async fn consumers(
         Ok(consumers)
     })
     .await
+}
+
+/// Reads what is set for kinds, before the first job comes: those of a paused kind are not to start.
+async fn read_kinds(runner: &Runner) -> Result<(), JobsError> {
+    let link = &runner.link;
+    let known = prepare(link, "read what is set for kinds", move |conn| async move {
+        kinds(&conn, link).await
+    });
+    for kind in known.await? {
+        runner.steering.set_kind(kind, Source::Read);
+    }
+    Ok(())
 }
 
 /// What each worker does for all, whatever its queues.
