@@ -21,6 +21,8 @@ fn the_configuration_is_shown_with_where_each_value_comes_from() {
     assert_eq!(row("workers.concurrency")["value"], "4");
     assert_eq!(row("workers.concurrency")["origin"], "./naq.yaml:3:24");
     let said = run(dir.path(), &["config", "show", "--origin"]).ended_with(0);
+    let old = run(dir.path(), &["system", "config", "--sources"]).ended_with(0);
+    assert_eq!(old.out, said.out, "the name of the original");
     assert!(
         said.out.contains("default") && said.out.contains("naq.yaml:2:"),
         "{said:?}"

@@ -95,6 +95,8 @@ fn a_schedule_is_changed_listed_and_deleted() {
             "{said:?}"
         );
     }
+    let said = dev.naq(&["scheduler", "start", "-p", "1.0"]).ended_with(2);
+    assert!(said.err.contains("`naq worker`"), "{said:?}");
     let active = ["schedule", "list", "--status", "active", "--json"];
     assert_eq!(dev.naq(&active).json()["schedules"], json!([]));
     let said = dev.naq(&["schedule", "resume", "morning"]).ended_with(0);

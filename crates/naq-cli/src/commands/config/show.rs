@@ -11,7 +11,7 @@ use crate::output::Table;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Show where each value comes from: file with line and column, variable, profile, flag, or default
-    #[arg(long)]
+    #[arg(long, alias = "sources")]
     origin: bool,
 
     /// Show only what differs from the defaults

@@ -15,6 +15,7 @@ pub(crate) use self::list::Args as ListArgs;
 pub(super) use self::show_explanation::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::exit_code;
 
 /// Recurring work: create, list, show, pause, resume, modify, trigger, delete, preview
 #[derive(Debug, clap::Args)]
@@ -37,11 +38,23 @@ enum Action {
     #[command(visible_alias = "cancel")]
     Delete(change::DeleteArgs),
     Preview(preview::Args),
+    /// The original's process that looked for what was due
+    #[command(hide = true)]
+    Start(StartArgs),
+}
+
+/// Whatever it is called with, there is nothing to start.
+#[derive(Debug, clap::Args)]
+struct StartArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _flags: Vec<String>,
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
-    if let Action::Preview(args) = &args.action {
-        return preview::run(context, args);
+    match &args.action {
+        Action::Preview(args) => return preview::run(context, args),
+        Action::Start(_) => return Err(nothing_to_start()),
+        _ => {}
     }
     context
         .with_jobs(async |jobs| match args.action {
@@ -53,9 +66,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
             Action::Modify(args) => change::modify(context, jobs, args).await,
             Action::Trigger(args) => change::trigger(context, jobs, args).await,
             Action::Delete(args) => change::delete(context, jobs, args).await,
-            Action::Preview(_) => Ok(()),
+            Action::Preview(_) | Action::Start(_) => Ok(()),
         })
         .await
+}
+
+fn nothing_to_start() -> CliError {
+    let text = "there is no scheduler to start: the server keeps the times";
+    CliError::new(exit_code::USAGE, text)
+        .hint("any worker makes the jobs that are due: `naq worker`")
 }
 
 /// `naq list-scheduled`, the old name of `naq schedule list`.
