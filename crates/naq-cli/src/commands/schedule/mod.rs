@@ -8,6 +8,7 @@ mod preview;
 mod show;
 mod show_explanation;
 mod show_firings;
+mod start;
 
 use clap::Subcommand;
 
@@ -15,7 +16,6 @@ pub(crate) use self::list::Args as ListArgs;
 pub(super) use self::show_explanation::show_explanation;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::exit_code;
 
 /// Recurring work: create, list, show, pause, resume, modify, trigger, delete, preview
 #[derive(Debug, clap::Args)]
@@ -38,22 +38,14 @@ enum Action {
     #[command(visible_alias = "cancel")]
     Delete(change::DeleteArgs),
     Preview(preview::Args),
-    /// The original's process that looked for what was due
     #[command(hide = true)]
-    Start(StartArgs),
-}
-
-/// Whatever it is called with, there is nothing to start.
-#[derive(Debug, clap::Args)]
-struct StartArgs {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _flags: Vec<String>,
+    Start(start::Args),
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
     match &args.action {
         Action::Preview(args) => return preview::run(context, args),
-        Action::Start(_) => return Err(nothing_to_start()),
+        Action::Start(_) => return Err(start::refused()),
         _ => {}
     }
     context
@@ -69,12 +61,6 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
             Action::Preview(_) | Action::Start(_) => Ok(()),
         })
         .await
-}
-
-fn nothing_to_start() -> CliError {
-    let text = "there is no scheduler to start: the server keeps the times";
-    CliError::new(exit_code::USAGE, text)
-        .hint("any worker makes the jobs that are due: `naq worker`")
 }
 
 /// `naq list-scheduled`, the old name of `naq schedule list`.
