@@ -18,7 +18,7 @@
 //! Their number is bounded: the server hands out only some more jobs of each priority than the limit of the queue.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -27,8 +27,9 @@ use super::slots::WEIGHTS;
 use crate::control::QueueOrder;
 use crate::model::QueueName;
 
-/// The priority of a job, 0 is the highest, and its sequence in the stream.
-type Rank = (usize, u64);
+/// The priority of a job, 0 is the highest, its sequence in the stream, and a number of its own: a delivery that has lost its
+/// lease may stand here beside the next one of the same job, and takes only itself away.
+type Rank = (usize, u64, u64);
 
 /// The lines of all queues.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub(super) struct Lines {
     queues: Mutex<HashMap<QueueName, Line>>,
     /// All who wait: jobs look at this before they ask for the lock.
     count: AtomicUsize,
+    /// Those who ever came.
+    tickets: AtomicU64,
 }
 
 /// Who waits for a place of one queue.
@@ -78,9 +81,14 @@ impl Lines {
         &self,
         queue: &QueueName,
         order: QueueOrder,
-        rank: Rank,
+        (priority, sequence): (usize, u64),
         is_called: bool,
     ) -> Standing<'_> {
+        let rank = (
+            priority,
+            sequence,
+            self.tickets.fetch_add(1, Ordering::Relaxed),
+        );
         let bell = Arc::new(Notify::new());
         let mut queues = self.lock();
         let line = queues.entry(queue.clone()).or_default();
@@ -175,7 +183,7 @@ impl Line {
     /// The first of a priority that is drawn by the weights; `chance` is 0 to 1.
     fn drawn(&self, chance: f64) -> Option<Rank> {
         let first = |rank: usize| {
-            let mut of_rank = self.waiting.range((rank, 0)..(rank + 1, 0));
+            let mut of_rank = self.waiting.range((rank, 0, 0)..(rank + 1, 0, 0));
             of_rank.find(|(_, waiter)| !waiter.is_called)
         };
         let firsts: Vec<_> = (0..WEIGHTS.len())
@@ -300,7 +308,7 @@ mod tests {
         standing.called().now_or_never().is_some()
     }
 
-    fn join(lines: &Lines, rank: Rank) -> Standing<'_> {
+    fn join(lines: &Lines, rank: (usize, u64)) -> Standing<'_> {
         lines.join(&mail(), QueueOrder::Strict, rank, false)
     }
 
@@ -323,6 +331,15 @@ mod tests {
         assert!(lines.is_empty(&mail()));
         let kept = lines.lock();
         assert!(kept.is_empty(), "nothing is kept of a line that is empty");
+    }
+
+    #[test]
+    fn a_delivery_that_leaves_does_not_take_the_next_one_of_its_job_away() {
+        let lines = Lines::default();
+        let (lapsed, next) = (join(&lines, (1, 7)), join(&lines, (1, 7)));
+        drop(lapsed);
+        lines.look(&mail());
+        assert!(is_called(&next));
     }
 
     #[test]
