@@ -29,6 +29,7 @@ mod monitor;
 mod server;
 mod supervisor;
 
+pub use child::HeldPort;
 pub use cluster::EmbeddedCluster;
 pub use error::{EmbeddedError, EmbeddedErrorKind};
 pub use lookup::{

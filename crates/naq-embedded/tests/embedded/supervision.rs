@@ -1,10 +1,12 @@
 //! Dying, coming back, and being told what to do.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use naq_embedded::{EmbeddedErrorKind, EmbeddedServer, Phase, RestartPolicy};
 use tempfile::TempDir;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::raw;
@@ -204,4 +206,24 @@ async fn an_end_from_outside_that_was_graceful_is_a_loss_too() {
     until("it is back", || server.restarts() == 1).await;
     server.stop().await.unwrap();
     assert!(dir.path().join("jetstream").exists());
+}
+
+/// The system hands out a port with the same question: may it be bound without being shared?
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_ports_of_a_server_that_is_down_are_given_to_nobody_else() {
+    let server = with_a_message().await;
+    let monitoring = server.monitoring_url().unwrap();
+    let monitoring = monitoring.rsplit(':').next().unwrap().parse().unwrap();
+    server.kill().await.unwrap();
+    for port in [server.port(), monitoring] {
+        let other = TcpSocket::new_v4().unwrap();
+        let taken = other.bind(([127, 0, 0, 1], port).into()).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+        let refused = TcpStream::connect(("127.0.0.1", port)).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    }
+    server.start_again().await.unwrap();
+    assert_eq!(raw::messages(server.port(), "S").await, Some(1));
+    server.stop().await.unwrap();
 }
