@@ -1,6 +1,7 @@
 //! One server for one test.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use naq_config::Settings;
 use naq_embedded::{Builder, EmbeddedServer};
@@ -28,7 +29,10 @@ impl TestServer {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_with(adjust: impl FnOnce(Builder) -> Builder) -> Self {
-        let builder = EmbeddedServer::builder().monitoring(true);
+        // Far more than a start takes, so that a busy machine is no failure.
+        let builder = EmbeddedServer::builder()
+            .monitoring(true)
+            .start_deadline(Duration::from_secs(60));
         match adjust(builder).start().await {
             Ok(server) => Self(server),
             Err(e) => panic!("this test needs a nats-server: {e}"),

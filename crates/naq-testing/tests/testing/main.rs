@@ -16,7 +16,7 @@ use naq_testing::{TestCluster, TestServer, eventually, eventually_eq};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A client by hand: says hello, sends `lines`, and stays connected until it is dropped.
 async fn client(port: u16, name: &str, lines: &str) -> TcpStream {
