@@ -43,6 +43,7 @@ pub use eventually::{eventually, eventually_eq};
 pub use fantoccini;
 #[cfg(feature = "jobs")]
 pub use jobs::{Expected, TestJobs};
+pub use naq_embedded::HeldPort;
 pub use proxy::{Direction, FaultProxy};
 pub use report::{Connection, Connz, Consumer, Jsz, Stream, Varz};
 pub use test_cluster::TestCluster;

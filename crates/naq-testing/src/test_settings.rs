@@ -15,8 +15,8 @@ pub(crate) fn settings(servers: Vec<String>, replicas: u8) -> Settings {
     nats.reconnect_time_wait = Duration::from_millis(50);
     nats.connection_timeout = 5 * SECOND;
     nats.drain_timeout = 5 * SECOND;
-    nats.flush_timeout = 2 * SECOND;
-    nats.request_timeout = 2 * SECOND;
+    nats.flush_timeout = 5 * SECOND;
+    nats.request_timeout = 5 * SECOND;
     nats.ping_interval = SECOND;
     settings.queues.ack_wait = 2 * SECOND;
     settings.queues.replicas = replicas;

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use naq_testing::{Direction, FaultProxy, eventually_eq};
+use naq_testing::{Direction, FaultProxy, HeldPort, eventually_eq};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -207,11 +207,8 @@ async fn a_proxy_that_is_gone_leaves_no_port_and_no_connection() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_reset() {
-    // Bound and not listening: nobody else gets the port, and it refuses.
-    let nobody = TcpSocket::new_v4().unwrap();
-    nobody.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let address = nobody.local_addr().unwrap();
-    let proxy = FaultProxy::to(&format!("nats://{address}"));
+    let nobody = HeldPort::take().unwrap();
+    let proxy = FaultProxy::to(&format!("nats://127.0.0.1:{}", nobody.number()));
     assert!(is_reset(&proxy).await);
     assert_eq!(proxy.taken(), 1);
 }
