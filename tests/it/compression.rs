@@ -126,7 +126,8 @@ async fn what_is_too_large_even_so_is_compressed_in_the_object_store() {
     assert_eq!(payload.get(), value.to_string());
     let worker = healthy_worker(&bed, "mail").await;
     let outcome = handle.outcome(LONG).await.unwrap();
-    let reference = outcome.result_ref.as_ref().unwrap();
+    let reference = outcome.result_ref.as_ref();
+    let reference = reference.unwrap_or_else(|| panic!("{outcome:?}"));
     assert_eq!(reference.encoding, Some(Encoding::Zlib));
     assert_eq!(outcome.into_result::<Value>().unwrap(), value);
     worker.stop(LONG).await;
