@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
 /// Time that anything in a test may take. Long, so that a busy machine is no failure.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 /// Returns what it is given.
 pub(crate) const ECHO: Kind<Value, Value> = Kind::new("echo");
