@@ -114,7 +114,12 @@ async fn the_setting_counts_unless_a_job_says_otherwise_and_only_where_it_helps(
 
 #[tokio::test]
 async fn what_is_too_large_even_so_is_compressed_in_the_object_store() {
-    let bed = Bed::with(|s| s.payloads.inline_max = 40 * 1024).await;
+    let bed = Bed::with(|s| {
+        s.payloads.inline_max = 40 * 1024;
+        // Unpacking takes a busy machine some time.
+        s.queues.ack_wait = LONG;
+    })
+    .await;
     let value = report(40_000);
     let size = value.to_string().len() as u64;
     let handle = bed.jobs.enqueue(job(PACKED, &value)).await.unwrap();

@@ -62,7 +62,7 @@ impl WorkerProcess {
         let child = Command::new(program)
             .args(words)
             .env("NAQ_NATS_URL", url)
-            .env("NAQ_DEFAULT_ACK_WAIT", "2s")
+            .env("NAQ_DEFAULT_ACK_WAIT", "6s")
             .env("NAQ_RECONNECT_TIME_WAIT", "50ms")
             .env("IT_LEDGER", &ledger.path)
             .envs(settings.iter().copied())

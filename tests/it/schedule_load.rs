@@ -82,9 +82,11 @@ async fn many_schedules_cost_nothing_until_they_are_due_and_then_each_makes_one_
     let messages = after.in_msgs - before.2.in_msgs;
     assert!(messages < 100, "{messages} messages while nothing is due");
 
-    eventually(LONG, async || match bed.jobs.stock().await.unwrap() {
-        stock if stock.outcomes == SCHEDULES as u64 => Ok(()),
-        stock => Err(stock),
+    eventually(lead + LONG, async || {
+        match bed.jobs.stock().await.unwrap() {
+            stock if stock.outcomes == SCHEDULES as u64 => Ok(()),
+            stock => Err(stock),
+        }
     })
     .await;
     let outcomes = bed.jobs.results().list(0, 1000).await.unwrap().outcomes;
