@@ -46,6 +46,7 @@ mod schedule_faults;
 mod schedule_jobs;
 mod schedule_load;
 mod schedule_queue;
+mod schedule_timers;
 mod schedules;
 mod soak;
 mod stop;
