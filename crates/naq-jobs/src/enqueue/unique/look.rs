@@ -5,7 +5,6 @@ use naq_connection::Connection;
 use super::decide::{Found, asks_for_start};
 use super::messages::UniquePlan;
 use crate::JobsError;
-use crate::inspect::due;
 use crate::model::Policy;
 use crate::payload::payload_of;
 use crate::server::{Link, delivered_up_to, last_at_leader};
@@ -48,7 +47,7 @@ async fn last(conn: &Connection, link: &Link, filter: &str) -> Result<Option<Fou
             place: subject.place,
             sequence: stored.sequence,
             is_started: false,
-            due: due(&stored),
+            due: stored.due(),
             payload_ref: payload_of(&stored.payload),
         })
     }))
