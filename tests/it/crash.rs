@@ -135,19 +135,19 @@ async fn a_job_that_ends_during_an_outage_is_settled_afterwards() {
 /// The lease of a stopped process lapses; awake again, it must neither settle the job nor touch its delivery.
 #[tokio::test]
 async fn a_worker_that_slept_through_its_lease_disturbs_nothing() {
-    // Long enough that the owner keeps its lease on a busy machine, longer than the job.
-    let lease = [("NAQ_DEFAULT_ACK_WAIT", "8s")];
-    let bed = Bed::with(|s| s.queues.ack_wait = Duration::from_secs(8)).await;
-    let ledger = LedgerFile::new();
-    let sleeper = WorkerProcess::start(&bed.server.url(), &ledger, &lease);
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let sleeper = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
     let job = enqueue(&bed.jobs, 1, 3000).await.remove(0);
     ledger.wait_for(LONG, |entry| entry.what == "start").await;
     sleeper.signal(Signal::STOP);
-    let owner = WorkerProcess::start(&bed.server.url(), &ledger, &lease);
+    let stopped = Instant::now();
+    let owner = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
     let second = ledger
         .wait_for(LONG, |e| e.what == "start" && e.pid == owner.pid())
         .await;
     assert_eq!(second.attempt, 2);
+    // Time itself: the lease began for the server when it sent the job, for the sleeper when that arrived.
+    tokio::time::sleep_until((stopped + WorkerProcess::LEASE).into()).await;
     // The sleeper wakes while the owner is at work, long after its own three seconds and its lease are over.
     sleeper.signal(Signal::CONT);
     let outcome = job.outcome(LONG).await.unwrap();
