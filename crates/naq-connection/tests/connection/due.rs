@@ -65,7 +65,7 @@ async fn a_client_that_has_collected_abandoned_requests_is_replaced() {
     }
     // A flush asks as well.
     assert!(connection.flush_confirmed().now_or_never().is_none());
-    assert_eq!(server.total_connects().await, 2);
+    server.has_connected(2).await;
     abandon(&connection);
     assert_eq!(
         replaced(&mut events).await,

@@ -24,7 +24,7 @@ async fn rotations_under_load_fail_nothing_and_leave_one_connection() {
     println!("{} requests, worst {:?}", outcome.done, outcome.worst);
     assert!(outcome.failed.is_empty(), "{outcome:?}");
     assert!(outcome.worst < Duration::from_secs(1), "{outcome:?}");
-    assert_eq!(server.total_connects().await, 1 + 11);
+    server.has_connected(1 + 11).await;
     until("the old ones are closed", async || {
         server.connections().await.len() == 2
     })
@@ -83,7 +83,7 @@ async fn a_lease_that_stays_out_sees_a_reconnect_and_keeps_its_subscriptions() {
     new.publish("news", "1").await.unwrap();
     let message = timeout(SOON, news.next()).await.unwrap().unwrap();
     assert_eq!(message.payload, "1");
-    assert_eq!(server.total_connects().await, 3);
+    server.has_connected(3).await;
     drop((old, news));
     until("the old one is closed", async || {
         server.connections().await.len() == 1
@@ -112,7 +112,7 @@ async fn both_lanes_are_rotated_if_they_are_connected() {
     service.rotate(DEFAULT_PROFILE).await.unwrap();
     drop(service.acquire().await.unwrap());
     service.rotate(DEFAULT_PROFILE).await.unwrap();
-    assert_eq!(server.total_connects().await, 2 + 3);
+    server.has_connected(2 + 3).await;
     let error = service.rotate("nobody").await.unwrap_err();
     assert_eq!(*error.kind(), ConnectionErrorKind::UnknownProfile);
 }

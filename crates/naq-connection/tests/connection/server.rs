@@ -5,9 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naq_testing::TestServer as Server;
+use naq_testing::{TestServer as Server, eventually_eq};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::SOON;
 
 pub(crate) struct TestServer {
     server: Arc<Server>,
@@ -111,8 +113,14 @@ impl TestServer {
     }
 
     /// Clients that ever completed a connect: the probe of the port does not count.
+    /// One that has just ended is missing for a moment: the server writes it down a little later.
     pub(crate) async fn total_connects(&self) -> usize {
         self.clients("/connz?state=all").await.len()
+    }
+
+    /// Waits until that is so many.
+    pub(crate) async fn has_connected(&self, times: usize) {
+        eventually_eq(SOON, times, || self.total_connects()).await;
     }
 
     async fn clients(&self, path: &str) -> Vec<Value> {
