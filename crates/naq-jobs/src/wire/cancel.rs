@@ -12,9 +12,12 @@ pub(crate) struct CancelNotice {
     pub(crate) reason: String,
     /// Time until the handler's future is dropped.
     grace_ms: u64,
+    /// Only a question: who runs it, which attempt? Nothing is stopped.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ask: bool,
 }
 
-/// "I run it, and it knows."
+/// "I run it."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CancelAnswer {
     pub(crate) worker: String,
@@ -26,6 +29,15 @@ impl CancelNotice {
         Self {
             reason: reason.into(),
             grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+            ask: false,
+        }
+    }
+
+    /// "Who runs it?"
+    pub(crate) fn question() -> Self {
+        Self {
+            ask: true,
+            ..Self::default()
         }
     }
 
@@ -53,6 +65,7 @@ impl Default for CancelNotice {
         Self {
             reason: "cancelled".to_owned(),
             grace_ms: 5000,
+            ask: false,
         }
     }
 }
@@ -79,5 +92,8 @@ mod tests {
             notice,
             CancelNotice::new("no longer wanted", Duration::from_millis(20))
         );
+        let written = serde_json::to_string(&notice).unwrap();
+        assert_eq!(written, r#"{"reason":"no longer wanted","grace_ms":20}"#);
+        assert!(CancelNotice::read(br#"{"ask":true}"#).ask);
     }
 }

@@ -18,7 +18,7 @@ use super::lease::Lease;
 use super::signal::Signal;
 use crate::model::{JobId, QueueName};
 use crate::server::Link;
-use crate::wire::{CancelNotice, RunningJob};
+use crate::wire::RunningJob;
 
 /// Renewals that are under way at the same time.
 const RENEWALS: usize = 256;
@@ -153,15 +153,12 @@ impl Holds {
         list
     }
 
-    /// Tells the running attempt of a job that it is cancelled; says which attempt that is.
-    pub(super) fn cancel(&self, id: &JobId, notice: &CancelNotice) -> Option<u32> {
+    /// The running attempt of a job.
+    pub(super) fn attempt_of(&self, id: &JobId) -> Option<JobContext> {
         let table = self.lock();
         let ours = table.held.values().filter(|held| held.key.id == *id);
         let mut running = ours.filter_map(|held| held.lock().running.clone());
-        running.next().map(|(context, _)| {
-            context.cancel(notice);
-            context.attempt()
-        })
+        running.next().map(|(context, _)| context)
     }
 
     /// Another worker has this delivery now: what runs of it here is over, and is not answered for.
