@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use naq_jobs::{
-    JobContext, JobError, JobHandle, Jobs, Kind, KindName, QueueName, QueueSetting, RunningWorker,
+    JobContext, JobError, JobHandle, Jobs, Kind, KindName, ParkedJobs, QueueName, QueueSetting,
+    RunningWorker,
 };
 use naq_testing::eventually_eq;
 
@@ -168,6 +169,15 @@ async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
     // All others were looked at, and put aside: by their kind, or by their key.
     let parked = async || bed.subjects("naq_jobs", "naq.parked.>").await;
     eventually_eq(LONG, 10, async || parked().await.len()).await;
+    let of_shared = parked().await.into_iter();
+    let of_shared = of_shared.filter(|s| s.starts_with("naq.parked.shared."));
+    let counted = bed.jobs.parked(&shared()).await.unwrap();
+    let for_limit = of_shared.count() as u64;
+    let meant = ParkedJobs {
+        for_limit,
+        ..ParkedJobs::default()
+    };
+    assert_eq!(counted, meant);
     let by_kind = parked().await.into_iter().find(|s| s.contains(".most-"));
     let by_kind = by_kind.unwrap();
     let id = job_id(by_kind.rsplit('.').next().unwrap());

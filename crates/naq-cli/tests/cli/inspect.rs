@@ -59,9 +59,12 @@ fn queues_are_listed_shown_and_purged() {
         (&json!(3), &json!(1))
     );
     assert_eq!(mail["state"], json!("no workers"));
+    assert_eq!(mail["running"], json!(0));
+    let none = json!({ "limit": 0, "kind": 0, "job": 0 });
+    assert_eq!(mail["parked_for"], none);
     let table = dev.naq(&["queue", "list"]).ended_with(0).out;
     assert!(
-        table.contains("IN FLIGHT") && table.contains("no workers"),
+        table.contains("IN FLIGHT  RUNNING") && table.contains("no workers"),
         "{table}"
     );
     let of = |states: &[&str]| states.iter().map(|&state| state.to_owned()).collect();
