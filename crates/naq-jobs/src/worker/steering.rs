@@ -3,12 +3,13 @@
 //! A setting that is read at a new connection is taken as it is; a push only if it is newer than what is known, since it
 //! may be late or doubled.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use super::hints::Hints;
 use super::limit::QueueLimits;
 use super::permits::Permits;
 use super::shared_slots::SharedSlots;
@@ -18,9 +19,6 @@ use crate::control::{
 };
 use crate::model::{Priority, QueueName};
 use crate::server::Link;
-
-/// Parked jobs that are remembered for their release; those beyond come back by themselves.
-const MAX_HINTS: usize = 1000;
 
 /// Steers one worker.
 #[derive(Debug)]
@@ -35,9 +33,7 @@ pub(super) struct Steering {
     steered: watch::Sender<Steered>,
     /// Priorities that queues use besides the normal one; grows only.
     levels: watch::Sender<BTreeSet<(QueueName, Priority)>>,
-    /// Parked jobs of kinds that run here, by their queues.
-    hints: Mutex<HashSet<(QueueName, ParkedJob)>>,
-    hinted: Notify,
+    hints: Hints,
     /// A kind is paused or limited, or a queue has limits that are looked at for each job.
     has_rules: AtomicBool,
 }
@@ -87,8 +83,7 @@ impl Steering {
                 capacity: planned,
             }),
             levels: watch::Sender::default(),
-            hints: Mutex::default(),
-            hinted: Notify::new(),
+            hints: Hints::default(),
             has_rules: AtomicBool::new(false),
         };
         steering.apply();
@@ -169,18 +164,12 @@ impl Steering {
         if self.now().is_quiet || !self.slots.with(|slots| slots.has_room()) {
             return;
         }
-        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        if hints.len() < MAX_HINTS {
-            hints.insert((queue.clone(), job));
-            self.hinted.notify_one();
-        }
+        self.hints.add(queue, job);
     }
 
     /// The jobs of which it has heard since the last call, as soon as there are any.
     pub(super) async fn hints(&self) -> Vec<(QueueName, ParkedJob)> {
-        self.hinted.notified().await;
-        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        hints.drain().collect()
+        self.hints.all().await
     }
 
     /// Whether anything was ever set for this worker.
