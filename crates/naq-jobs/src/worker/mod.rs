@@ -31,7 +31,6 @@ mod fires;
 mod flows;
 mod handler;
 mod heirs;
-mod hints;
 mod holds;
 mod inbox;
 mod job_log;
