@@ -31,7 +31,7 @@ pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub(crate) use delivered::delivered_up_to;
 pub(crate) use ear::{ensure_ear, remove_ear};
 pub use feature::MINIMUM_SERVER;
-pub(crate) use fence::wrong_sequence;
+pub(crate) use fence::{expect_newest, expect_newest_of, wrong_sequence};
 pub(crate) use link::Link;
 pub(crate) use pages::{count, count_from, first_since, last_of_each, oldest, page};
 pub(crate) use persist::{persist, prepare};
