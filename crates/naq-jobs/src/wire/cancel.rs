@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::times::millis;
+
 /// "Stop this job."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -28,7 +30,7 @@ impl CancelNotice {
     pub(crate) fn new(reason: impl Into<String>, grace: Duration) -> Self {
         Self {
             reason: reason.into(),
-            grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms: millis(grace),
             ask: false,
         }
     }
