@@ -237,10 +237,11 @@ fn bound(row: &str) -> &'static str {
         }
         "memory" => "the program itself and its runtime; jobs in hand are bounded by the slots.",
         "scale" => {
-            "CPU of the server. It compares each acknowledgement with the filters of all consumers of the stream \
-                    (`checkForInterestWithSubject`), so a job costs more the more queues there are; a prefix of their own \
-                    gives some queues a stream of their own. A worker with as many queues as slots makes a request for \
-                    each job besides. `raw_` is the raw client's loop over the same, `growth_` compares with the first case."
+            "CPU of the server: each queue has a consumer, whose state is a file that is written up to ten times a second \
+             while it is in use; the next job of a queue is searched among those of the others; and all consumers of the \
+             stream are asked at each acknowledgement. So a job costs more the more queues are busy. A prefix of their own \
+             gives some queues a stream of their own. `raw_` is the raw client's loop over the same, `growth_` compares \
+             with the first case."
         }
         "events" => {
             "two events per job, gathered into messages of 100: making them, and the server storing their bytes."
