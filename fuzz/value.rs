@@ -3,7 +3,7 @@
 use naq_config::Loader;
 
 /// It may be refused, and without variables it is as written; says whether it was.
-pub fn is_as_written(text: &str) -> bool {
+pub(crate) fn is_as_written(text: &str) -> bool {
     // Quoted, so that every text is one value.
     let value = text.replace(['\n', '\r'], " ");
     let quoted = value.replace('\'', "''");

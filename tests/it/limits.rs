@@ -131,6 +131,15 @@ async fn no_more_jobs_of_a_key_run_than_may_over_three_workers() {
     }
 }
 
+async fn all_that_is_parked_waits_for_a_limit(bed: &Bed) {
+    let parked = bed.subjects("naq_jobs", "naq.parked.shared.*.*").await;
+    let meant = ParkedJobs {
+        for_limit: parked.len() as u64,
+        ..ParkedJobs::default()
+    };
+    assert_eq!(bed.jobs.parked(&shared()).await.unwrap(), meant);
+}
+
 /// In two queues, beside a limit of the keys of one of them; raised and taken away while jobs wait.
 #[tokio::test]
 async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
@@ -169,15 +178,7 @@ async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
     // All others were looked at, and put aside: by their kind, or by their key.
     let parked = async || bed.subjects("naq_jobs", "naq.parked.>").await;
     eventually_eq(LONG, 10, async || parked().await.len()).await;
-    let of_shared = parked().await.into_iter();
-    let of_shared = of_shared.filter(|s| s.starts_with("naq.parked.shared."));
-    let counted = bed.jobs.parked(&shared()).await.unwrap();
-    let for_limit = of_shared.count() as u64;
-    let meant = ParkedJobs {
-        for_limit,
-        ..ParkedJobs::default()
-    };
-    assert_eq!(counted, meant);
+    all_that_is_parked_waits_for_a_limit(&bed).await;
     let by_kind = parked().await.into_iter().find(|s| s.contains(".most-"));
     let by_kind = by_kind.unwrap();
     let id = job_id(by_kind.rsplit('.').next().unwrap());
