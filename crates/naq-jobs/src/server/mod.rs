@@ -11,6 +11,7 @@ mod delivered;
 mod ear;
 mod feature;
 mod fence;
+mod filters;
 mod link;
 mod pages;
 mod persist;
