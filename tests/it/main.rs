@@ -4,6 +4,7 @@
     reason = "in a test a failure is a panic, also in the helpers"
 )]
 
+mod overtaken;
 mod setup;
 
 mod builds;
@@ -46,6 +47,7 @@ mod schedule_faults;
 mod schedule_jobs;
 mod schedule_load;
 mod schedule_queue;
+mod schedule_timers;
 mod schedules;
 mod soak;
 mod stop;

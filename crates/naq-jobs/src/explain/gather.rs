@@ -11,7 +11,7 @@ use super::holders::{of_places, of_workers};
 use super::{Explanation, reasons};
 use crate::JobsError;
 use crate::inspect::{
-    Found, JobInfo, Sight, Whereabouts, WorkerInfo, consumer_of, due, info_of, instant, look,
+    Found, JobInfo, Sight, Whereabouts, WorkerInfo, consumer_of, info_of, instant, look,
     whereabouts, workers,
 };
 use crate::jobs::Jobs;
@@ -127,7 +127,7 @@ async fn surroundings(conn: &Connection, link: &Link, sight: &Sight, facts: &mut
         Err(_) => facts.unread.push("the consumer of its queue".to_owned()),
     }
     settings(conn, link, found, &shown, facts).await;
-    facts.comes_back = due(&found.stored);
+    facts.comes_back = found.stored.due();
     if let Some(key) = text(fields, headers::LIMIT_KEY) {
         let counted = Counted::Key(found.spot.queue.clone(), key.to_owned());
         let holders = of_places(conn, link, &counted, &shown).await;

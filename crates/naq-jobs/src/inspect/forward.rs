@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use naq_connection::Connection;
 
-use super::info::due;
 use crate::JobsError;
 use crate::server::{BatchEnd, Link, Stored, Write, expect_newest, page, rfc3339, store_batch};
 use crate::wire::{later_patterns, moved, text};
@@ -36,7 +35,8 @@ pub(super) async fn bring_forward(link: &Link, by: Duration) -> Result<u64, Jobs
 }
 
 async fn replace(conn: &Connection, stored: &Stored, by: Duration) -> Result<bool, JobsError> {
-    let Some(at) = due(stored)
+    let Some(at) = stored
+        .due()
         .map(|due| due.checked_sub(by).unwrap_or(SystemTime::UNIX_EPOCH))
         .and_then(rfc3339)
     else {

@@ -10,9 +10,9 @@ use super::{Found, JobStatus, Sight, Whereabouts, look, whereabouts};
 use crate::JobsError;
 use crate::model::{JobId, Priority};
 use crate::server::{
-    ConsumerState, Link, Stored, consumer_state, consumer_states, count_from, read_rfc3339,
+    ConsumerState, Link, consumer_state, consumer_states, count_from, read_rfc3339,
 };
-use crate::wire::{Delivery, Names, RunningJob, Stage, decode, text};
+use crate::wire::{Delivery, Names, RunningJob, Stage, decode};
 use crate::workflow::{FlowPlace, find_place};
 
 /// Longest backlog in which the place of one job is counted.
@@ -134,16 +134,10 @@ async fn status_of(conn: &Connection, link: &Link, found: &Found) -> Result<JobS
 fn scheduled(found: &Found) -> JobStatus {
     let retries = decode(&found.stored.payload).map_or(0, |envelope| envelope.retry.retries);
     JobStatus::Scheduled {
-        due: due(&found.stored),
+        due: found.stored.due(),
         retry: delivery(found).retries_done,
         retries,
     }
-}
-
-/// When the message leaves its place by itself.
-pub(crate) fn due(stored: &Stored) -> Option<SystemTime> {
-    let schedule = text(stored.headers.as_ref(), "Nats-Schedule")?;
-    read_rfc3339(schedule.strip_prefix("@at ")?)
 }
 
 pub(crate) fn delivery(found: &Found) -> Delivery {

@@ -123,7 +123,7 @@ fn listed(found: &Found) -> ListedJob {
         },
         stored_at: read_rfc3339(&stored.time),
         due: match found.spot.stage {
-            Stage::Later => super::info::due(stored),
+            Stage::Later => stored.due(),
             Stage::Queue(_) | Stage::Parked(_) => None,
         },
         retries_done: Delivery::read(stored.headers.as_ref()).retries_done,

@@ -21,7 +21,7 @@ mod sweep;
 mod whereabouts;
 mod workers;
 
-pub(crate) use info::{consumer_of, due, info_of, instant, runner_of};
+pub(crate) use info::{consumer_of, info_of, instant, runner_of};
 pub(crate) use sight::{Found, Sight, look};
 pub(crate) use whereabouts::{Whereabouts, whereabouts};
 pub(crate) use workers::workers;

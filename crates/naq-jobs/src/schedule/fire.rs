@@ -18,6 +18,7 @@ use super::record::{Record, ScheduleState, Versioned};
 use super::run::Run;
 use super::store::{self, commit, read, read_many, timetable};
 use super::telling::{tell_schedule, tell_written};
+use super::timers::place_if_gone;
 use crate::events::EventType;
 use crate::model::ScheduleName;
 use crate::server::{BatchEnd, Link, MAX_BATCH, store_batch};
@@ -126,6 +127,7 @@ async fn plan(
     if record.turn != fired.turn || record.state != ScheduleState::Active {
         // The worker that handled it may have died before it looked.
         release_if_over(link, conn, record).await?;
+        place_if_gone(link, conn, &fired.name, versioned, now).await?;
         return Ok(None);
     }
     let table = timetable(&fired.name, record)?;
@@ -167,6 +169,9 @@ async fn settle(
     plans: Vec<Plan>,
     now: Timestamp,
 ) -> usize {
+    if !plans.is_empty() {
+        failpoint::reach("firing-decided");
+    }
     let is_stored = plans.len() > 1 && is_stored_together(link, conn, &plans, now).await;
     let mut made = 0;
     for mut plan in plans {
@@ -178,7 +183,7 @@ async fn settle(
             }
         };
         let name = plan.fired.name.clone();
-        match finish(link, conn, beats, plan, is_ours).await {
+        match finish(link, conn, beats, plan, is_ours, now).await {
             Ok(jobs) => made += jobs,
             Err(error) => {
                 tracing::warn!(schedule = %name, %error, "a firing will be delivered again");
@@ -195,16 +200,23 @@ async fn finish(
     beats: &Beats,
     plan: Plan,
     is_ours: Result<bool, JobsError>,
+    now: Timestamp,
 ) -> Result<usize, JobsError> {
     let is_ours = is_ours?;
     failpoint::reach("firing-stored");
     if plan.runs.iter().any(|run| run.after.is_some()) {
         release_if_over(link, conn, &plan.versioned.record).await?;
     }
-    acknowledge(conn, &plan.fired).await;
     // Else somebody else handled it, or changed the schedule and armed it anew: this firing is stale.
     if !is_ours {
         plan.runs.iter().for_each(|run| run.end_trace(false));
+        let name = &plan.fired.name;
+        if let Some(found) = read(conn, link, name).await? {
+            place_if_gone(link, conn, name, found, now).await?;
+        }
+    }
+    acknowledge(conn, &plan.fired).await;
+    if !is_ours {
         return Ok(0);
     }
     plan.tell(link);

@@ -19,6 +19,7 @@ mod run;
 mod schedules;
 mod store;
 mod telling;
+mod timers;
 mod traces;
 
 pub(crate) use advance::LastJob;
@@ -34,3 +35,4 @@ pub use plan::ScheduleChange;
 pub use policy::{CatchUp, Overlap};
 pub use record::ScheduleState;
 pub use schedules::{SchedulePage, Schedules};
+pub(crate) use timers::place_all_gone;

@@ -1,5 +1,7 @@
 //! Reading one stored message: by direct get, or from the leader of its stream.
 
+use std::time::SystemTime;
+
 use async_nats::{HeaderMap, Message};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,6 +10,7 @@ use naq_connection::Connection;
 use serde::Deserialize;
 
 use super::api::{ApiError, call, refused};
+use super::clock::read_rfc3339;
 use crate::wire::text;
 use crate::{JobsError, JobsErrorKind};
 
@@ -32,6 +35,12 @@ impl Stored {
             headers: message.headers,
             payload: message.payload,
         })
+    }
+
+    /// When the server sends it on, if it is a schedule.
+    pub(crate) fn due(&self) -> Option<SystemTime> {
+        let schedule = text(self.headers.as_ref(), "Nats-Schedule")?;
+        read_rfc3339(schedule.strip_prefix("@at ")?)
     }
 }
 

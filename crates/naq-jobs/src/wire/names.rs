@@ -46,7 +46,7 @@ impl Names {
             self.all_unique("*"),
             format!("{}.bulk.*", self.prefix),
             self.all_recurring(),
-            format!("{}.arm.*", self.prefix),
+            self.all_arms(),
             self.fires_filter(),
             format!("{}.high.*.*", self.prefix),
             format!("{}.low.*.*", self.prefix),

@@ -22,6 +22,11 @@ impl Names {
         format!("{}.arm.{name}", self.prefix)
     }
 
+    /// All armed firings of recurring schedules.
+    pub(crate) fn all_arms(&self) -> String {
+        format!("{}.arm.*", self.prefix)
+    }
+
     /// Where a firing of a recurring schedule waits for a worker.
     pub(crate) fn fire(&self, name: &ScheduleName) -> String {
         format!("{}.fire.{name}", self.prefix)
@@ -32,7 +37,7 @@ impl Names {
         format!("{}.fire.*", self.prefix)
     }
 
-    /// The schedule of a subject of [`Self::recurring`] or [`Self::fire`].
+    /// The schedule of a subject of [`Self::recurring`], [`Self::arm`] or [`Self::fire`].
     pub(crate) fn parse_schedule(subject: &str) -> Option<ScheduleName> {
         ScheduleName::new(subject.rsplit('.').next()?).ok()
     }

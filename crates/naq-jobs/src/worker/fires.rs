@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::errands::{Errand, ErrandLoop};
 use crate::JobsError;
-use crate::schedule::{Beats, Fired, fire};
+use crate::schedule::{Beats, Fired, fire, place_all_gone};
 use crate::server::{Link, ensure_fires_consumer};
 use crate::wire::{Names, headers, text};
 
@@ -16,12 +16,12 @@ use crate::wire::{Names, headers, text};
 #[derive(Debug)]
 pub(super) struct Fires(pub(super) Beats);
 
-/// Handles firings until the worker stops, and sees to it that nothing of it goes on then.
+/// Handles firings until the worker stops, places the timers that are gone at its start, and sees to it that nothing of it goes on then.
 pub(super) async fn run(link: Link, stopping: CancellationToken) -> Result<(), JobsError> {
     let beats = Beats::new(link.clone(), stopping.clone());
-    let ran = ErrandLoop::new(Fires(beats.clone()), link, stopping)
-        .run()
-        .await;
+    let placing = stopping.run_until_cancelled(place_all_gone(&link));
+    let errands = ErrandLoop::new(Fires(beats.clone()), link.clone(), stopping.clone());
+    let (ran, _) = tokio::join!(errands.run(), placing);
     beats.ended().await;
     ran
 }

@@ -1,5 +1,7 @@
 //! What is done about a key that is taken: one pure decision.
 
+use std::time::SystemTime;
+
 use crate::model::{JobId, ObjectRef, Policy};
 use crate::wire::Place;
 
@@ -11,6 +13,8 @@ pub(super) struct Found {
     pub(super) sequence: u64,
     /// Whether a worker has got it. Known only where it matters.
     pub(super) is_started: bool,
+    /// When the server puts it into its queue, if it has not yet.
+    pub(super) due: Option<SystemTime>,
     /// Where its payload is, if that is too large for a message.
     pub(super) payload_ref: Option<ObjectRef>,
 }
@@ -56,6 +60,7 @@ mod tests {
             place,
             sequence: 7,
             is_started,
+            due: None,
             payload_ref: None,
         };
         decide(policy, &found)

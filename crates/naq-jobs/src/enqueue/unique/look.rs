@@ -47,6 +47,7 @@ async fn last(conn: &Connection, link: &Link, filter: &str) -> Result<Option<Fou
             place: subject.place,
             sequence: stored.sequence,
             is_started: false,
+            due: stored.due(),
             payload_ref: payload_of(&stored.payload),
         })
     }))

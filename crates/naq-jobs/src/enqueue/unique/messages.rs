@@ -67,11 +67,11 @@ impl UniquePlan {
         fields.insert(headers::UNIQUE, self.text.as_str());
     }
 
-    /// The new message for a job that is there.
+    /// The new message for a job that is there; the `turn`-th, since those before it were taken along.
     pub(super) fn replacement(
         &self,
         link: &Link,
-        found: &Found,
+        (found, turn): (&Found, u32),
         due: Option<SystemTime>,
         mut fields: HeaderMap,
         body: Bytes,
@@ -82,7 +82,8 @@ impl UniquePlan {
             ..self.subject.clone()
         };
         self.guard(link, found.sequence, &mut fields);
-        fields.insert("Nats-Msg-Id", format!("{}:{}", found.id, self.nonce));
+        let nonce = self.nonce.wrapping_add(u64::from(turn));
+        fields.insert("Nats-Msg-Id", format!("{}:{nonce}", found.id));
         if found.place == Place::Later {
             let due = due.unwrap_or_else(SystemTime::now);
             let target = link.names().unique(&own(self.subject.place));

@@ -9,12 +9,14 @@
 //!     │  ▼
 //!     │ DECIDE (pure) ── leave ──────────────────────────► existing
 //!     │              ├── replace, if it is still the same ► replaced
+//!     ├── taken along ◄┘   by a firing, see `late.rs`
 //!     └── refused ◄──┴── beside, if it is still the newest ► new
 //! ```
 //!
 //! `docs/design/0005-enqueue.md` has the places of a key and the failure table.
 
 mod decide;
+mod late;
 mod look;
 mod messages;
 mod store;

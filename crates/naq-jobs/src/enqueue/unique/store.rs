@@ -1,11 +1,13 @@
 //! Stores a unique job, or finds the one that is there.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use async_nats::jetstream::publish::PublishAck;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::decide::{Found, Step, decide};
+use super::late::stands;
 use super::look::look;
 use super::messages::UniquePlan;
 use crate::enqueue::one::{Landed, withdraw};
@@ -31,6 +33,7 @@ pub(in crate::enqueue) async fn store(
         job,
         plan,
         is_in_doubt: AtomicBool::new(false),
+        taken_along: AtomicU32::new(0),
     };
     persist(link, CONTEXT, deadline, move |conn| async move {
         call.once(&conn).await
@@ -44,6 +47,8 @@ struct Call<'a> {
     plan: &'a UniquePlan,
     /// An answer was lost: what is there may be what was sent.
     is_in_doubt: AtomicBool,
+    /// Replacements that a firing has taken along.
+    taken_along: AtomicU32,
 }
 
 impl Call<'_> {
@@ -110,18 +115,40 @@ impl Call<'_> {
     async fn replace(&self, conn: &Connection, found: &Found) -> Result<bool, JobsError> {
         let (fields, body) = (self.job.own_headers(), self.job.body.clone());
         let due = self.job.due_at();
-        let write = self.plan.replacement(self.link, found, due, fields, body)?;
-        Ok(self.send(conn, write).await? != Sent::Refused)
+        let turn = self.taken_along.load(Ordering::Relaxed);
+        let plan = self.plan;
+        let write = plan.replacement(self.link, (found, turn), due, fields, body.clone())?;
+        let Some(ack) = self.publish(conn, write).await? else {
+            return Ok(false);
+        };
+        let stands = stands(self.link, conn, plan, found, (ack.sequence, &body)).await?;
+        if !stands {
+            tracing::debug!(id = %found.id, "the job that was replaced has fired all the same");
+            self.taken_along.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(stands)
     }
 
     async fn send(&self, conn: &Connection, write: Write) -> Result<Sent, JobsError> {
+        Ok(match self.publish(conn, write).await? {
+            Some(ack) if ack.duplicate => Sent::Known,
+            Some(_) => Sent::Stored,
+            None => Sent::Refused,
+        })
+    }
+
+    /// `None`: something else is the newest of the key.
+    async fn publish(
+        &self,
+        conn: &Connection,
+        write: Write,
+    ) -> Result<Option<PublishAck>, JobsError> {
         let sent = conn
             .publish_acked(write.subject, write.headers, write.body)
             .await;
         match sent {
-            Ok(ack) if ack.duplicate => Ok(Sent::Known),
-            Ok(_) => Ok(Sent::Stored),
-            Err(error) if wrong_sequence(&error).is_some() => Ok(Sent::Refused),
+            Ok(ack) => Ok(Some(ack)),
+            Err(error) if wrong_sequence(&error).is_some() => Ok(None),
             Err(error) => self.noting(Err(JobsError::connection(CONTEXT, error))),
         }
     }
