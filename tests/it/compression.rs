@@ -146,7 +146,12 @@ async fn what_is_smaller_than_the_least_size_is_kept_as_it_is() {
 
 #[tokio::test]
 async fn what_is_too_large_even_so_is_compressed_in_the_object_store() {
-    let bed = Bed::with(|s| s.payloads.inline_max = 40 * 1024).await;
+    let bed = Bed::with(|s| {
+        s.payloads.inline_max = 40 * 1024;
+        // Unpacking takes a busy machine some time.
+        s.queues.ack_wait = LONG;
+    })
+    .await;
     let value = report(40_000);
     let size = value.to_string().len() as u64;
     let handle = bed.jobs.enqueue(job(PACKED, &value)).await.unwrap();
@@ -158,7 +163,8 @@ async fn what_is_too_large_even_so_is_compressed_in_the_object_store() {
     assert_eq!(payload.get(), value.to_string());
     let worker = healthy_worker(&bed, "mail").await;
     let outcome = handle.outcome(LONG).await.unwrap();
-    let reference = outcome.result_ref.as_ref().unwrap();
+    let reference = outcome.result_ref.as_ref();
+    let reference = reference.unwrap_or_else(|| panic!("{outcome:?}"));
     assert_eq!(reference.encoding, Some(Encoding::Zlib));
     assert_eq!(outcome.into_result::<Value>().unwrap(), value);
     worker.stop(LONG).await;

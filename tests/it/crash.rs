@@ -140,11 +140,14 @@ async fn a_worker_that_slept_through_its_lease_disturbs_nothing() {
     let job = enqueue(&bed.jobs, 1, 3000).await.remove(0);
     ledger.wait_for(LONG, |entry| entry.what == "start").await;
     sleeper.signal(Signal::STOP);
+    let stopped = Instant::now();
     let owner = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
     let second = ledger
         .wait_for(LONG, |e| e.what == "start" && e.pid == owner.pid())
         .await;
     assert_eq!(second.attempt, 2);
+    // Time itself: the lease began for the server when it sent the job, for the sleeper when that arrived.
+    tokio::time::sleep_until((stopped + WorkerProcess::LEASE).into()).await;
     // The sleeper wakes while the owner is at work, long after its own three seconds and its lease are over.
     sleeper.signal(Signal::CONT);
     let outcome = job.outcome(LONG).await.unwrap();

@@ -39,6 +39,7 @@ async fn a_job_that_has_not_started_before_its_expiry_is_cancelled_and_leaves_no
     // Due after its expiry: it can never start.
     let never = ECHO.job(&json!(3)).unwrap().expires_in(soon);
     let never = bed.jobs.enqueue(never.delay(SECOND)).await.unwrap();
+    // Time itself: until it has expired.
     tokio::time::sleep(soon).await;
     let worker = counting_worker(&bed, &ledger).await;
     for job in [&expiring, &never] {
@@ -72,9 +73,10 @@ async fn a_job_that_started_in_time_is_retried_beyond_its_expiry() {
     };
     let worker = bed.jobs.worker().handle(flaky, handler);
     let worker = worker.start().await.unwrap();
-    let policy = RetryPolicy::table([Duration::from_millis(500), SECOND]);
+    let policy = RetryPolicy::table([2 * SECOND, 2 * SECOND]);
     let job = flaky.job(&json!(1)).unwrap().retry(policy);
-    let job = job.expires_in(Duration::from_millis(400));
+    // Time for the start, on a busy machine too; the attempts together take longer.
+    let job = job.expires_in(3 * SECOND);
     let job = bed.jobs.enqueue(job).await.unwrap();
     assert_eq!(job.result(LONG).await.unwrap(), 3);
     worker.stop(LONG).await;
@@ -90,7 +92,7 @@ async fn a_running_attempt_ends_at_the_deadline_and_is_not_tried_again() {
     };
     let worker = bed.jobs.worker().handle(slow, handler);
     let worker = worker.start().await.unwrap();
-    let job = slow.job(&json!(1)).unwrap().deadline(SECOND);
+    let job = slow.job(&json!(1)).unwrap().deadline(3 * SECOND);
     let job = bed.jobs.enqueue(job).await.unwrap();
     let outcome = job.outcome(LONG).await.unwrap();
     assert_eq!((outcome.status, outcome.attempt), (Status::Failed, 1));
@@ -151,6 +153,7 @@ async fn no_retry_is_made_that_would_start_after_the_deadline_and_a_requeued_job
     let late = ECHO.job(&json!(2)).unwrap().queue("mail").unwrap();
     let late = late.deadline(Duration::from_millis(200));
     let late = bed.jobs.enqueue(late).await.unwrap();
+    // Time itself: until its deadline has passed.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let worker = healthy_worker(&bed, "mail").await;
     let failure = late.outcome(LONG).await.unwrap().error.unwrap();

@@ -45,6 +45,9 @@ pub(crate) struct Entry {
 }
 
 impl WorkerProcess {
+    /// Lease of its jobs, if the settings do not say otherwise.
+    pub(crate) const LEASE: Duration = Duration::from_secs(6);
+
     /// Starts one on the server at `url`, with further settings as environment variables.
     pub(crate) fn start(url: &str, ledger: &LedgerFile, settings: &[(&str, &str)]) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_it-worker"));
@@ -62,7 +65,10 @@ impl WorkerProcess {
         let child = Command::new(program)
             .args(words)
             .env("NAQ_NATS_URL", url)
-            .env("NAQ_DEFAULT_ACK_WAIT", "2s")
+            .env(
+                "NAQ_DEFAULT_ACK_WAIT",
+                format!("{}s", Self::LEASE.as_secs()),
+            )
             .env("NAQ_RECONNECT_TIME_WAIT", "50ms")
             .env("IT_LEDGER", &ledger.path)
             .envs(settings.iter().copied())

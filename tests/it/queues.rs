@@ -199,7 +199,7 @@ async fn a_second_worker_with_other_limits_really_gets_them() {
     let first = first.await.unwrap();
     let config = bed.consumer("mail").await["config"].take();
     assert_eq!(config["max_ack_pending"], json!(2));
-    assert_eq!(config["ack_wait"], json!(2_000_000_000_u64));
+    assert_eq!(config["ack_wait"], json!(6_000_000_000_u64));
     let other = bed
         .other(|settings| {
             settings.queues.max_ack_pending = 500;
@@ -244,7 +244,7 @@ async fn a_queue_may_have_limits_of_its_own() {
     .await;
     let worker = bed.jobs.worker().handle(ECHO, echo).queue("slow");
     let worker = worker.queue("quick").start().await.unwrap();
-    for (queue, ack_wait, pending) in [("slow", 90, 7), ("quick", 2, 10_000)] {
+    for (queue, ack_wait, pending) in [("slow", 90, 7), ("quick", 6, 10_000)] {
         let config = bed.consumer(queue).await["config"].take();
         assert_eq!(config["ack_wait"], json!(ack_wait * 1_000_000_000_u64));
         assert_eq!(config["max_ack_pending"], json!(pending), "{queue}");

@@ -19,7 +19,7 @@ async fn the_jobs_of_a_schedule_have_headers_a_priority_a_limit_key_and_a_deadli
         .unwrap()
         .header("X-From", "a schedule")
         .unwrap();
-    let job = job.expires_in(LONG).deadline(2 * LONG);
+    let job = job.expires_in(60 * SECOND).deadline(120 * SECOND);
     let new = bed.jobs.schedule(job).every(SECOND).repeat(2);
     let made = new.create("rich").await.unwrap();
     assert_eq!(made.priority(), Priority::High);

@@ -1,7 +1,7 @@
 //! What the themes share: a server of their own, jobs on it, and handlers that keep a count.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use naq_config::Settings;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
 /// Time that anything in a test may take. Long, so that a busy machine is no failure.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 /// Returns what it is given.
 pub(crate) const ECHO: Kind<Value, Value> = Kind::new("echo");
@@ -62,6 +62,17 @@ impl Bed {
     pub(crate) async fn run<R: DeserializeOwned>(&self, job: Job<R>) -> R {
         let job = self.jobs.enqueue(job).await.unwrap();
         job.result(LONG).await.unwrap()
+    }
+
+    /// What a bound on some steps between processes may grow by: twenty round trips to the server, as long as they take
+    /// now. Next to nothing on a machine that does nothing else.
+    pub(crate) async fn slack(&self) -> Duration {
+        let conn = self.conn().await;
+        let begun = Instant::now();
+        for _ in 0..20 {
+            conn.flush_confirmed().await.unwrap();
+        }
+        begun.elapsed()
     }
 
     /// Messages that the server has in the stream of waiting jobs.
@@ -140,16 +151,12 @@ pub(crate) async fn echo(_: JobContext, value: Value) -> Result<Value, JobError>
 
 /// Who ran what, in order, over all handlers that share it.
 #[derive(Clone, Default)]
-pub(crate) struct Ledger(Arc<Mutex<Vec<(String, u32, std::time::Instant)>>>);
+pub(crate) struct Ledger(Arc<Mutex<Vec<(String, u32, Instant)>>>);
 
 impl Ledger {
     /// Notes an attempt.
     pub(crate) fn note(&self, context: &JobContext) {
-        let entry = (
-            context.id().to_string(),
-            context.attempt(),
-            std::time::Instant::now(),
-        );
+        let entry = (context.id().to_string(), context.attempt(), Instant::now());
         self.0.lock().unwrap().push(entry);
     }
 

@@ -8,6 +8,7 @@ use naq_testing::{Direction, FaultProxy, TestCluster, eventually};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::crash::leader_of;
 use crate::dead::{broken_worker, healthy_worker, letter};
@@ -211,9 +212,12 @@ async fn stopped_at(place: &str) {
     let handle = bed.jobs.enqueue(job).await.unwrap();
     let first = WorkerProcess::start(&url, &ledger, &[("NAQ_STOP_AT", place)]);
     first.stopped().await;
+    let stopped = Instant::now();
     let second = WorkerProcess::start(&url, &ledger, &[]);
     let pid = second.pid();
     let begun = ledger.wait_for(LONG, |entry| entry.pid == pid).await;
+    // Time itself: the lease began for the server when it sent the job, for the first one when that arrived.
+    tokio::time::sleep_until(stopped + WorkerProcess::LEASE).await;
     first.signal(Signal::CONT);
     // Read, not awaited: who awaits writes a mark beside the outcomes, which are counted here.
     let outcome = async || bed.jobs.results().find(handle.id()).await.unwrap();

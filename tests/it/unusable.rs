@@ -1,11 +1,10 @@
 //! Servers on which jobs cannot be kept: it is said at once and by name, and not after the patience of an election.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use naq_config::Settings;
-use naq_embedded::Lookup;
+use naq_embedded::{HeldPort, Lookup};
 use naq_jobs::{Jobs, JobsError, JobsErrorKind};
 use naq_testing::{TestServer, eventually};
 
@@ -49,13 +48,12 @@ impl Drop for Bare {
 #[tokio::test]
 async fn a_server_without_jetstream_is_told_at_once_with_what_to_do() {
     let binary = Lookup::from_process_env().find().await.unwrap().path;
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    let port = port.unwrap().port();
+    let port = HeldPort::take().unwrap();
     let mut command = Command::new(binary);
-    command.args(["--addr", "127.0.0.1", "--port", &port.to_string()]);
+    command.args(["--addr", "127.0.0.1", "--port", &port.number().to_string()]);
     let _server = Bare(command.stderr(Stdio::null()).spawn().unwrap());
     let mut settings = Settings::default();
-    settings.nats.servers = vec![format!("nats://127.0.0.1:{port}")];
+    settings.nats.servers = vec![format!("nats://127.0.0.1:{}", port.number())];
     let (took, error) = eventually(LONG, async || {
         let begun = Instant::now();
         let error = Jobs::connect(settings.clone()).await.unwrap_err();

@@ -1,11 +1,10 @@
 //! Several servers of this process that form one JetStream cluster.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::child::ClusterConfig;
+use crate::child::{ClusterConfig, HeldPort};
 use crate::error::{EmbeddedError, EmbeddedErrorKind};
 use crate::server::{Builder, EmbeddedServer};
 
@@ -14,14 +13,13 @@ const FORMING: Duration = Duration::from_secs(30);
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// Starts with other route ports when somebody took one between our choosing and the server's listening.
-const TRIES: usize = 3;
-
 /// Servers on loopback ports, routed to each other, each with its own store and monitoring.
 #[derive(Debug)]
 #[must_use = "dropping it ends its servers"]
 pub struct EmbeddedCluster {
     nodes: Vec<EmbeddedServer>,
+    /// Of the routes. After the servers, so that they outlive them.
+    _held: Vec<HeldPort>,
 }
 
 impl EmbeddedCluster {
@@ -42,25 +40,11 @@ impl EmbeddedCluster {
         size: usize,
         adjust: impl Fn(usize, Builder) -> Builder,
     ) -> Result<Self, EmbeddedError> {
-        let mut tries = 1;
-        loop {
-            match Self::start_once(size, &adjust).await {
-                Err(e) if e.kind() == EmbeddedErrorKind::PortInUse && tries < TRIES => tries += 1,
-                Err(e) => return Err(e),
-                Ok(cluster) => {
-                    cluster.wait_until_current(FORMING).await?;
-                    return Ok(cluster);
-                }
-            }
-        }
-    }
-
-    async fn start_once(
-        size: usize,
-        adjust: &impl Fn(usize, Builder) -> Builder,
-    ) -> Result<Self, EmbeddedError> {
-        let ports = free_ports(size)
+        let held = (0..size).map(|_| HeldPort::take());
+        let held: Vec<HeldPort> = held
+            .collect::<Result<_, _>>()
             .map_err(|e| EmbeddedError::system("no free ports for the cluster's routes", e))?;
+        let ports: Vec<u16> = held.iter().map(HeldPort::number).collect();
         let name = format!("naq-{:08x}", fastrand::u32(..));
         let mut nodes = Vec::with_capacity(size);
         for (number, port) in ports.iter().enumerate() {
@@ -77,7 +61,9 @@ impl EmbeddedCluster {
             // One after the other costs 10 ms each: a node is up before its peers are.
             nodes.push(adjust(number, builder).start().await?);
         }
-        Ok(Self { nodes })
+        let cluster = Self { nodes, _held: held };
+        cluster.wait_until_current(FORMING).await?;
+        Ok(cluster)
     }
 
     /// The servers, in the order of their numbers.
@@ -173,14 +159,4 @@ impl EmbeddedCluster {
         }
         outcome
     }
-}
-
-/// Ports that were free a moment ago. Held all at once, so that they differ.
-fn free_ports(count: usize) -> std::io::Result<Vec<u16>> {
-    let held: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind(("127.0.0.1", 0)))
-        .collect::<Result<_, _>>()?;
-    held.iter()
-        .map(|listener| Ok(listener.local_addr()?.port()))
-        .collect()
 }

@@ -18,6 +18,7 @@
 //! * [`EmbeddedServer`] is one running server. It is restarted when it dies by itself, and it dies with this process,
 //!   even if this process is killed with SIGKILL.
 //! * [`EmbeddedCluster`] is several of them that form one JetStream cluster.
+//! * [`HeldPort`] is a port that nobody else gets: a server keeps its own while it is down.
 //!
 //! Works on Linux and macOS: the child is run through `/bin/sh`, which ends it when this process is gone.
 
@@ -29,6 +30,7 @@ mod monitor;
 mod server;
 mod supervisor;
 
+pub use child::HeldPort;
 pub use cluster::EmbeddedCluster;
 pub use error::{EmbeddedError, EmbeddedErrorKind};
 pub use lookup::{

@@ -18,6 +18,8 @@
 //!
 //! With the feature `traces`, `TraceCollector` takes the traces of a program as a real collector does, and `tree` draws them.
 //!
+//! [`HeldPort`] is a port at which nobody listens, for a server that comes later, or never.
+//!
 //! With the feature `browser`, `Browser` is a real Chromium for tests of web pages.
 //!
 //! Everything here panics instead of returning errors: in a test, a server that cannot be started or asked is a
@@ -43,6 +45,7 @@ pub use eventually::{eventually, eventually_eq};
 pub use fantoccini;
 #[cfg(feature = "jobs")]
 pub use jobs::{Expected, TestJobs};
+pub use naq_embedded::HeldPort;
 pub use proxy::{Direction, FaultProxy};
 pub use report::{Connection, Connz, Consumer, Jsz, Stream, Varz};
 pub use test_cluster::TestCluster;

@@ -3,10 +3,10 @@
 use std::ops::Deref;
 
 use naq_config::Settings;
-use naq_embedded::EmbeddedCluster;
+use naq_embedded::{Builder, EmbeddedCluster};
 
 use crate::report::{Connz, Jsz, Varz};
-use crate::test_settings::settings;
+use crate::test_settings::{START, settings};
 
 /// Three servers that form one JetStream cluster, so that streams with three copies work. Kill and restart single
 /// nodes through [`EmbeddedCluster`], to which it derefs. A start takes about a second.
@@ -20,7 +20,8 @@ impl TestCluster {
     /// # Panics
     /// If there is no usable nats-server or the cluster does not form; the message says what to do.
     pub async fn start() -> Self {
-        match EmbeddedCluster::start(3).await {
+        let patient = |_, node: Builder| node.start_deadline(START);
+        match EmbeddedCluster::start_with(3, patient).await {
             Ok(cluster) => Self(cluster),
             Err(e) => panic!("this test needs a cluster of nats-servers: {e}"),
         }

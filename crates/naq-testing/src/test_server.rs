@@ -6,7 +6,7 @@ use naq_config::Settings;
 use naq_embedded::{Builder, EmbeddedServer};
 
 use crate::report::{Connz, Jsz, Varz};
-use crate::test_settings::settings;
+use crate::test_settings::{START, settings};
 
 /// A server of its own for one test: free port, temporary store, monitoring on. Kill, pause and restart it through
 /// [`EmbeddedServer`], to which it derefs. Gone, with its store, after [`stop`](Self::stop) or drop.
@@ -28,7 +28,9 @@ impl TestServer {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_with(adjust: impl FnOnce(Builder) -> Builder) -> Self {
-        let builder = EmbeddedServer::builder().monitoring(true);
+        let builder = EmbeddedServer::builder()
+            .monitoring(true)
+            .start_deadline(START);
         match adjust(builder).start().await {
             Ok(server) => Self(server),
             Err(e) => panic!("this test needs a nats-server: {e}"),

@@ -6,6 +6,9 @@ use naq_config::Settings;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Far more than the start of a server takes, so that a busy machine is no failure.
+pub(crate) const START: Duration = Duration::from_secs(60);
+
 /// Settings that point at `servers` and keep `replicas` copies.
 pub(crate) fn settings(servers: Vec<String>, replicas: u8) -> Settings {
     let mut settings = Settings::default();
@@ -15,10 +18,11 @@ pub(crate) fn settings(servers: Vec<String>, replicas: u8) -> Settings {
     nats.reconnect_time_wait = Duration::from_millis(50);
     nats.connection_timeout = 5 * SECOND;
     nats.drain_timeout = 5 * SECOND;
-    nats.flush_timeout = 2 * SECOND;
-    nats.request_timeout = 2 * SECOND;
+    nats.flush_timeout = 5 * SECOND;
+    nats.request_timeout = 5 * SECOND;
     nats.ping_interval = SECOND;
-    settings.queues.ack_wait = 2 * SECOND;
+    // A machine that is busy for some seconds shall not have a job done twice.
+    settings.queues.ack_wait = 6 * SECOND;
     settings.queues.replicas = replicas;
     settings.results.replicas = replicas;
     settings.workers.heartbeat_interval = Duration::from_millis(200);

@@ -105,11 +105,11 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) fn start(dir: &Path) -> Self {
-        Self::start_on(dir, "0")
+        Self::start_on(dir, 0)
     }
 
-    pub(crate) fn start_on(dir: &Path, port: &str) -> Self {
-        let mut command = naq(dir, ["dev", "--port", port]);
+    pub(crate) fn start_on(dir: &Path, port: u16) -> Self {
+        let mut command = naq(dir, ["dev", "--port", &port.to_string()]);
         command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use naq_testing::HeldPort;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::tempdir;
@@ -65,9 +66,8 @@ fn a_port_that_never_answers_costs_the_timeout_and_no_more() {
 #[test]
 fn who_waits_goes_on_when_the_server_comes() {
     let dir = tempdir().unwrap();
-    let dev = Dev::start(dir.path());
-    let url = dev.url.clone();
-    dev.stop();
+    let port = HeldPort::take().unwrap();
+    let url = format!("nats://127.0.0.1:{}", port.number());
     let mut command = naq(
         dir.path(),
         ["connection", "wait", "--timeout", "50s", "-u", &url],
@@ -77,8 +77,7 @@ fn who_waits_goes_on_when_the_server_comes() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let port = url.rsplit(':').next().unwrap();
-    let _dev = Dev::start_on(dir.path(), port);
+    let _dev = Dev::start_on(dir.path(), port.number());
     let said = Said::of(waiting.wait_with_output().unwrap()).ended_with(0);
     assert!(said.out.contains("answers after"), "{said:?}");
 }
@@ -128,7 +127,8 @@ fn a_measurement_has_the_documented_names_and_forms() {
 #[test]
 fn a_watch_shows_a_line_per_change_until_ctrl_c() {
     let dir = tempdir().unwrap();
-    let dev = Dev::start(dir.path());
+    let port = HeldPort::take().unwrap();
+    let dev = Dev::start_on(dir.path(), port.number());
     let url = dev.url.clone();
     let args = [
         "connection",
@@ -157,7 +157,7 @@ fn a_watch_shows_a_line_per_change_until_ctrl_c() {
     assert!(next("rtt", Value::Null)["rtt_ms"].as_f64().unwrap() > 0.0);
     dev.stop();
     next("state", "reconnecting".into());
-    let dev = Dev::start_on(dir.path(), url.rsplit(':').next().unwrap());
+    let dev = Dev::start_on(dir.path(), port.number());
     assert_eq!(next("state", "connected".into())["epoch"], 2);
     signal(&watch, Signal::INT);
     assert_eq!(watch.wait().unwrap().code(), Some(0));

@@ -1,5 +1,6 @@
 //! `naq dev`: a store that stays.
 
+use naq_testing::HeldPort;
 use rustix::process::Signal;
 use tempfile::tempdir;
 
@@ -46,11 +47,11 @@ fn a_store_or_a_port_in_use_is_said() {
 #[test]
 fn a_worker_goes_on_when_the_server_is_started_again() {
     let dir = tempdir().unwrap();
-    let dev = Dev::start(dir.path());
-    let port = dev.url.rsplit(':').next().unwrap().to_owned();
+    let port = HeldPort::take().unwrap();
+    let dev = Dev::start_on(dir.path(), port.number());
     let worker = dev.worker("workers: {handlers: {echo: {command: [cat]}}}");
     assert_eq!(dev.stop(), Some(0));
-    let again = Dev::start_on(dir.path(), &port);
+    let again = Dev::start_on(dir.path(), port.number());
     again
         .naq(&["enqueue", "echo", "7", "--id", "seven"])
         .ended_with(0);

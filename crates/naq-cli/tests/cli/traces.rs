@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Instant;
 
-use naq_testing::{CollectedSpan, TraceCollector, tree};
+use naq_testing::{CollectedSpan, HeldPort, TraceCollector, tree};
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::tempdir;
@@ -290,9 +290,8 @@ fn a_collector_that_is_away_is_one_warning_and_touches_no_job() {
     // Somebody has this port, and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
-    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = format!("http://{}", away.local_addr().unwrap());
-    drop(away);
+    let away = HeldPort::take().unwrap();
+    let gone = format!("http://127.0.0.1:{}", away.number());
     let worker = dev.worker_in(&handlers(&dev), &[], &exporting(&gone, "worker"));
     for _ in 0..3 {
         let mut command = dev.command(&["enqueue", "mail", "--wait=60s", "--json"]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use naq_config::{ConfigError, Loaded, Loader, Watch, WatchError};
@@ -48,8 +48,9 @@ fn a_written_and_an_exchanged_file_are_noticed_and_one_that_says_the_same_is_not
     let new = dir.path().join("naq.yaml.new");
     fs::write(&new, "# a comment more\nworkers: {concurrency: 2}\n").unwrap();
     fs::rename(&new, &file).unwrap();
-    // Time for the wrong thing to happen: it would be heard before what follows.
-    std::thread::sleep(Duration::from_millis(600));
+    // Nothing may be heard for a while: longer than it takes for a change to be told.
+    let nothing = changes.recv_timeout(Duration::from_millis(600));
+    assert_eq!(nothing.unwrap_err(), RecvTimeoutError::Timeout);
     set(&new, 3);
     fs::rename(&new, &file).unwrap();
     assert_eq!(concurrency(&changes), 3);

@@ -17,7 +17,7 @@ use naq_testing::FaultProxy;
 use serde_json::json;
 
 use crate::server::TestServer;
-use crate::{SOON, settings, setup};
+use crate::{PROMPT, SOON, settings, setup};
 
 /// Compiles only for types that are nothing but themselves: with a second candidate the compiler
 /// could not choose.
@@ -180,9 +180,9 @@ async fn assert_ends<T>(
     work: impl Future<Output = Result<T, ConnectionError>>,
 ) {
     let start = Instant::now();
-    let outcome = tokio::time::timeout(limit + SOON, work).await;
+    let outcome = tokio::time::timeout(limit + PROMPT, work).await;
     let Ok(Err(error)) = outcome.map(|outcome| outcome.map(drop)) else {
-        panic!("{call} has not failed within {:?}", limit + SOON)
+        panic!("{call} has not failed within {:?}", limit + PROMPT)
     };
     let took = start.elapsed();
     let late = matches!(error.kind(), ConnectionErrorKind::Deadline { .. });
@@ -192,7 +192,7 @@ async fn assert_ends<T>(
     );
     // Timers of the client are exact to a millisecond.
     let early = took + Duration::from_millis(5) < limit;
-    assert!(!early && took < limit + SOON, "{call}: {took:?}");
+    assert!(!early && took < limit + PROMPT, "{call}: {took:?}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::server::TestServer;
-use crate::{SOON, settings, setup, until};
+use crate::{PROMPT, SOON, settings, setup, until};
 
 /// A service that may have so many exclusive connections.
 async fn with_limit(server: &TestServer, limit: usize) -> ConnectionService {
@@ -113,7 +113,7 @@ async fn with_the_server_down_no_task_and_no_attempt_outlives_the_shutdown() {
     drop(owned);
     let started = Instant::now();
     let report = service.shutdown(Duration::from_millis(500)).await;
-    assert!(started.elapsed() < SOON);
+    assert!(started.elapsed() < PROMPT);
     assert_eq!(
         (report.unconfirmed, report.connections_left),
         (200, 0),

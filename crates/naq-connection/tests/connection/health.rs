@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::records::Log;
 use crate::server::TestServer;
-use crate::{SOON, settings, setup, until};
+use crate::{PROMPT, SOON, once_below, settings, setup, until};
 
 pub(crate) const REFUSED: &str = "nats://127.0.0.1:1";
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
@@ -53,7 +53,7 @@ async fn a_probe_asks_the_connection_that_is_there() {
     let health = probe(&service, DEFAULT_PROFILE).await;
     assert_eq!((health.state, health.epoch), (HealthState::Healthy, 1));
     assert!(health.last_error.is_none() && health.checked_at >= before);
-    assert!(health.rtt.unwrap() > Duration::ZERO && health.rtt.unwrap() < SOON);
+    assert!(health.rtt.unwrap() > Duration::ZERO && health.rtt.unwrap() < PROMPT);
     server.restart().await;
     let mut states = lease.states();
     states.wait_for(|s| s.epoch == 2).await.unwrap();
@@ -67,19 +67,30 @@ async fn a_probe_asks_the_connection_that_is_there() {
 
 #[tokio::test]
 async fn a_probe_of_a_stalled_server_is_unhealthy_at_its_deadline() {
+    once_below(SHORT * 2, probe_of_a_stalled_server).await;
+}
+
+/// What a probe takes that was given a short deadline.
+async fn probe_of_a_stalled_server() -> Duration {
     let (server, service) = paused().await;
     let start = Instant::now();
     let health = probe_within(&service, DEFAULT_PROFILE, SHORT).await;
     let took = start.elapsed();
-    assert!(took >= SHORT && took < SHORT * 2, "{took:?}");
+    assert!(took >= SHORT, "{took:?}");
     assert_eq!((health.state, health.rtt), (HealthState::Unhealthy, None));
     assert_eq!(*health.last_error.unwrap().kind(), SILENT);
     server.resume().unwrap();
     assert!(probe(&service, DEFAULT_PROFILE).await.is_healthy());
+    took
 }
 
 #[tokio::test]
 async fn the_connection_test_is_a_bool_in_bounded_time_whatever_the_server_does() {
+    once_below(Duration::from_millis(5500), tests_of_bad_servers).await;
+}
+
+/// What the tests of all kinds of bad servers take together.
+async fn tests_of_bad_servers() -> Duration {
     let (server, live) = setup().await;
     let guarded = TestServer::start_with("authorization { user: alice, password: s3cret }").await;
     let mut wrong = settings(&guarded.url());
@@ -94,8 +105,8 @@ async fn the_connection_test_is_a_bool_in_bounded_time_whatever_the_server_does(
     let tests = bad.iter().map(test_nats_connection);
     assert_eq!(futures::future::join_all(tests).await, [false; 4]);
     let took = start.elapsed();
-    assert!(took < Duration::from_millis(5500), "{took:?}");
     assert!(test_nats_connection(&live).await);
+    took
 }
 
 #[tokio::test]
@@ -115,6 +126,11 @@ async fn a_failed_connection_test_is_one_error_record() {
 
 #[tokio::test]
 async fn who_waits_for_a_server_that_starts_late_goes_on_at_once() {
+    once_below(Duration::from_millis(1500), late_start).await;
+}
+
+/// From the start of the server to the end of the wait.
+async fn late_start() -> Duration {
     let (server, service) = setup().await;
     server.kill().await;
     let reason = Failure::Dial;
@@ -127,21 +143,29 @@ async fn who_waits_for_a_server_that_starts_late_goes_on_at_once() {
         server.restart().await;
         Instant::now()
     };
-    let (waited, started) = tokio::join!(wait_for_nats_connection(&service, SOON * 2), start);
+    let (waited, started) = tokio::join!(wait_for_nats_connection(&service, SOON), start);
     waited.unwrap();
-    assert!(started.elapsed() < Duration::from_millis(1500));
+    let took = started.elapsed();
     assert_eq!(service.leases(), 0);
+    took
 }
 
 #[tokio::test]
 async fn who_waits_in_vain_learns_why_at_the_deadline() {
     let limit = Duration::from_secs(1);
     let wait = async |service: &ConnectionService| {
-        let start = Instant::now();
-        let error = wait_for_nats_connection(service, limit).await.unwrap_err();
-        let took = start.elapsed();
         let half = Duration::from_millis(500);
-        assert!(took >= half && took < limit + half, "{took:?}: {error}");
+        let mut told = None;
+        once_below(limit + half, async || {
+            let start = Instant::now();
+            let error = wait_for_nats_connection(service, limit).await.unwrap_err();
+            let took = start.elapsed();
+            assert!(took >= half, "{took:?}: {error}");
+            told = Some(error);
+            took
+        })
+        .await;
+        let error = told.unwrap();
         let operation = Operation::Start;
         assert_eq!(*error.kind(), ConnectionErrorKind::Deadline { operation });
         error

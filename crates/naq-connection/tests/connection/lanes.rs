@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use naq_connection::{ConnectionErrorKind, Lane, Operation};
 
-use crate::{SOON, setup};
+use crate::{PROMPT, SOON, setup};
 
 #[tokio::test]
 async fn the_bulk_lane_is_one_more_connection_and_only_when_it_is_used() {
@@ -44,5 +44,5 @@ async fn an_acquire_ends_at_its_time_limit() {
     let error = service.acquire().timeout(limit).await.unwrap_err();
     let operation = Operation::Start;
     assert_eq!(*error.kind(), ConnectionErrorKind::Deadline { operation });
-    assert!((limit..SOON).contains(&start.elapsed()));
+    assert!((limit..PROMPT).contains(&start.elapsed()));
 }

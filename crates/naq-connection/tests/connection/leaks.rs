@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use naq_connection::{ConnectionService, Lane, StartMode, nats_connection};
+use tokio::time::Instant;
 
 use crate::records::Log;
 use crate::server::TestServer;
-use crate::{SOON, settings, setup, until};
+use crate::{PROMPT, SOON, settings, setup, until};
 
 async fn watched(threshold: Duration) -> (TestServer, ConnectionService) {
     let server = TestServer::start().await;
@@ -36,23 +37,35 @@ async fn a_lease_that_stays_out_is_told_once_with_its_place_and_again_when_it_co
         !about_leases(&log, "WARN").is_empty()
     })
     .await;
-    // Others come and go in time, and the forgotten one is looked at again and again meanwhile.
+    // Others come and go, and nothing may happen for a while: the watcher looks several times meanwhile.
+    let mut slow = 0;
     for _ in 0..5 {
+        let taken = Instant::now();
         let brief = service.connection().await.unwrap();
         brief.flush_confirmed().await.unwrap();
         drop(brief);
+        // A busy machine can make a lease of this one, too, that stays out.
+        slow += usize::from(taken.elapsed() >= threshold);
         tokio::time::sleep(threshold / 2).await;
     }
-    let told = about_leases(&log, "WARN");
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0].contains(&format!("leaks.rs:{line}:")), "{told:#?}");
+    let all = about_leases(&log, "WARN");
+    let place = format!("leaks.rs:{line}:");
+    let (told, others): (Vec<_>, Vec<_>) = all.iter().partition(|l| l.contains(&place));
+    assert!(told.len() == 1 && others.len() <= slow, "{all:#?}");
     assert!(told[0].contains("age="), "{told:#?}");
-    assert!(about_leases(&log, "INFO").is_empty());
+    let back = || {
+        let mut lines = about_leases(&log, "INFO");
+        lines.retain(|line| line.contains(&place));
+        lines
+    };
+    assert!(back().is_empty());
 
     drop(forgotten);
-    let back = about_leases(&log, "INFO");
-    assert_eq!(back.len(), 1, "{back:#?}");
-    assert!(back[0].contains("came back") && back[0].contains(&format!("leaks.rs:{line}:")));
+    let back = back();
+    assert!(
+        back.len() == 1 && back[0].contains("came back"),
+        "{back:#?}"
+    );
 }
 
 #[tokio::test]
@@ -92,7 +105,7 @@ async fn each_way_to_a_lease_shows_the_place_of_its_caller() {
     );
     assert!(
         out.iter()
-            .all(|lease| &*lease.profile == "default" && lease.age < SOON)
+            .all(|lease| &*lease.profile == "default" && lease.age < PROMPT)
     );
     let lanes = out.iter().filter(|lease| lease.lane == "bulk").count();
     assert_eq!((out.len(), lanes), (6, 1));

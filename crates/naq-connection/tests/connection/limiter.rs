@@ -10,7 +10,7 @@ use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, timeout};
 
-use crate::{SOON, setup, until};
+use crate::{PROMPT, SOON, setup, until};
 
 /// Counts who is inside, and the most that ever were.
 #[derive(Default)]
@@ -133,7 +133,7 @@ async fn at_the_limit_load_is_shed_at_once_or_after_a_deadline() {
     let limit = Duration::from_millis(50);
     let start = Instant::now();
     let late = limiter.acquire_within(limit).await.unwrap_err();
-    assert!(late.waited >= limit && start.elapsed() < SOON);
+    assert!(late.waited >= limit && start.elapsed() < PROMPT);
     assert!(late.to_string().starts_with("the limit of 2 is reached"));
     drop(one);
     let _again = limiter.try_acquire().unwrap();

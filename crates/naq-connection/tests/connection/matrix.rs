@@ -120,6 +120,7 @@ impl Matrix {
             let flapping = async {
                 loop {
                     self.proxy.cut();
+                    // The pace is what is tested: some calls find the link, some lose it.
                     sleep(Duration::from_millis(15)).await;
                 }
             };

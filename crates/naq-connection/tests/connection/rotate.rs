@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::proxy::Proxy;
 use crate::requests::Load;
-use crate::{SOON, settings, setup, until};
+use crate::{PROMPT, SOON, settings, setup, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotations_under_load_fail_nothing_and_leave_one_connection() {
@@ -192,7 +192,7 @@ async fn a_replaced_connection_that_stalls_is_given_up_at_the_drain_timeout() {
     timeout(SOON, closed).await.unwrap();
     let took = start.elapsed();
     assert!(
-        took >= drain_timeout.mul_f64(0.9) && took < drain_timeout + SOON / 2,
+        took >= drain_timeout.mul_f64(0.9) && took < drain_timeout + PROMPT / 2,
         "{took:?}"
     );
     service

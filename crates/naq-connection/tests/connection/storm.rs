@@ -13,6 +13,9 @@ use crate::{behind_a_proxy, settings, setup, until};
 
 const OUTAGE: Duration = Duration::from_secs(2);
 
+/// Dials of a client until the pauses between them are at their longest: they double from 10 ms.
+const TRIES: usize = 7;
+
 /// Dials that so many callers cause in an outage, each asking again as soon as it is refused.
 async fn dials_of(callers: usize) -> usize {
     let proxy = FaultProxy::to("127.0.0.1:1");
@@ -25,6 +28,7 @@ async fn dials_of(callers: usize) -> usize {
         tasks.spawn(async move {
             while Instant::now() < end {
                 service.connection().await.unwrap_err();
+                // The pace of a caller that tries again at once, and lets the others on.
                 sleep(Duration::from_millis(1)).await;
             }
         });
@@ -119,7 +123,8 @@ async fn herd(services: &[ConnectionService], proxy: &FaultProxy) -> f64 {
         services.iter().all(is)
     };
     until("all are down", async || all(false)).await;
-    sleep(OUTAGE).await;
+    let tries = proxy.taken() + services.len() * TRIES;
+    until("their pauses have grown", async || proxy.taken() >= tries).await;
     let opened = Instant::now();
     proxy.accept();
     until("all are back", async || all(true)).await;

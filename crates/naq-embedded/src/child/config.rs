@@ -6,7 +6,7 @@ use std::path::Path;
 #[derive(Debug, Clone)]
 pub(crate) struct ServerConfig {
     pub(crate) server_name: String,
-    /// `None` lets the server choose.
+    /// What the user chose, if so.
     pub(crate) port: Option<u16>,
     pub(crate) monitoring: bool,
     pub(crate) max_payload: Option<u32>,
@@ -23,7 +23,7 @@ pub(crate) struct ClusterConfig {
     pub(crate) routes: Vec<u16>,
 }
 
-/// The ports that a server really listens on.
+/// The ports that a server listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ports {
     pub(crate) client: u16,
@@ -31,20 +31,14 @@ pub(crate) struct Ports {
 }
 
 impl ServerConfig {
-    /// The text of the file. `known` are the ports of an earlier run, to be kept; without them the server chooses and
-    /// writes its choice into `run_dir`.
-    pub(crate) fn render(&self, known: Option<Ports>, store: &Path, run_dir: &Path) -> String {
-        // -1 is the server's word for "any free port": no race between choosing a port and listening on it.
-        let number = |port: Option<u16>| port.map_or("-1".to_owned(), |p| p.to_string());
-        let client = number(known.map(|k| k.client).or(self.port));
+    /// The text of the file.
+    pub(crate) fn render(&self, ports: Ports, store: &Path) -> String {
         let mut lines = vec![
             format!("server_name: {}", quote(&self.server_name)),
             "host: \"127.0.0.1\"".to_owned(),
-            format!("port: {client}"),
-            format!("ports_file_dir: {}", quote(&run_dir.to_string_lossy())),
+            format!("port: {}", ports.client),
         ];
-        if self.monitoring {
-            let port = number(known.and_then(|k| k.monitoring));
+        if let Some(port) = ports.monitoring {
             lines.push(format!("http: \"127.0.0.1:{port}\""));
         }
         if let Some(bytes) = self.max_payload {
@@ -102,21 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_run_lets_the_server_choose_its_ports() {
-        let text = config().render(None, Path::new("/s"), Path::new("/r"));
-        assert!(text.contains("port: -1\n"), "{text}");
-        assert!(text.contains("http: \"127.0.0.1:-1\"\n"), "{text}");
-        assert!(text.contains(r#"server_name: "a \"b\"""#), "{text}");
-    }
-
-    #[test]
-    fn a_later_run_keeps_the_ports_of_the_first() {
-        let known = Ports {
+    fn the_ports_and_the_quoted_name_are_in_the_file() {
+        let ports = Ports {
             client: 4001,
             monitoring: Some(4002),
         };
-        let text = config().render(Some(known), Path::new("/s"), Path::new("/r"));
+        let text = config().render(ports, Path::new("/s"));
         assert!(text.contains("port: 4001\n"), "{text}");
         assert!(text.contains("http: \"127.0.0.1:4002\"\n"), "{text}");
+        assert!(text.contains(r#"server_name: "a \"b\"""#), "{text}");
     }
 }

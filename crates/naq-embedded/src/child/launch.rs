@@ -1,17 +1,17 @@
 //! Brings one server up: writes its configuration, starts the process, waits until it serves.
 //!
-//! Owns: the run directory, the store, and the ports once they are known.
+//! Owns: the run directory, the store, and the ports.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::config::{Ports, ServerConfig};
 use super::failure::explain;
+use super::held_port::HeldPort;
 use super::process::Process;
 use super::ready::{Question, is_ready};
 use super::run_dir::RunDir;
@@ -28,7 +28,9 @@ pub(crate) struct Launch {
     pub(crate) config: ServerConfig,
     pub(crate) run_dir: RunDir,
     pub(crate) store: Store,
-    pub(crate) ports: Option<Ports>,
+    pub(crate) ports: Ports,
+    /// Those of the ports that the user did not choose.
+    pub(crate) _held: Vec<HeldPort>,
     pub(crate) start_deadline: Duration,
     pub(crate) stop_grace: Duration,
 }
@@ -36,9 +38,7 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the process. It is not ready yet.
     pub(crate) async fn spawn(&mut self) -> Result<Process, EmbeddedError> {
-        let text = self
-            .config
-            .render(self.ports, self.store.path(), self.run_dir.path());
+        let text = self.config.render(self.ports, self.store.path());
         fs::write(self.run_dir.config(), text)
             .map_err(|e| EmbeddedError::system("the run directory cannot be written", e))?;
         let config = self.run_dir.config();
@@ -54,16 +54,15 @@ impl Launch {
         })
     }
 
-    /// Waits until `process` serves, and learns its ports. On failure the process is gone.
-    pub(crate) async fn ready(&mut self, process: &mut Process) -> Result<Ports, EmbeddedError> {
-        let pid = process.pid().as_raw_nonzero().get();
+    /// Waits until `process` serves. On failure the process is gone.
+    pub(crate) async fn ready(&mut self, process: &mut Process) -> Result<(), EmbeddedError> {
         let deadline = self.start_deadline;
         let outcome = tokio::select! {
             exit = process.wait() => {
                 let how = exit.map_or_else(|e| e.to_string(), |exit| exit.to_string());
                 Err(explain(&how, self.run_dir.log_tail()))
             }
-            ports = timeout(deadline, self.poll(pid)) => ports.map_err(|_| {
+            ready = timeout(deadline, self.poll()) => ready.map_err(|_| {
                 EmbeddedError::new(
                     EmbeddedErrorKind::NotReady,
                     format!("the server was not ready within {deadline:?}"),
@@ -71,16 +70,10 @@ impl Launch {
                 .with_log(self.run_dir.log_tail())
             }),
         };
-        match outcome {
-            Ok(ports) => {
-                self.ports = Some(ports);
-                Ok(ports)
-            }
-            Err(error) => {
-                self.kill(process).await;
-                Err(error)
-            }
+        if outcome.is_err() {
+            self.kill(process).await;
         }
+        outcome
     }
 
     /// SIGKILL, then waits until the process is gone.
@@ -112,32 +105,14 @@ impl Launch {
         self.store.path()
     }
 
-    async fn poll(&self, pid: i32) -> Ports {
-        loop {
-            if let Some(ports) = self.ports.or_else(|| self.read_ports(pid)) {
-                let question = Question {
-                    port: ports.client,
-                    server_name: &self.config.server_name,
-                    jetstream: self.config.cluster.is_none(),
-                };
-                if is_ready(question).await {
-                    return ports;
-                }
-            }
+    async fn poll(&self) {
+        let question = Question {
+            port: self.ports.client,
+            server_name: &self.config.server_name,
+            jetstream: self.config.cluster.is_none(),
+        };
+        while !is_ready(question).await {
             sleep(POLL).await;
         }
-    }
-
-    /// `None` while the file is not there, or not yet whole.
-    fn read_ports(&self, pid: i32) -> Option<Ports> {
-        let file: Value = serde_json::from_str(&self.run_dir.ports_file(pid)?).ok()?;
-        let port = |key: &str| -> Option<u16> {
-            let url = file[key][0].as_str()?;
-            url.rsplit(':').next()?.parse().ok()
-        };
-        Some(Ports {
-            client: port("nats")?,
-            monitoring: port("monitoring"),
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! The run directory of one server: configuration, log, ports file, and the store if that is temporary.
+//! The run directory of one server: configuration, log, and the store if that is temporary.
 //!
 //! Who removes it: while a child runs, the child's shim does, when this process is gone; otherwise the drop of
 //! [`RunDir`]. So nothing is left in the temporary directory, whichever side dies first.
@@ -36,16 +36,6 @@ impl RunDir {
     /// Says who removes the directory from here on: the shim, or the drop of this value.
     pub(crate) fn leave_to_shim(&mut self, leave: bool) {
         self.0.disable_cleanup(leave);
-    }
-
-    /// The ports file that the server with this process id has written, if it has.
-    pub(crate) fn ports_file(&self, pid: i32) -> Option<String> {
-        let end = format!("_{pid}.ports");
-        let entries = fs::read_dir(self.path()).ok()?;
-        let file = entries
-            .flatten()
-            .find(|entry| entry.file_name().to_string_lossy().ends_with(&end))?;
-        fs::read_to_string(file.path()).ok()
     }
 
     /// The last lines of the log.

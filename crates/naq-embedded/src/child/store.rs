@@ -12,7 +12,7 @@ use crate::error::{EmbeddedError, EmbeddedErrorKind};
 pub(crate) struct Store {
     path: PathBuf,
     /// Held until drop. `None` for a store inside the run directory, which nobody else knows.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Store {
@@ -34,7 +34,7 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path,
-                _lock: Some(lock),
+                lock: Some(lock),
             }),
             Err(TryLockError::Error(e)) => Err(refused(e)),
             Err(TryLockError::WouldBlock) => Err(EmbeddedError::new(
@@ -51,11 +51,21 @@ impl Store {
     pub(crate) fn temporary(run_dir: &Path) -> Self {
         Self {
             path: run_dir.join("store"),
-            _lock: None,
+            lock: None,
         }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Said, not left to the closing of the file: a child that another thread has just forked has the file open too,
+        // for the moment until it runs its program.
+        if let Some(Err(e)) = self.lock.as_ref().map(File::unlock) {
+            tracing::warn!("the lock of the store cannot be given back: {e}");
+        }
     }
 }

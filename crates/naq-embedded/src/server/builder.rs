@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::handle::EmbeddedServer;
-use crate::child::{ClusterConfig, Launch, RunDir, ServerConfig, Store};
+use crate::child::{ClusterConfig, HeldPort, Launch, Ports, RunDir, ServerConfig, Store};
 use crate::error::EmbeddedError;
 use crate::lookup::{Lookup, ServerBinary};
 use crate::supervisor::RestartPolicy;
@@ -128,24 +128,40 @@ impl Builder {
             Some(path) => Store::durable(path)?,
             None => Store::temporary(run_dir.path()),
         };
+        let (ports, held) = self.ports()?;
         let binary = self.find().await?;
         let mut launch = Launch {
             binary,
             config: self.config,
             run_dir,
             store,
-            ports: None,
+            ports,
+            _held: held,
             start_deadline: self.start_deadline,
             stop_grace: self.stop_grace,
         };
         let mut process = launch.spawn().await?;
-        let ports = launch.ready(&mut process).await?;
+        launch.ready(&mut process).await?;
         Ok(EmbeddedServer::supervised(
             launch,
             process,
-            ports,
             self.restart_policy,
         ))
+    }
+
+    /// The ports, and those of them that are ours to keep: one that the user chose may be somebody else's.
+    fn ports(&self) -> Result<(Ports, Vec<HeldPort>), EmbeddedError> {
+        let mut held = Vec::new();
+        let mut take = || -> Result<u16, EmbeddedError> {
+            let port = HeldPort::take()
+                .map_err(|e| EmbeddedError::system("there is no free port for the server", e))?;
+            let number = port.number();
+            held.push(port);
+            Ok(number)
+        };
+        let client = self.config.port.map_or_else(&mut take, Ok)?;
+        let monitoring = self.config.monitoring.then(take).transpose()?;
+        Ok((Ports { client, monitoring }, held))
     }
 
     async fn find(&self) -> Result<ServerBinary, EmbeddedError> {

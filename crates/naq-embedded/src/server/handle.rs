@@ -39,13 +39,8 @@ impl EmbeddedServer {
         Builder::new()
     }
 
-    pub(super) fn supervised(
-        launch: Launch,
-        process: Process,
-        ports: Ports,
-        policy: RestartPolicy,
-    ) -> Self {
-        let binary = launch.binary.clone();
+    pub(super) fn supervised(launch: Launch, process: Process, policy: RestartPolicy) -> Self {
+        let (binary, ports) = (launch.binary.clone(), launch.ports);
         let name = launch.config.server_name.clone();
         let store_dir = launch.store_path().to_owned();
         let log_file = launch.log_path();

@@ -108,9 +108,7 @@ impl Supervisor {
         } = self;
         let progress = async {
             match (phase, process) {
-                (Phase::Starting, Some(process)) => {
-                    Event::Started(launch.ready(process).await.map(drop))
-                }
+                (Phase::Starting, Some(process)) => Event::Started(launch.ready(process).await),
                 (_, Some(process)) => Event::Ended(process.wait().await),
                 (Phase::BackingOff, None) => {
                     sleep(wait.saturating_sub(since.elapsed())).await;

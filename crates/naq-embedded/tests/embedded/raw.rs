@@ -1,10 +1,10 @@
 //! The few lines of the NATS protocol that these tests need; a client would bring its own reconnects.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+
+use crate::wait::SOON;
 
 /// Sends one request and returns the answer's JSON.
 pub(crate) async fn request(port: u16, subject: &str, payload: &str) -> Value {
@@ -29,9 +29,9 @@ pub(crate) async fn request(port: u16, subject: &str, payload: &str) -> Value {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), exchange)
+    tokio::time::timeout(SOON, exchange)
         .await
-        .expect("no answer within 10 s")
+        .expect("no answer in time")
 }
 
 /// Makes a file stream on the subject of the same name.

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-/// Polls `condition` until it holds; panics with `what` after 15 s.
+/// Time that anything may take: long, so that a busy machine is no failure.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// Polls `condition` until it holds; panics with `what` after [`SOON`].
 pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(15);
+    let end = Instant::now() + SOON;
     while !condition() {
-        assert!(Instant::now() < end, "not within 15 s: {what}");
+        assert!(Instant::now() < end, "not within {SOON:?}: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

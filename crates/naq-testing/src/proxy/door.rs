@@ -32,8 +32,11 @@ pub(super) async fn serve(listener: TcpListener, way: Way) {
         tokio::select! {
             taken = listener.accept() => match taken {
                 Ok((client, _)) => {
+                    // Before it counts, so that what is ordered after a test has seen it counted
+                    // finds it born.
+                    let born = *way.orders.borrow();
                     way.tally.arrived();
-                    connections.spawn(connection(client, way.clone()));
+                    connections.spawn(connection(client, way.clone(), born));
                 }
                 // Out of file descriptors, as a rule: those that end make room.
                 Err(_) => sleep(Duration::from_millis(10)).await,
@@ -43,8 +46,7 @@ pub(super) async fn serve(listener: TcpListener, way: Way) {
     }
 }
 
-async fn connection(client: TcpStream, way: Way) {
-    let born = *way.orders.borrow();
+async fn connection(client: TcpStream, way: Way, born: Orders) {
     // Ended without warning, whatever the reason: the kernel then answers with a reset.
     let _abrupt = client.set_zero_linger();
     let _opened = way.tally.opened();
@@ -103,7 +105,7 @@ async fn in_the_hole(
     mut orders: watch::Receiver<Orders>,
     born: Orders,
 ) {
-    let over = |now: &Orders| now.cuts != born.cuts || now.door != Door::BlackHole;
+    let over = |now: &Orders| now.cuts != born.cuts;
     let swallowing = async {
         tokio::join!(swallow(client), swallow(server));
         std::future::pending::<()>().await;

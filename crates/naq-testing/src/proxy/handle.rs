@@ -105,18 +105,18 @@ impl FaultProxy {
     /// Takes no connections any more: a new one is reset at once, and counted in
     /// [`taken`](Self::taken). Those that are there go on; see [`cut`](Self::cut).
     pub fn refuse(&self) {
-        self.order(|orders| orders.door = Door::Refusing);
+        self.order(|orders| orders.turn(Door::Refusing));
     }
 
     /// Lets connections in again, after [`refuse`](Self::refuse) and [`black_hole`](Self::black_hole).
     pub fn accept(&self) {
-        self.order(|orders| orders.door = Door::Open);
+        self.order(|orders| orders.turn(Door::Open));
     }
 
     /// Reads everything from both sides and passes nothing on; new connections are taken and get
-    /// no answer. Until [`accept`](Self::accept), which resets them, since they have lost bytes.
+    /// no answer. Until [`accept`](Self::accept) or [`refuse`](Self::refuse), which reset them, since they have lost bytes.
     pub fn black_hole(&self) {
-        self.order(|orders| orders.door = Door::BlackHole);
+        self.order(|orders| orders.turn(Door::BlackHole));
     }
 
     /// Holds everything back, both ways, and loses nothing. What is sent after this has returned

@@ -29,6 +29,17 @@ pub(super) struct Orders {
     pub(super) pace: Pace,
 }
 
+impl Orders {
+    /// Sets the door. What is there when a black hole ends has fallen in and goes with it, also if
+    /// it never came to see the hole: a watch shows only the last order.
+    pub(super) fn turn(&mut self, door: Door) {
+        if self.door == Door::BlackHole && door != Door::BlackHole {
+            self.cuts += 1;
+        }
+        self.door = door;
+    }
+}
+
 /// One value for each way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Ways<T> {
@@ -93,6 +104,22 @@ mod tests {
             bytes_per_second,
             latency: Duration::ZERO,
         }
+    }
+
+    #[test]
+    fn what_is_there_when_a_black_hole_ends_is_cut_and_no_other_turn_cuts() {
+        let mut orders = Orders::default();
+        let mut cuts_after = |door| {
+            orders.turn(door);
+            orders.cuts
+        };
+        assert_eq!(cuts_after(Door::Refusing), 0);
+        assert_eq!(cuts_after(Door::BlackHole), 0);
+        assert_eq!(cuts_after(Door::BlackHole), 0);
+        assert_eq!(cuts_after(Door::Open), 1);
+        assert_eq!(cuts_after(Door::BlackHole), 1);
+        assert_eq!(cuts_after(Door::Refusing), 2);
+        assert_eq!(cuts_after(Door::Open), 2);
     }
 
     #[test]

@@ -10,13 +10,14 @@ mod browser;
 mod proxy;
 
 use std::panic::AssertUnwindSafe;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use naq_testing::{TestCluster, TestServer, eventually, eventually_eq};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A client by hand: says hello, sends `lines`, and stays connected until it is dropped.
 async fn client(port: u16, name: &str, lines: &str) -> TcpStream {
@@ -176,12 +177,18 @@ fn eventually_panics_with_the_last_seen_value_and_the_place() {
     );
 }
 
-/// Prints how long a start and a stop take; asserts only a bound that a busy machine keeps.
+/// Prints how long a start and a stop take. The bound grows with what this machine needs now to run the binary at all.
 #[tokio::test]
 async fn a_server_starts_and_stops_quickly_enough_for_one_per_test() {
-    TestServer::start().await.stop().await;
-    let (mut starts, mut stops) = (Vec::new(), Vec::new());
+    let server = TestServer::start().await;
+    let binary = server.binary().path.clone();
+    server.stop().await;
+    let (mut runs, mut starts, mut stops) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..11 {
+        let begin = Instant::now();
+        let version = Command::new(&binary).arg("--version").output();
+        assert!(version.unwrap().status.success());
+        runs.push(begin.elapsed());
         let begin = Instant::now();
         let server = TestServer::start().await;
         starts.push(begin.elapsed());
@@ -189,11 +196,14 @@ async fn a_server_starts_and_stops_quickly_enough_for_one_per_test() {
         server.stop().await;
         stops.push(begin.elapsed());
     }
+    runs.sort();
     starts.sort();
     stops.sort();
     println!("start: median {:?}, slowest {:?}", starts[5], starts[10]);
     println!("stop: median {:?}, slowest {:?}", stops[5], stops[10]);
-    // The machine may be busy with other tests: the quickest shows what it takes.
-    assert!(starts[0] < Duration::from_millis(100), "{starts:?}");
-    assert!(starts[5] < Duration::from_secs(1), "{starts:?}");
+    println!("run: median {:?}, slowest {:?}", runs[5], runs[10]);
+    let quick = Duration::from_millis(100) + 10 * runs[5];
+    assert!(starts[0] < quick, "{starts:?}, {runs:?}");
+    let usual = Duration::from_secs(1) + 10 * runs[5];
+    assert!(starts[5] < usual, "{starts:?}, {runs:?}");
 }

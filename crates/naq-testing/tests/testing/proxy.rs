@@ -1,9 +1,10 @@
 //! The fault proxy, in front of a server that sends back what it gets.
 
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use naq_testing::{Direction, FaultProxy, eventually_eq};
+use naq_testing::{Direction, FaultProxy, HeldPort, eventually_eq};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -41,6 +42,14 @@ impl Setup {
         TcpStream::connect(address).await.unwrap()
     }
 
+    /// A client whose connection the proxy has taken, under the orders that hold now.
+    async fn taken_client(&self) -> TcpStream {
+        let taken = self.proxy.taken();
+        let client = self.client().await;
+        eventually_eq(SOON, taken + 1, async || self.proxy.taken()).await;
+        client
+    }
+
     /// A client whose connection goes through.
     async fn talking_client(&self) -> TcpStream {
         let mut client = self.client().await;
@@ -65,6 +74,14 @@ async fn hear(client: &mut TcpStream, words: &[u8]) {
 async fn is_over(client: &mut TcpStream) -> bool {
     let read = timeout(SOON, client.read(&mut [0; 8])).await.unwrap();
     read.is_err() || read.is_ok_and(|bytes| bytes == 0)
+}
+
+/// Whether a new connection to `proxy` is reset, which may come before `connect` has returned.
+async fn is_reset(proxy: &FaultProxy) -> bool {
+    match TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).await {
+        Ok(mut client) => is_over(&mut client).await,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
 }
 
 async fn is_silent(client: &mut TcpStream) -> bool {
@@ -108,12 +125,7 @@ async fn a_refused_connection_is_reset_and_counted_and_the_others_go_on() {
     let setup = setup().await;
     let mut old = setup.talking_client().await;
     setup.proxy.refuse();
-    // The reset may come as soon as the connection is there.
-    let address = (Ipv4Addr::LOCALHOST, setup.proxy.port());
-    match TcpStream::connect(address).await {
-        Ok(mut refused) => assert!(is_over(&mut refused).await),
-        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
-    }
+    assert!(is_reset(&setup.proxy).await);
     assert_eq!(setup.proxy.taken(), 2);
     talk(&mut old, b"still here").await;
     setup.proxy.accept();
@@ -154,7 +166,7 @@ async fn a_black_hole_takes_everything_and_what_fell_in_ends_with_it() {
     let setup = setup().await;
     let mut old = setup.talking_client().await;
     setup.proxy.black_hole();
-    let mut new = setup.client().await;
+    let mut new = setup.taken_client().await;
     for client in [&mut old, &mut new] {
         client.write_all(b"anybody?").await.unwrap();
         assert!(is_silent(client).await);
@@ -188,17 +200,15 @@ async fn a_proxy_that_is_gone_leaves_no_port_and_no_connection() {
     setup.proxy.stall();
     setup.proxy.stop();
     assert!(is_over(&mut client).await);
-    assert!(TcpStream::connect(address).await.is_err());
+    // Not at once: a child that another test has just forked has the port, too, until it runs its program.
+    let refuses = async || TcpStream::connect(address).await.is_err();
+    eventually_eq(SOON, true, refuses).await;
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_reset() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let proxy = FaultProxy::to(&format!("nats://{address}"));
-    let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port()))
-        .await
-        .unwrap();
-    assert!(is_over(&mut client).await);
+    let nobody = HeldPort::take().unwrap();
+    let proxy = FaultProxy::to(&format!("nats://127.0.0.1:{}", nobody.number()));
+    assert!(is_reset(&proxy).await);
+    assert_eq!(proxy.taken(), 1);
 }

@@ -13,6 +13,8 @@ use crate::error::CliError;
 const ELECTED: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
 const ASK_AGAIN: Duration = Duration::from_secs(3);
+/// Time that one answer may take: in an election there may be none at all.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// In a cluster of ours: lets the node to which all are connected lead all streams, so that no side has the longer way.
 pub(super) async fn gather(stage: &Stage) -> Result<(), CliError> {
@@ -62,12 +64,16 @@ async fn move_here(conn: &Connection, stream: &str) -> Result<(), CliError> {
     Ok(())
 }
 
+/// `null` if nobody has answered.
 async fn ask(conn: &Connection, subject: String, body: &Value) -> Result<Value, CliError> {
     let body = match body {
         Value::Null => String::new(),
         body => body.to_string(),
     };
-    let reply = conn.request(subject, body).await;
-    let reply = reply.map_err(|e| broken("choose the leader of a stream", &e))?;
-    Ok(serde_json::from_slice(&reply.payload).unwrap_or_default())
+    let reply = conn.request_within(subject, Default::default(), body, ANSWER);
+    match reply.await {
+        Ok(reply) => Ok(serde_json::from_slice(&reply.payload).unwrap_or_default()),
+        Err(e) if e.is_transient() => Ok(Value::Null),
+        Err(e) => Err(broken("choose the leader of a stream", &e)),
+    }
 }
