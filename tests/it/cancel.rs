@@ -101,7 +101,8 @@ async fn nothing_is_left(bed: &Bed) {
 
 #[tokio::test]
 async fn a_running_job_hears_of_its_cancel_from_another_process_within_100_ms() {
-    let bed = Bed::new().await;
+    // A lease that lapses on a busy machine would make another end of it.
+    let bed = Bed::with(|s| s.queues.ack_wait = LONG).await;
     let other = bed.other(|_| {}).await;
     let mut crew = Crew::start(&bed.jobs, 1).await;
     let mut waits = Vec::new();
@@ -328,6 +329,48 @@ async fn a_job_without_a_kept_result_that_ends_in_its_grace_stays_cancelled() {
     nothing_is_left(&bed).await;
 }
 
+/// The worker alone knows of the attempts that it has made in one go.
+#[tokio::test]
+async fn the_outcome_says_which_attempt_was_cancelled() {
+    let bed = Bed::new().await;
+    let (gate, ledger) = (Gate::new(), Ledger::default());
+    let (passing, noting) = (gate.clone(), ledger.clone());
+    let handler = move |context: JobContext, (): ()| {
+        let gate = passing.clone();
+        noting.note(&context);
+        async move {
+            match context.attempt() {
+                1 => Err(JobError::message("once more")),
+                _ => {
+                    gate.pass().await;
+                    Ok(())
+                }
+            }
+        }
+    };
+    let worker = bed.jobs.worker().handle(QUICK, handler);
+    let worker = worker.start().await.unwrap();
+    let retry = RetryPolicy::fixed(3, Duration::ZERO);
+    let job = QUICK.job(&()).unwrap().retry(retry);
+    let job = bed.jobs.enqueue(job).await.unwrap();
+    gate.started(1).await;
+    let cancel = bed.jobs.cancel(job.id()).grace(Duration::ZERO);
+    let from = cancel.await.unwrap().from;
+    let running = CancelledFrom::Running {
+        worker: worker.id().to_owned(),
+        attempt: 2,
+    };
+    assert_eq!(from, running);
+    assert_eq!(job.outcome(LONG).await.unwrap().attempt, 2);
+    assert_eq!(ledger.attempts(job.id().as_str()), [1, 2]);
+    assert_eq!(worker.stop(LONG).await.cancelled, 1);
+    // Nobody has it: none has begun.
+    let job = bed.jobs.enqueue(QUICK.job(&()).unwrap()).await.unwrap();
+    bed.jobs.cancel(job.id()).await.unwrap();
+    assert_eq!(job.outcome(LONG).await.unwrap().attempt, 0);
+    nothing_is_left(&bed).await;
+}
+
 /// The push of a cancel is sent once. A worker that was cut off at that time makes up for it.
 #[tokio::test]
 async fn a_cancel_that_is_pushed_while_the_worker_is_cut_off_reaches_its_job() {
@@ -356,6 +399,8 @@ async fn a_cancel_that_is_pushed_while_the_worker_is_cut_off_reaches_its_job() {
         .unwrap();
     assert_eq!(report.from, CancelledFrom::Leased);
     is_cancelled(&jobs[0], "missed").await;
+    // It was delivered, so it is taken to have begun.
+    assert_eq!(jobs[0].outcome(LONG).await.unwrap().attempt, 1);
     proxy.accept();
     let (id, _, reason) = crew.hears().await;
     assert_eq!((&id, reason.as_deref()), (jobs[0].id(), Some("missed")));

@@ -113,6 +113,38 @@ async fn the_setting_counts_unless_a_job_says_otherwise_and_only_where_it_helps(
 }
 
 #[tokio::test]
+async fn what_is_smaller_than_the_least_size_is_kept_as_it_is() {
+    let bed = Bed::with(|s| {
+        s.payloads.compression = Compression::Zlib;
+        s.payloads.compress_min = 1_000;
+    })
+    .await;
+    let mut handles = Vec::new();
+    for (size, is_packed) in [(999, false), (1_000, true), (100_000, true)] {
+        // The quotes count.
+        let value = json!("x".repeat(size - 2));
+        let handle = bed.jobs.enqueue(job(ECHO, &value)).await.unwrap();
+        let body = body(&bed, handle.id()).await;
+        assert_eq!(body.get("payload_zlib").is_some(), is_packed, "{size}");
+        assert_eq!(body.get("payload").is_none(), is_packed, "{size}");
+        handles.push((handle, value, is_packed));
+    }
+    // The same counts for results.
+    let worker = healthy_worker(&bed, "mail").await;
+    for (handle, value, _) in &handles {
+        assert_eq!(handle.result(LONG).await.unwrap(), *value);
+    }
+    let page = bed.jobs.results().list(0, 10).await.unwrap();
+    for (handle, _, is_packed) in &handles {
+        let mut outcomes = page.outcomes.iter();
+        let outcome = outcomes.find(|o| o.id == handle.id().as_str()).unwrap();
+        assert_eq!(outcome.result_zlib.is_some(), *is_packed, "{outcome:?}");
+        assert_eq!(outcome.result.is_none(), *is_packed, "{outcome:?}");
+    }
+    worker.stop(LONG).await;
+}
+
+#[tokio::test]
 async fn what_is_too_large_even_so_is_compressed_in_the_object_store() {
     let bed = Bed::with(|s| {
         s.payloads.inline_max = 40 * 1024;

@@ -1,7 +1,8 @@
 //! What workflows, pauses, limits and lost leases tell.
 
 use naq_jobs::{
-    Event, EventFilter, EventType, JobContext, JobError, Kind, NodeState, Priority, Workflow,
+    Event, EventFilter, EventType, JobContext, JobError, Kind, NodeState, Priority, RunningWorker,
+    Workflow,
 };
 use naq_testing::eventually;
 use rustix::process::Signal;
@@ -14,6 +15,20 @@ use crate::workflows::{becomes, step, value, worker};
 
 /// Stands before a gate.
 const GATED: Kind<Value, Value> = Kind::new("gated").queue("mail");
+
+/// A worker whose jobs stand before the gate.
+async fn gated(bed: &Bed, gate: &Gate) -> RunningWorker {
+    let gate = gate.clone();
+    let handler = move |_: JobContext, value: Value| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            Ok::<_, JobError>(value)
+        }
+    };
+    let worker = bed.jobs.worker().queue("mail").handle(GATED, handler);
+    worker.start().await.unwrap()
+}
 
 /// All events of a type that are there by now.
 async fn told(bed: &Bed, event_type: EventType) -> Vec<Event> {
@@ -164,19 +179,7 @@ async fn a_job_that_meets_a_limit_says_which_one_once() {
         .await
         .unwrap();
     let gate = Gate::new();
-    let door = gate.clone();
-    let running =
-        bed.jobs
-            .worker()
-            .queue("mail")
-            .handle(GATED, move |_: JobContext, value: Value| {
-                let door = door.clone();
-                async move {
-                    door.pass().await;
-                    Ok::<_, JobError>(value)
-                }
-            });
-    let running = running.start().await.unwrap();
+    let running = gated(&bed, &gate).await;
     let mut jobs = Vec::new();
     for number in 0..4 {
         let job = GATED.job(&json!(number)).unwrap();
@@ -214,16 +217,7 @@ async fn a_job_that_waits_in_line_for_its_queue_says_so_once() {
     };
     limit(1).await;
     let gate = Gate::new();
-    let door = gate.clone();
-    let running = bed.jobs.worker().queue("mail");
-    let running = running.handle(GATED, move |_: JobContext, value: Value| {
-        let door = door.clone();
-        async move {
-            door.pass().await;
-            Ok::<_, JobError>(value)
-        }
-    });
-    let running = running.start().await.unwrap();
+    let running = gated(&bed, &gate).await;
     let mut jobs = Vec::new();
     for priority in [Priority::High, Priority::Low, Priority::Low] {
         let job = GATED.job(&json!(1)).unwrap().priority(priority);

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use naq_jobs::{
-    JobContext, JobError, JobHandle, Jobs, Kind, KindName, QueueName, QueueSetting, RunningWorker,
+    JobContext, JobError, JobHandle, Jobs, Kind, KindName, ParkedJobs, QueueName, QueueSetting,
+    RunningWorker,
 };
 use naq_testing::eventually_eq;
 
@@ -130,6 +131,15 @@ async fn no_more_jobs_of_a_key_run_than_may_over_three_workers() {
     }
 }
 
+async fn all_that_is_parked_waits_for_a_limit(bed: &Bed) {
+    let parked = bed.subjects("naq_jobs", "naq.parked.shared.*.*").await;
+    let meant = ParkedJobs {
+        for_limit: parked.len() as u64,
+        ..ParkedJobs::default()
+    };
+    assert_eq!(bed.jobs.parked(&shared()).await.unwrap(), meant);
+}
+
 /// In two queues, beside a limit of the keys of one of them; raised and taken away while jobs wait.
 #[tokio::test]
 async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
@@ -168,6 +178,7 @@ async fn no_more_jobs_of_a_kind_run_than_may_in_all_queues() {
     // All others were looked at, and put aside: by their kind, or by their key.
     let parked = async || bed.subjects("naq_jobs", "naq.parked.>").await;
     eventually_eq(LONG, 10, async || parked().await.len()).await;
+    all_that_is_parked_waits_for_a_limit(&bed).await;
     let by_kind = parked().await.into_iter().find(|s| s.contains(".most-"));
     let by_kind = by_kind.unwrap();
     let id = job_id(by_kind.rsplit('.').next().unwrap());

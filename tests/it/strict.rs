@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use naq_jobs::{JobContext, JobError, JobHandle, Jobs, Kind, RetryPolicy, RunningWorker, Status};
-use naq_testing::{FaultProxy, TestCluster, eventually};
+use naq_testing::{Direction, FaultProxy, TestCluster, eventually};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -165,6 +165,43 @@ async fn a_worker_that_dies_behind_its_claim_or_its_outcome_leaves_a_job_that_en
         assert!(heir.terminate().await);
         assert_eq!(ledger.ends().remove("one"), Some(1), "{place}");
     }
+}
+
+/// The process goes on behind a network that takes what it says, and gives nothing back until it is cut.
+#[tokio::test]
+async fn a_claim_whose_answer_is_lost_is_found_again_and_the_job_runs_once() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let proxy = FaultProxy::to(&bed.server.url());
+    let job = WORK.job(&1).unwrap().strict().id(job_id("one"));
+    let handle = bed.jobs.enqueue(job).await.unwrap();
+    let settings = [
+        ("NAQ_STOP_AT", "claim-ready"),
+        ("NAQ_DEFAULT_ACK_WAIT", "20s"),
+    ];
+    let worker = WorkerProcess::start(&proxy.url(), &ledger, &settings);
+    worker.stopped().await;
+    proxy.stall_one(Direction::ToClient);
+    worker.signal(Signal::CONT);
+    eventually(LONG, async || {
+        let claims = bed.subjects("naq_results", "naq.claim.*").await;
+        (claims == ["naq.claim.one"]).then_some(()).ok_or(claims)
+    })
+    .await;
+    assert_eq!(ledger.entries(), [], "it waits for the answer");
+    // What was held back is lost with the connection.
+    proxy.cut();
+    proxy.resume();
+    let outcome = async || bed.jobs.results().find(handle.id()).await.unwrap();
+    let outcome = eventually(LONG, async || outcome().await.ok_or("no outcome")).await;
+    assert!(outcome.is_success());
+    assert_eq!(outcome.attempt, 1);
+    bed.emptied().await;
+    assert!(worker.terminate().await);
+    let ran: Vec<_> = ledger.entries().into_iter().map(|e| e.what).collect();
+    assert_eq!(ran, ["start", "end"]);
+    // The second claim was refused: it was not needed.
+    let written = bed.server.jsz().await;
+    assert_eq!(written.stream("naq_results").unwrap().last_seq, 2);
 }
 
 /// The process of the first run is stopped at `place`, for longer than its lease, and goes on while the second one runs.

@@ -107,6 +107,29 @@ async fn the_limit_of_a_queue_counts_its_priorities_together_over_three_workers(
     assert!(places.is_empty(), "{places:?}");
 }
 
+#[tokio::test]
+async fn a_job_that_waits_in_line_is_in_flight_and_does_not_count_as_running() {
+    let bed = patient().await;
+    limit(&bed.jobs, 1).await;
+    enqueue(&bed.jobs, Priority::High, 3).await;
+    enqueue(&bed.jobs, Priority::Low, 1).await;
+    let (gate, ledger) = (Gate::new(), Ledger::default());
+    let worker = gated(&bed.jobs, &gate, &ledger, 4).await;
+    gate.started(1).await;
+    let mail = QueueName::new("mail").unwrap();
+    eventually(LONG, async || {
+        let mail = bed.jobs.queue(&mail).await.unwrap();
+        let seen = (mail.in_flight, mail.running, mail.waiting);
+        (seen == (2, 1, 2)).then_some(()).ok_or(seen)
+    })
+    .await;
+    gate.open(4);
+    bed.emptied().await;
+    worker.stop(LONG).await;
+    let mail = bed.jobs.queue(&mail).await.unwrap();
+    assert_eq!((mail.in_flight, mail.running, mail.waiting), (0, 0, 0));
+}
+
 /// What the jobs were given, in the order in which they started; each ran once.
 async fn started(bed: &Bed, ledger: &Ledger) -> Vec<u32> {
     let mut order = Vec::new();

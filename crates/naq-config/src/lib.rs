@@ -57,7 +57,7 @@ mod validate;
 mod watch;
 mod yaml;
 
-pub use describe::{default_file, json_schema, minimal_file};
+pub use describe::{default_file, environment_file, json_schema, minimal_file};
 pub use error::{ConfigError, Problem};
 pub use loader::{Loaded, Loader};
 pub use origin::{Origin, Origins, Place};

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use naq::{Job, JobHandle, JobId, Jobs, JobsError, Landing, Unique};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -276,15 +276,11 @@ fn time(text: &str) -> Result<Duration, CliError> {
     parse_positive(text).map_err(|error| CliError::usage(format!("{text:?}: {error}")))
 }
 
-/// On standard error, and only if somebody looks.
+/// Only while the answers go elsewhere: where they are seen they tell how far it is.
 fn progress(context: &Context, total: u64) -> ProgressBar {
-    let target = match context.output.err_is_terminal() && !context.output.is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(Some(total), target);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {per_sec}") {
-        bar.set_style(style.progress_chars("━╸─"));
+    let out = &context.output;
+    match out.is_terminal() {
+        true => ProgressBar::hidden(),
+        false => out.progress(Some(total), "{wide_bar} {pos}/{len}  {per_sec}"),
     }
-    bar
 }

@@ -23,8 +23,7 @@ enum Action {
     Version(VersionArgs),
     /// Connect and ask once: the same as `naq connection test`
     Health(connection::TestArgs),
-    /// Show the configuration: the same as `naq config show`
-    Config(config::ShowArgs),
+    Config(config::ShowOrCheckArgs),
     /// Write a configuration file: the same as `naq config init`
     ConfigInit(config::InitArgs),
     Sweep(SweepArgs),
@@ -67,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), CliError> {
             context.start_logging(Level::Warn, logging::ERRORS_ARE_SHOWN);
             connection::test(context, &args).await
         }
-        Action::Config(args) => config::show(context, &args),
+        Action::Config(args) => config::show_or_check(context, &args),
         Action::ConfigInit(args) => config::init(context, &args),
         Action::Sweep(args) => Box::pin(sweep(context, &args)).await,
     }

@@ -3,6 +3,7 @@
 mod harmless;
 mod numbers;
 mod paint;
+mod progress;
 mod screen;
 mod table;
 

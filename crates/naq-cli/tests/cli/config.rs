@@ -69,6 +69,28 @@ fn a_new_file_says_the_defaults_and_nobodys_file_is_replaced_unasked() {
 }
 
 #[test]
+fn a_file_for_an_environment_has_its_values_switched_on() {
+    let dir = tempdir().unwrap();
+    let init = ["system", "config-init", "-e", "testing", "-o", "naq.yaml"];
+    run(dir.path(), &init).ended_with(0);
+    let changed = run(dir.path(), &["config", "show", "--changed", "--json"]).ended_with(0);
+    let changed = changed.json();
+    let rows = changed["settings"].as_array().unwrap().iter();
+    let mut set: Vec<_> = rows.map(|row| (&row["key"], &row["value"])).collect();
+    set.sort_by_key(|(key, _)| key.to_string());
+    let said = serde_json::to_value(set).unwrap();
+    let meant = serde_json::json!([["events.enabled", "false"], ["workers.concurrency", "1"]]);
+    assert_eq!(said, meant);
+    let minimal = ["config", "init", "--minimal", "--path", "-"];
+    let old = ["system", "config-init", "-e", "minimal", "-o", "-"];
+    let minimal = run(dir.path(), &minimal).ended_with(0).out;
+    assert_eq!(run(dir.path(), &old).ended_with(0).out, minimal);
+    // G-12: the original wrote the file of another environment.
+    let said = run(dir.path(), &["system", "config-init", "-e", "nosuchenv"]).ended_with(2);
+    assert!(said.err.contains("production"), "{said:?}");
+}
+
+#[test]
 fn a_check_tells_all_problems_with_their_places_and_ends_with_3() {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("naq.yaml"), "workers: {concurrency: 4}\n").unwrap();
@@ -77,6 +99,9 @@ fn a_check_tells_all_problems_with_their_places_and_ends_with_3() {
     let said = run(dir.path(), &["config", "validate", "--json"]).ended_with(0);
     assert_eq!(said.json()["valid"], true);
     assert_eq!(said.json()["files"][0], "./naq.yaml");
+    let old = run(dir.path(), &["system", "config", "--validate", "--json"]).ended_with(0);
+    assert_eq!(old.json(), said.json(), "the name of the original");
+    run(dir.path(), &["system", "config", "--validate", "--sources"]).ended_with(2);
 
     let text = "nats:\n  servers: [nats://a, http://b, nope]\nworkers:\n  concurency: 4\n";
     fs::write(dir.path().join("other.yaml"), text).unwrap();

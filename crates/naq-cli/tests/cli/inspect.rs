@@ -59,9 +59,11 @@ fn queues_are_listed_shown_and_purged() {
         (&json!(3), &json!(1))
     );
     assert_eq!(mail["state"], json!("no workers"));
+    let none_runs = json!([0, { "limit": 0, "kind": 0, "job": 0 }]);
+    assert_eq!(json!([mail["running"], mail["parked_for"]]), none_runs);
     let table = dev.naq(&["queue", "list"]).ended_with(0).out;
     assert!(
-        table.contains("IN FLIGHT") && table.contains("no workers"),
+        table.contains("IN FLIGHT  RUNNING") && table.contains("no workers"),
         "{table}"
     );
     let of = |states: &[&str]| states.iter().map(|&state| state.to_owned()).collect();

@@ -24,6 +24,7 @@ mod metrics;
 mod processes;
 mod programs;
 mod schedule;
+mod terminal;
 mod traces;
 mod walk;
 mod workflow;

@@ -97,6 +97,16 @@ fn a_schedule_is_changed_listed_and_deleted() {
     }
     let said = dev.naq(&["scheduler", "start", "-p", "1.0"]).ended_with(2);
     assert!(said.err.contains("`naq worker`"), "{said:?}");
+    let one = dev
+        .naq(&["list-scheduled", "--job-id", "morning", "-d"])
+        .ended_with(0);
+    for column in ["LAST JOB", "OVERLAP", "skip"] {
+        assert!(one.out.contains(column), "{column}: {one:?}");
+    }
+    let one = dev.naq(&["list-scheduled", "-j", "morning", "--json"]);
+    assert_eq!(one.json()["schedules"][0]["name"], "morning");
+    let one = dev.naq(&["list-scheduled", "-j", "evening", "--json"]);
+    assert_eq!(one.json()["schedules"], json!([]));
     let active = ["schedule", "list", "--status", "active", "--json"];
     assert_eq!(dev.naq(&active).json()["schedules"], json!([]));
     let said = dev.naq(&["schedule", "resume", "morning"]).ended_with(0);

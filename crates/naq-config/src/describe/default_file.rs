@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::examples::{EXAMPLES, PROFILES};
 use crate::schema::{Form, KeySpec, keys};
-use crate::{Loaded, Origins, Settings};
+use crate::{ConfigError, Loaded, Loader, Origin, Origins, Settings};
 
 const WIDTH: usize = 96;
 
@@ -33,6 +33,14 @@ const MINIMAL_HEAD: &str = "\
 # a file with every key comes from `naq config init`.
 ";
 
+/// What is behind a `#`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Off {
+    Nothing,
+    /// Every value that is the default.
+    Defaults,
+}
+
 /// A configuration file with every key and its default behind a `#`, each with a comment, and with
 /// examples of what has a name of your choice: queues, pools, handlers, profiles.
 ///
@@ -45,7 +53,25 @@ const MINIMAL_HEAD: &str = "\
 /// # Ok::<(), naq_config::ConfigError>(())
 /// ```
 pub fn default_file() -> String {
-    let mut text = render(HEAD, "#", |_| true);
+    whole(&defaults())
+}
+
+/// As [`default_file`], with the values of a built-in profile switched on: `development`, `production` or `testing`.
+///
+/// ```
+/// let settings = naq_config::Settings::from_yaml(&naq_config::environment_file("production")?)?;
+/// assert_eq!(settings.workers.concurrency, 50);
+/// # Ok::<(), naq_config::ConfigError>(())
+/// ```
+///
+/// # Errors
+/// There is no such profile; the error names those that there are.
+pub fn environment_file(profile: &str) -> Result<String, ConfigError> {
+    Ok(whole(&Loader::new().profile(profile).load()?))
+}
+
+fn whole(loaded: &Loaded) -> String {
+    let mut text = render(HEAD, loaded, Off::Defaults, |_| true);
     text.push('\n');
     comment_out(&mut text, "", PROFILES);
     text
@@ -53,12 +79,13 @@ pub fn default_file() -> String {
 
 /// As [`default_file`], with the four keys that most files begin with.
 pub fn minimal_file() -> String {
-    render(MINIMAL_HEAD, "", |spec| MINIMAL.contains(&spec.path))
+    let wanted = |spec: &KeySpec| MINIMAL.contains(&spec.path);
+    render(MINIMAL_HEAD, &defaults(), Off::Nothing, wanted)
 }
 
-/// `off` is what stands before each value.
-fn render(head: &str, off: &str, wanted: impl Fn(&KeySpec) -> bool) -> String {
-    let values = defaults();
+fn render(head: &str, loaded: &Loaded, off: Off, wanted: impl Fn(&KeySpec) -> bool) -> String {
+    let rows = loaded.show().into_iter();
+    let values: BTreeMap<_, _> = rows.map(|row| (row.key, (row.value, row.origin))).collect();
     let mut text = head.to_owned();
     let mut open: Vec<&str> = Vec::new();
     for spec in keys().filter(|spec| !spec.path.contains('<') && wanted(spec)) {
@@ -78,8 +105,13 @@ fn render(head: &str, off: &str, wanted: impl Fn(&KeySpec) -> bool) -> String {
         }
         let indent = "  ".repeat(parents.len());
         comment(&mut text, &indent, spec);
-        let value = values.get(spec.path).map_or("", String::as_str);
-        text += &format!("{indent}{off}{name}: {}\n", written(spec.form, value));
+        let shown = values.get(spec.path);
+        let (value, origin) = shown.map_or(("", &Origin::Default), |(v, o)| (v.as_str(), o));
+        let sign = match off == Off::Defaults && *origin == Origin::Default {
+            true => "#",
+            false => "",
+        };
+        text += &format!("{indent}{sign}{name}: {}\n", written(spec.form, value));
     }
     close_section(&mut text, open.first());
     text
@@ -93,20 +125,14 @@ fn close_section(text: &mut String, section: Option<&&str>) {
     }
 }
 
-/// The defaults as they are shown.
-fn defaults() -> BTreeMap<String, String> {
-    let loaded = Loaded {
+fn defaults() -> Loaded {
+    Loaded {
         settings: Settings::default(),
         origins: Origins::default(),
         profile: None,
         files: Vec::new(),
         unknown_variables: Vec::new(),
-    };
-    loaded
-        .show()
-        .into_iter()
-        .map(|row| (row.key, row.value))
-        .collect()
+    }
 }
 
 fn written(form: Form, value: &str) -> String {
@@ -172,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_default_file_has_every_key_with_its_default() {
-        let load = |text: String| crate::Loader::new().text(text).load().unwrap();
+        let load = |text: String| Loader::new().text(text).load().unwrap();
         assert_eq!(load(default_file()).settings, Settings::default());
         let loaded = load(switched_on());
         assert_eq!(loaded.settings, Settings::default());
@@ -196,15 +222,31 @@ mod tests {
 
     #[test]
     fn a_file_of_nothing_but_defaults_does_not_undo_a_profile() {
-        let loader = crate::Loader::new()
-            .text(default_file())
-            .profile("production");
+        let loader = Loader::new().text(default_file()).profile("production");
         assert_eq!(loader.load().unwrap().settings.workers.concurrency, 50);
     }
 
     #[test]
+    fn the_file_of_an_environment_sets_what_its_profile_sets() {
+        for (profile, keys) in [
+            ("development", &["workers.concurrency"][..]),
+            ("production", &["workers.concurrency"]),
+            ("testing", &["events.enabled", "workers.concurrency"]),
+        ] {
+            let text = environment_file(profile).unwrap();
+            let chosen = Loader::new().profile(profile).load().unwrap();
+            let loaded = Loader::new().text(text).load().unwrap();
+            assert_eq!(loaded.settings, chosen.settings, "{profile}");
+            let set: Vec<_> = loaded.origins.iter().map(|(key, _)| key).collect();
+            assert_eq!(set, keys, "{profile}");
+        }
+        let error = environment_file("produktion").unwrap_err().to_string();
+        assert!(error.contains("did you mean `production`"), "{error}");
+    }
+
+    #[test]
     fn the_minimal_file_sets_four_keys_to_their_defaults() {
-        let loaded = crate::Loader::new().text(minimal_file()).load().unwrap();
+        let loaded = Loader::new().text(minimal_file()).load().unwrap();
         assert_eq!(loaded.settings, Settings::default());
         assert_eq!(loaded.origins.iter().count(), MINIMAL.len());
     }

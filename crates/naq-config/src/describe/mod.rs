@@ -6,5 +6,5 @@ mod default_file;
 mod examples;
 mod json_schema;
 
-pub use default_file::{default_file, minimal_file};
+pub use default_file::{default_file, environment_file, minimal_file};
 pub use json_schema::json_schema;

@@ -2,6 +2,7 @@
 //!
 //! `docs/design/0007-handlers.md` has the failure table.
 
+mod holder;
 mod places;
 mod report;
 mod steps;

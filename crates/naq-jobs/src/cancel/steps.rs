@@ -1,12 +1,10 @@
 //! The steps of a cancel, in their order. Each may be done twice.
 
-use std::time::Duration;
-
-use async_nats::HeaderMap;
 use bytes::Bytes;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
+use super::holder::{ask, place_of};
 use super::places::{Found, find};
 use super::report::{CancelReport, CancelledFrom};
 use super::telling::tell_cancelled;
@@ -15,19 +13,12 @@ use crate::model::JobId;
 use crate::parked::release_after;
 use crate::payload::release;
 use crate::results::{outcome_headers, parse, strict_headers};
-use crate::server::{
-    Link, delivered_up_to, last_at_leader, now_ms, persist, purge, wrong_sequence,
-};
-use crate::wire::{
-    CancelAnswer, CancelNotice, FailureReason, JobFailure, Outcome, Stage, Status, holder,
-};
+use crate::server::{Link, last_at_leader, now_ms, persist, purge, wrong_sequence};
+use crate::wire::{CancelNotice, FailureReason, JobFailure, Outcome, Status, holder};
 use crate::{JobsError, JobsErrorKind};
 
 /// Looks at a job that moves on while it is looked at, and removals of its messages.
 const ROUNDS: usize = 8;
-
-/// Time that the worker of a running job gets to say so.
-const ANSWER: Duration = Duration::from_millis(250);
 
 const CONTEXT: &str = "cancel a job";
 
@@ -42,6 +33,26 @@ struct Seen {
     from: CancelledFrom,
 }
 
+impl Seen {
+    /// The attempt that the cancel ends; 0 if none has begun.
+    fn attempt(&self, found: &Found) -> u32 {
+        match &self.from {
+            CancelledFrom::Running { attempt, .. } => *attempt,
+            CancelledFrom::Leased => found.attempts().saturating_add(1),
+            _ => found.attempts(),
+        }
+    }
+}
+
+/// How the attempt that runs becomes known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// Its worker says so.
+    Asked,
+    /// It is taken for the one after those that the message knows of.
+    Guessed,
+}
+
 /// Cancels the job, or says how it has ended; its workflow, if it has one, is told.
 pub(crate) async fn cancel(
     link: &Link,
@@ -51,22 +62,23 @@ pub(crate) async fn cancel(
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let nonce = fastrand::u64(..) >> 11;
     let from = persist(link, CONTEXT, deadline, move |conn| async move {
-        let (seen, is_cancelled) = settle(&conn, link, id, notice, nonce).await?;
+        let (seen, is_cancelled) = settle(&conn, link, id, notice, nonce, Whom::Asked).await?;
         if !is_cancelled {
             return Ok(seen.from);
         }
         tell_workflow(link, &seen, deadline).await?;
         release_heirs(&conn, link, &seen).await?;
         remove(&conn, link, id).await?;
-        push(&conn, link, id, notice, seen).await
+        push(&conn, link, id, notice).await?;
+        Ok(seen.from)
     })
     .await?;
     let id = id.clone();
     Ok(CancelReport { id, from })
 }
 
-/// As [`cancel`], for the workflow that the job belongs to: nobody is told but the worker that may run it, and its answer is
-/// not waited for. Says how the job has ended.
+/// As [`cancel`], for the workflow that the job belongs to: nobody is told but the worker that may run it, and nobody is asked
+/// for the attempt, since there may be many jobs. Says how the job has ended.
 pub(crate) async fn cancel_node(
     link: &Link,
     id: &JobId,
@@ -75,7 +87,7 @@ pub(crate) async fn cancel_node(
     let deadline = Instant::now() + link.settings().nats.request_timeout * 3;
     let nonce = fastrand::u64(..) >> 11;
     persist(link, CONTEXT, deadline, move |conn| async move {
-        match settle(&conn, link, id, notice, nonce).await? {
+        match settle(&conn, link, id, notice, nonce, Whom::Guessed).await? {
             (_, true) => {
                 // The handler first: to remove messages is in no hurry.
                 let body: Bytes = serde_json::to_vec(notice).unwrap_or_default().into();
@@ -100,11 +112,16 @@ async fn settle(
     id: &JobId,
     notice: &CancelNotice,
     nonce: u64,
+    whom: Whom,
 ) -> Result<(Seen, bool), JobsError> {
     for _ in 0..ROUNDS {
-        let seen = look(conn, link, id, nonce).await?;
+        let mut seen = look(conn, link, id, nonce).await?;
         if !seen.is_written && matches!(seen.from, CancelledFrom::Ended { .. }) {
             return Ok((seen, false));
+        }
+        if whom == Whom::Asked && seen.from == CancelledFrom::Leased {
+            // Before the outcome is written: that says the attempt, and is never written again.
+            seen.from = ask(conn, link, id).await?;
         }
         if seen.is_written || write(conn, link, id, &seen, notice, nonce).await? {
             return Ok((seen, true));
@@ -166,24 +183,6 @@ async fn look(conn: &Connection, link: &Link, id: &JobId, nonce: u64) -> Result<
     })
 }
 
-/// Where the job is; [`CancelledFrom::Leased`] if a worker may have it.
-async fn place_of(
-    conn: &Connection,
-    link: &Link,
-    found: &[Found],
-) -> Result<CancelledFrom, JobsError> {
-    for found in found {
-        let Stage::Queue(priority) = found.spot.stage else {
-            continue;
-        };
-        let delivered = delivered_up_to(conn, link, &found.spot.queue, priority).await?;
-        if delivered >= found.message.sequence {
-            return Ok(CancelledFrom::Leased);
-        }
-    }
-    Ok(found.first().map_or(CancelledFrom::Leased, Found::from))
-}
-
 /// Writes the outcome; `false` if somebody else has.
 async fn write(
     conn: &Connection,
@@ -204,7 +203,7 @@ async fn write(
         kind,
         queue: first.spot.queue.to_string(),
         status: Status::Cancelled,
-        attempt: first.attempts(),
+        attempt: seen.attempt(first),
         worker: holder("cancel"),
         nonce,
         started_at_ms: now,
@@ -270,30 +269,16 @@ async fn remove(conn: &Connection, link: &Link, id: &JobId) -> Result<(), JobsEr
     Ok(())
 }
 
-/// Tells the workers; says where the job was.
+/// Tells the workers: all of them, since the job may be on its way to one.
 async fn push(
     conn: &Connection,
     link: &Link,
     id: &JobId,
     notice: &CancelNotice,
-    seen: Seen,
-) -> Result<CancelledFrom, JobsError> {
+) -> Result<(), JobsError> {
     let failed = |e| JobsError::connection(CONTEXT, e);
-    let inbox = conn.new_inbox();
-    let mut answers = conn.subscribe(inbox.clone()).await.map_err(failed)?;
     let body: Bytes = serde_json::to_vec(notice).unwrap_or_default().into();
-    conn.publish_with_reply(link.names().cancel(id), inbox, HeaderMap::new(), body)
-        .await
-        .map_err(failed)?;
-    conn.flush_confirmed().await.map_err(failed)?;
-    if seen.from != CancelledFrom::Leased {
-        return Ok(seen.from);
-    }
-    let answer = tokio::time::timeout(ANSWER, answers.next()).await;
-    let answer = answer.ok().flatten();
-    let answer = answer.and_then(|m| serde_json::from_slice::<CancelAnswer>(&m.payload).ok());
-    Ok(match answer {
-        Some(CancelAnswer { worker, attempt }) => CancelledFrom::Running { worker, attempt },
-        None => CancelledFrom::Leased,
-    })
+    let sent = conn.publish(link.names().cancel(id), body).await;
+    sent.map_err(failed)?;
+    conn.flush_confirmed().await.map_err(failed)
 }

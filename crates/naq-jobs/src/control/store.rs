@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{KindSetting, QueueSetting, WorkerSetting};
 use crate::model::QueueName;
 use crate::server::{
-    Link, Stored, last_at_leader, persist, purge, subjects_at_leader, wrong_sequence,
+    Link, Stored, expect_newest, last_at_leader, persist, purge, subjects_at_leader, wrong_sequence,
 };
 use crate::{JobsError, JobsErrorKind};
 
@@ -158,7 +158,7 @@ async fn write<T: Serialize>(
     let expires = subject.starts_with(&link.names().worker_setting(""));
     let step = move |conn: Connection| async move {
         let mut fields = HeaderMap::new();
-        fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
+        expect_newest(&mut fields, fence);
         if expires {
             fields.insert("Nats-TTL", WORKER_TTL);
         }

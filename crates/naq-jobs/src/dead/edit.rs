@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::DeadLetter;
 use crate::payload::{payload_in, release};
-use crate::server::{Link, wrong_sequence};
+use crate::server::{Link, expect_newest, wrong_sequence};
 use crate::wire::{decode, moved};
 use crate::{JobsError, JobsErrorKind};
 
@@ -28,10 +28,7 @@ pub(super) async fn edit(
         JobsError::new(JobsErrorKind::InvalidPayload, context)
     })?;
     let mut fields = moved(letter.headers.as_ref());
-    fields.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        letter.sequence.to_string(),
-    );
+    expect_newest(&mut fields, letter.sequence);
     let conn = link.lease(&context()).await?;
     let subject = link.names().dead(&letter.queue, &letter.id);
     match conn.publish_acked(subject, fields, body).await {

@@ -11,7 +11,7 @@ use crate::JobsError;
 use crate::events::{Event, read_batch};
 use crate::model::JobId;
 use crate::server::{ApiError, Link, call, last_at_leader};
-use crate::wire::Outcome;
+use crate::wire::{Outcome, millis};
 
 /// Messages that are looked through at the most.
 const MOST: usize = 20_000;
@@ -141,8 +141,4 @@ fn begun(job: &JobId, outcome: Option<&Outcome>) -> Option<SystemTime> {
 fn is_before(text: &str, time: SystemTime) -> bool {
     let first: Option<jiff::Timestamp> = text.parse().ok();
     first.is_some_and(|first| SystemTime::from(first) < time)
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::EventType;
+use crate::wire::millis;
 
 /// What stands for a part of the subject that does not apply.
 pub(crate) const NONE: &str = "-";
@@ -121,5 +122,5 @@ fn shortened(text: &str) -> &str {
 
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    millis(since.unwrap_or_default())
 }

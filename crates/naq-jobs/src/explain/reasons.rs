@@ -35,10 +35,9 @@ use std::time::Duration;
 use super::facts::{Facts, Hold, WorkerFact};
 use super::flow::flow_reason;
 use super::reason::Reason;
-use super::text::millis;
 use crate::inspect::JobStatus;
 use crate::parked::Why;
-use crate::wire::{Outcome, Status};
+use crate::wire::{Outcome, Status, millis};
 
 /// Lateness of a schedule that is no reason to worry: the server fires up to 261 ms late, and clocks differ.
 const LATE: Duration = Duration::from_secs(2);

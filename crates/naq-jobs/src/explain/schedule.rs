@@ -16,13 +16,14 @@ use serde::Serialize;
 
 use super::gather::serving;
 use super::reason::ms;
-use super::text::{millis, span};
+use super::text::span;
 use crate::JobsError;
 use crate::inspect::workers;
 use crate::jobs::Jobs;
 use crate::model::ScheduleName;
 use crate::schedule::{LastJob, Overlap, Schedule, ScheduleState, look};
 use crate::server::Link;
+use crate::wire::millis;
 
 /// Lateness that is no reason to worry.
 const LATE: Duration = Duration::from_secs(2);

@@ -1,7 +1,9 @@
 //! Times and spans for people.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+
+use crate::wire::millis;
 
 pub(super) fn held(
     f: &mut fmt::Formatter<'_>,
@@ -43,10 +45,6 @@ pub(super) fn ago(time: Option<SystemTime>) -> String {
 
 fn elapsed(time: SystemTime) -> u64 {
     millis(time.elapsed().unwrap_or_default())
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A span for people: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use naq_connection::Connection;
 
 use crate::JobsError;
-use crate::server::{BatchEnd, Link, Stored, Write, page, rfc3339, store_batch};
+use crate::server::{BatchEnd, Link, Stored, Write, expect_newest, page, rfc3339, store_batch};
 use crate::wire::{later_patterns, moved, text};
 
 /// Schedules that are read at a time.
@@ -48,10 +48,7 @@ async fn replace(conn: &Connection, stored: &Stored, by: Duration) -> Result<boo
     let mut headers = moved(stored.headers.as_ref());
     headers.insert("Nats-Schedule-Target", target);
     headers.insert("Nats-Schedule", format!("@at {at}"));
-    headers.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        stored.sequence.to_string(),
-    );
+    expect_newest(&mut headers, stored.sequence);
     let write = Write {
         subject: stored.subject.clone(),
         headers,

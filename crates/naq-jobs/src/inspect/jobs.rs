@@ -8,6 +8,7 @@ use super::forward::bring_forward;
 use super::large::{Large, release_gone};
 use super::list::{JobPage, PendingState, list};
 use super::nodes::{cancel_node, is_node};
+use super::parked::{ParkedJobs, parked};
 use super::purge::{PurgePlan, purge};
 use super::queues::{QueuePage, queue, queues};
 use super::stock::{Stock, stock};
@@ -126,6 +127,14 @@ impl Jobs {
     /// [`JobsErrorKind::Connection`] (a retry helps).
     pub async fn queue(&self, name: &QueueName) -> Result<QueueInfo, JobsError> {
         queue(self.link(), name).await
+    }
+
+    /// Why jobs of one queue are parked. Reads the subject of each: for a look at a queue, not to be asked each second.
+    ///
+    /// # Errors
+    /// [`JobsErrorKind::Connection`] (a retry helps).
+    pub async fn parked(&self, name: &QueueName) -> Result<ParkedJobs, JobsError> {
+        parked(self.link(), name).await
     }
 
     /// At most `limit` jobs (at most 1000) of one queue or all that have not ended, in the order of their stream, from

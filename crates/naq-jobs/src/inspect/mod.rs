@@ -11,6 +11,7 @@ mod jobs;
 mod large;
 mod list;
 mod nodes;
+mod parked;
 mod purge;
 mod queues;
 mod sight;
@@ -27,6 +28,7 @@ pub(crate) use workers::workers;
 
 pub use info::JobInfo;
 pub use list::{JobPage, ListedJob, PendingState};
+pub use parked::ParkedJobs;
 pub use purge::PurgePlan;
 pub use queues::{QueueInfo, QueuePage};
 pub use status::JobStatus;

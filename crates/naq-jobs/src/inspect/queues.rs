@@ -29,6 +29,9 @@ pub struct QueueInfo {
     pub waiting: u64,
     /// Jobs that workers have. One whose worker died is among them until it is delivered again.
     pub in_flight: u64,
+    /// Those of `in_flight` that run, as the workers showed half a second ago. The others wait in their workers for a place of
+    /// their queue, or are being settled.
+    pub running: u64,
     /// Jobs that are due later, retries included.
     pub scheduled: u64,
     /// Jobs that were put aside until they are released.
@@ -192,6 +195,8 @@ async fn measured(link: &Link, survey: &Survey, name: QueueName) -> Result<Queue
     for consumer in consumers {
         served(conn, link, consumer, &mut info).await?;
     }
+    // What the workers show may be older than what the consumers say.
+    info.running = info.running.min(info.in_flight);
     let stream = names.jobs_stream();
     for (pattern, is_used) in queue_patterns(info.name.as_str()).iter().zip(used.queue) {
         let filter = names.filter(pattern);
@@ -225,6 +230,7 @@ fn staffed(workers: &[WorkerInfo], name: QueueName) -> QueueInfo {
         name,
         waiting: 0,
         in_flight: 0,
+        running: 0,
         scheduled: 0,
         parked: 0,
         dead: 0,
@@ -237,6 +243,11 @@ fn staffed(workers: &[WorkerInfo], name: QueueName) -> QueueInfo {
         is_paused: false,
     };
     for worker in workers.iter().map(|worker| &worker.record) {
+        let ours = worker
+            .running
+            .iter()
+            .filter(|job| job.queue == info.name.as_str());
+        info.running += ours.count() as u64;
         let serves = worker.queues.iter().any(|one| one == info.name.as_str());
         if serves && worker.status != crate::WorkerStatus::Stopping {
             info.workers += 1;

@@ -4,6 +4,7 @@ mod due;
 mod header;
 mod id;
 mod job;
+mod job_times;
 mod kind;
 mod object;
 mod priority;

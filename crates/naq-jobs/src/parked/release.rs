@@ -9,7 +9,7 @@ use naq_connection::Connection;
 use super::Why;
 use crate::JobsError;
 use crate::model::QueueName;
-use crate::server::{Link, Stored, next_at_leader, wrong_sequence};
+use crate::server::{Link, Stored, expect_newest_of, next_at_leader, wrong_sequence};
 use crate::wire::{moved, text};
 
 /// Releases up to `most` jobs that are parked for this reason, in one queue or in all; says how many.
@@ -55,14 +55,7 @@ async fn release_one(conn: &Connection, parked: &Stored) -> Result<bool, JobsErr
     let mut fields: HeaderMap = moved(parked.headers.as_ref());
     fields.insert("Nats-Scheduler", parked.subject.as_str());
     fields.insert("Nats-Schedule-Next", "purge");
-    fields.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        parked.sequence.to_string(),
-    );
-    fields.insert(
-        "Nats-Expected-Last-Subject-Sequence-Subject",
-        parked.subject.as_str(),
-    );
+    expect_newest_of(&mut fields, &parked.subject, parked.sequence);
     let sent = conn.publish_acked(target.to_owned(), fields, parked.payload.clone());
     match sent.await {
         Ok(_) => Ok(true),

@@ -28,6 +28,11 @@ impl Why {
         token.starts_with("most-")
     }
 
+    /// Whether the token of a subject means a limit: [`Self::key`] or [`Self::kind_limit`].
+    pub(crate) fn is_limit(token: &str) -> bool {
+        token.starts_with("key-") || Self::is_kind_limit(token)
+    }
+
     /// It does not start before this other job has ended.
     pub(crate) fn after(other: &JobId) -> Self {
         Self(format!("after-{}", token(other.as_str())))

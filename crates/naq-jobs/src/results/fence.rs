@@ -2,21 +2,19 @@
 
 use std::time::Duration;
 
-use crate::wire::{Outcome, headers};
 use async_nats::HeaderMap;
+
+use crate::server::{expect_newest, expect_newest_of};
+use crate::wire::{Outcome, headers};
 
 /// Longest life of an outcome, in seconds: ten years. The server refuses what does not fit its clock.
 const MAX_TTL: u64 = 10 * 365 * 24 * 3600;
 
-/// The subjects among which the sequence is the newest.
-const NEWEST_OF: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
-
 /// The headers under which an outcome replaces the one of sequence `fence` (0: none may exist).
 pub(crate) fn outcome_headers(outcome: &Outcome, ttl: Duration, fence: u64) -> HeaderMap {
     let mut fields = HeaderMap::new();
-    fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
-    let ttl = ttl.as_secs().clamp(1, MAX_TTL);
-    fields.insert("Nats-TTL", format!("{ttl}s"));
+    expect_newest(&mut fields, fence);
+    fields.insert("Nats-TTL", life(ttl));
     fields.insert(headers::STATUS, outcome.status.as_str());
     fields
 }
@@ -28,16 +26,20 @@ pub(crate) fn strict_headers(
     fence: u64,
     claim_or_result: &str,
 ) -> HeaderMap {
-    let mut fields = outcome_headers(outcome, ttl, fence);
-    fields.insert(NEWEST_OF, claim_or_result);
+    let mut fields = claim_headers(ttl, fence, claim_or_result);
+    fields.insert(headers::STATUS, outcome.status.as_str());
     fields
 }
 
 /// The headers of a claim that follows on `fence`.
 pub(crate) fn claim_headers(ttl: Duration, fence: u64, claim_or_result: &str) -> HeaderMap {
     let mut fields = HeaderMap::new();
-    fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
-    fields.insert(NEWEST_OF, claim_or_result);
-    fields.insert("Nats-TTL", format!("{}s", ttl.as_secs().clamp(1, MAX_TTL)));
+    expect_newest_of(&mut fields, claim_or_result, fence);
+    fields.insert("Nats-TTL", life(ttl));
     fields
+}
+
+/// How long it is kept, as the server reads it.
+fn life(ttl: Duration) -> String {
+    format!("{}s", ttl.as_secs().clamp(1, MAX_TTL))
 }

@@ -10,7 +10,7 @@ use super::record::{Record, ScheduleState, Versioned};
 use super::run::Run;
 use crate::model::{JobId, QueueName, ScheduleName};
 use crate::parked::{AWAITS, Why};
-use crate::server::{Link, Write, rfc3339};
+use crate::server::{Link, Write, expect_newest, rfc3339};
 use crate::wire::headers;
 use crate::{JobsError, JobsErrorKind};
 
@@ -81,10 +81,7 @@ fn record_write(
     let mut fields = HeaderMap::new();
     fields.insert("Nats-TTL", ttl);
     fields.insert("Nats-Rollup", "sub");
-    fields.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        versioned.sequence.to_string(),
-    );
+    expect_newest(&mut fields, versioned.sequence);
     Ok(Write {
         subject: link.names().recurring(name),
         headers: fields,

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::api::{call, refused};
+use crate::wire::millis;
 use crate::{JobsError, JobsErrorKind};
 
 #[derive(Deserialize)]
@@ -51,7 +52,7 @@ pub(crate) async fn last_sequence(conn: &Connection, stream: &str) -> Result<u64
 /// Milliseconds since 1970.
 pub(crate) fn unix_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    millis(since)
 }
 
 /// Milliseconds since 1970, now.

@@ -6,12 +6,12 @@ use naq_connection::Connection;
 
 use super::Link;
 use super::api::{ApiError, call, refused};
-use super::consumer_config::{Consumer, ConsumerInfo, Create, MAX_WAITING, Made, lease_time};
+use super::consumer_config::{Consumer, ConsumerInfo, lease_time};
 use super::restock::restock;
 use super::{last_sequence, rfc3339, server_now};
+use crate::JobsError;
 use crate::model::{Priority, QueueName};
 use crate::wire::Names;
-use crate::{JobsError, JobsErrorKind};
 
 /// Until when a paused queue is paused: its operator says when it ends.
 const FAR: &str = "2250-01-01T00:00:00Z";
@@ -64,38 +64,19 @@ pub(crate) async fn ensure_consumer(
         }
         tracing::info!(%queue, from = ?found.config, to = ?wanted, "consumer updated");
     }
-    let create = Create {
-        stream_name: &stream,
-        config: Made {
-            consumer: &wanted,
-            // An update leaves the pause of a consumer as it is.
-            pause_until: terms.is_paused.then_some(FAR),
-        },
-        action: "",
-    };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
-    match call::<ConsumerInfo>(conn, &verb, &create).await? {
-        Ok(made) => {
-            if found.is_some() {
-                tell_workers(conn, link, queue).await;
-            }
-            if !added.is_empty() {
-                let bound = last_sequence(conn, &stream).await?;
-                for filter in &added {
-                    restock(conn, link, filter, bound).await?;
-                }
-            }
-            Ok((name, lease_time(&made.config)))
-        }
-        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
-            let context = format!("make the consumer of the queue {queue}: its stream is gone");
-            Err(JobsError::new(JobsErrorKind::Unavailable, context))
-        }
-        Err(error) => Err(refused(
-            format!("make the consumer of the queue {queue}"),
-            error,
-        )),
+    let pause_until = terms.is_paused.then_some(FAR);
+    let what = format!("of the queue {queue}");
+    let made = wanted.make(conn, &stream, pause_until, &what).await?;
+    if found.is_some() {
+        tell_workers(conn, link, queue).await;
     }
+    if !added.is_empty() {
+        let bound = last_sequence(conn, &stream).await?;
+        for filter in &added {
+            restock(conn, link, filter, bound).await?;
+        }
+    }
+    Ok((name, lease_time(&made.config)))
 }
 
 /// Lets the server deliver nothing of `level`, or deliver again. A consumer that is not there is left alone.
@@ -187,16 +168,10 @@ async fn find(
 }
 
 fn definition(link: &Link, level: Level<'_>, terms: Terms) -> Consumer {
-    let ack_wait = link.settings().queues.ack_wait_of(level.0.as_str());
-    Consumer {
-        durable_name: Names::consumer(level.0, level.1),
-        filter_subject: None,
-        filter_subjects: link.names().level_filters(level.0, level.1),
-        ack_policy: "explicit".to_owned(),
-        deliver_policy: "all".to_owned(),
-        ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
-        max_deliver: -1,
-        max_ack_pending: i64::from(terms.max_ack_pending),
-        max_waiting: MAX_WAITING,
-    }
+    Consumer::new(
+        Names::consumer(level.0, level.1),
+        link.names().level_filters(level.0, level.1),
+        link.settings().queues.ack_wait_of(level.0.as_str()),
+        i64::from(terms.max_ack_pending),
+    )
 }

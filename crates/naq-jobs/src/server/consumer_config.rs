@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use naq_connection::Connection;
 use serde::{Deserialize, Serialize};
 
+use super::api::{ApiError, call, refused};
 use super::consumer_state::Position;
+use crate::{JobsError, JobsErrorKind};
 
 /// Pull requests that may wait at the server: one per worker and queue, at least.
-pub(super) const MAX_WAITING: i64 = 10_000;
+const MAX_WAITING: i64 = 10_000;
 
 /// The part of a consumer's configuration that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,18 +32,18 @@ pub(super) struct Consumer {
 }
 
 #[derive(Serialize)]
-pub(super) struct Create<'a> {
-    pub(super) stream_name: &'a str,
-    pub(super) config: Made<'a>,
-    pub(super) action: &'a str,
+struct Create<'a> {
+    stream_name: &'a str,
+    config: Made<'a>,
+    action: &'a str,
 }
 
 #[derive(Serialize)]
-pub(super) struct Made<'a> {
+struct Made<'a> {
     #[serde(flatten)]
-    pub(super) consumer: &'a Consumer,
+    consumer: &'a Consumer,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pause_until: Option<&'a str>,
+    pause_until: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +57,53 @@ pub(super) struct ConsumerInfo {
 }
 
 impl Consumer {
+    /// One that gives out each message of `filters` until it is acknowledged, `max_ack_pending` at a time.
+    pub(super) fn new(
+        name: String,
+        filters: Vec<String>,
+        ack_wait: Duration,
+        max_ack_pending: i64,
+    ) -> Self {
+        Self {
+            durable_name: name,
+            filter_subject: None,
+            filter_subjects: filters,
+            ack_policy: "explicit".to_owned(),
+            deliver_policy: "all".to_owned(),
+            ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
+            max_deliver: -1,
+            max_ack_pending,
+            max_waiting: MAX_WAITING,
+        }
+    }
+
+    /// Makes it, or updates the one of this name. `what` names it in errors; an update leaves a pause as it is.
+    pub(super) async fn make(
+        &self,
+        conn: &Connection,
+        stream: &str,
+        pause_until: Option<&str>,
+        what: &str,
+    ) -> Result<ConsumerInfo, JobsError> {
+        let create = Create {
+            stream_name: stream,
+            config: Made {
+                consumer: self,
+                pause_until,
+            },
+            action: "",
+        };
+        let verb = format!("CONSUMER.CREATE.{stream}.{}", self.durable_name);
+        match call::<ConsumerInfo>(conn, &verb, &create).await? {
+            Ok(made) => Ok(made),
+            Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+                let context = format!("make the consumer {what}: its stream is gone");
+                Err(JobsError::new(JobsErrorKind::Unavailable, context))
+            }
+            Err(error) => Err(refused(format!("make the consumer {what}"), error)),
+        }
+    }
+
     /// Takes over the filters of `found` that this version does not know; says which are new to `found`.
     pub(super) fn add_filters_of(&mut self, found: &Self) -> Vec<String> {
         let theirs = found.filter_subject.iter().chain(&found.filter_subjects);

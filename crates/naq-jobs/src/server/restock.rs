@@ -6,7 +6,7 @@
 
 use naq_connection::Connection;
 
-use super::{Link, Stored, next_at_leader, wrong_sequence};
+use super::{Link, Stored, expect_newest, next_at_leader, wrong_sequence};
 use crate::JobsError;
 use crate::wire::{headers, moved};
 
@@ -41,10 +41,7 @@ pub(super) async fn restock(
 async fn store_again(conn: &Connection, found: &Stored) -> Result<bool, JobsError> {
     let mut fields = moved(found.headers.as_ref());
     fields.insert("Nats-Rollup", "sub");
-    fields.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        found.sequence.to_string(),
-    );
+    expect_newest(&mut fields, found.sequence);
     // Whoever gets it looks for an outcome first.
     fields.insert(headers::PARKED, "1 restock");
     let sent = conn.publish_acked(found.subject.clone(), fields, found.payload.clone());

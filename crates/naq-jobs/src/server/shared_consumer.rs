@@ -5,10 +5,9 @@ use std::time::Duration;
 use naq_connection::Connection;
 
 use super::Link;
-use super::api::{ApiError, call, refused};
-use super::consumer_config::{Consumer, ConsumerInfo, Create, MAX_WAITING, Made, lease_time};
+use super::consumer_config::{Consumer, lease_time};
+use crate::JobsError;
 use crate::wire::Names;
-use crate::{JobsError, JobsErrorKind};
 
 /// A firing that a worker took and did not finish goes to another one after this time.
 const FIRES_ACK_WAIT: Duration = Duration::from_secs(10);
@@ -45,34 +44,8 @@ async fn ensure_shared(
     filter: String,
     ack_wait: Duration,
 ) -> Result<Duration, JobsError> {
-    let wanted = Consumer {
-        durable_name: name.to_owned(),
-        filter_subject: None,
-        filter_subjects: vec![filter],
-        ack_policy: "explicit".to_owned(),
-        deliver_policy: "all".to_owned(),
-        ack_wait: u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
-        max_deliver: -1,
-        max_ack_pending: SHARED_PENDING,
-        max_waiting: MAX_WAITING,
-    };
-    let context = format!("make the consumer {name}");
+    let wanted = Consumer::new(name.to_owned(), vec![filter], ack_wait, SHARED_PENDING);
     let stream = link.names().jobs_stream();
-    let create = Create {
-        stream_name: &stream,
-        config: Made {
-            consumer: &wanted,
-            pause_until: None,
-        },
-        action: "",
-    };
-    let verb = format!("CONSUMER.CREATE.{stream}.{name}");
-    match call::<ConsumerInfo>(conn, &verb, &create).await? {
-        Ok(made) => Ok(lease_time(&made.config)),
-        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
-            let context = format!("{context}: its stream is gone");
-            Err(JobsError::new(JobsErrorKind::Unavailable, context))
-        }
-        Err(error) => Err(refused(context, error)),
-    }
+    let made = wanted.make(conn, &stream, None, name).await?;
+    Ok(lease_time(&made.config))
 }

@@ -22,30 +22,16 @@ struct SubjectsState {
     subjects: Option<BTreeMap<String, u64>>,
 }
 
-/// The subjects under `filter` that hold a message, as the stream's leader has them.
+/// The subjects under `filter` that hold a message, as the stream's leader has them: as many as it sends at a time.
 pub(crate) async fn subjects_at_leader(
     conn: &Connection,
     stream: &str,
     filter: &str,
 ) -> Result<Vec<String>, JobsError> {
-    let ask = serde_json::json!({ "subjects_filter": filter });
-    match call::<Subjects>(conn, &format!("STREAM.INFO.{stream}"), &ask).await? {
-        Ok(found) => Ok(found
-            .state
-            .subjects
-            .unwrap_or_default()
-            .into_keys()
-            .collect()),
-        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
-            let context = format!("list {filter}: its stream is gone");
-            Err(JobsError::new(JobsErrorKind::Unavailable, context))
-        }
-        Err(error) => Err(refused(format!("list {filter}"), error)),
-    }
+    Ok(subjects_page(conn, stream, filter, 0).await?.0)
 }
 
-/// The subjects under `filter` that hold a message, from the `offset`th on, as many as the server sends at a time; and how many there
-/// are in all.
+/// As [`subjects_at_leader`], from the `offset`th on; and how many there are in all.
 pub(crate) async fn subjects_page(
     conn: &Connection,
     stream: &str,
@@ -55,14 +41,14 @@ pub(crate) async fn subjects_page(
     let ask = serde_json::json!({ "subjects_filter": filter, "offset": offset });
     match call::<Subjects>(conn, &format!("STREAM.INFO.{stream}"), &ask).await? {
         Ok(found) => {
-            let subjects: Vec<String> = found
-                .state
-                .subjects
-                .unwrap_or_default()
-                .into_keys()
-                .collect();
+            let subjects = found.state.subjects.unwrap_or_default();
+            let subjects: Vec<String> = subjects.into_keys().collect();
             let total = found.total.unwrap_or(subjects.len());
             Ok((subjects, total))
+        }
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            let context = format!("list {filter}: its stream is gone");
+            Err(JobsError::new(JobsErrorKind::Unavailable, context))
         }
         Err(error) => Err(refused(format!("list {filter}"), error)),
     }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::times::millis;
+
 /// "Stop this job."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -12,9 +14,12 @@ pub(crate) struct CancelNotice {
     pub(crate) reason: String,
     /// Time until the handler's future is dropped.
     grace_ms: u64,
+    /// Only a question: who runs it, which attempt? Nothing is stopped.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ask: bool,
 }
 
-/// "I run it, and it knows."
+/// "I run it."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CancelAnswer {
     pub(crate) worker: String,
@@ -25,7 +30,16 @@ impl CancelNotice {
     pub(crate) fn new(reason: impl Into<String>, grace: Duration) -> Self {
         Self {
             reason: reason.into(),
-            grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms: millis(grace),
+            ask: false,
+        }
+    }
+
+    /// "Who runs it?"
+    pub(crate) fn question() -> Self {
+        Self {
+            ask: true,
+            ..Self::default()
         }
     }
 
@@ -53,6 +67,7 @@ impl Default for CancelNotice {
         Self {
             reason: "cancelled".to_owned(),
             grace_ms: 5000,
+            ask: false,
         }
     }
 }
@@ -79,5 +94,8 @@ mod tests {
             notice,
             CancelNotice::new("no longer wanted", Duration::from_millis(20))
         );
+        let written = serde_json::to_string(&notice).unwrap();
+        assert_eq!(written, r#"{"reason":"no longer wanted","grace_ms":20}"#);
+        assert!(CancelNotice::read(br#"{"ask":true}"#).ask);
     }
 }

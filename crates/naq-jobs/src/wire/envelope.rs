@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::retry::WireRetry;
+use super::times::millis;
 use crate::model::{Job, KindName, ObjectRef, RetryPolicy};
 
 /// The version that this build writes, and the newest that it reads.
@@ -123,8 +124,7 @@ struct Version {
 
 /// Writes the envelope of `job`.
 pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_json::Error> {
-    let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-    let moment = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok().map(ms);
+    let moment = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok().map(millis);
     let is_plain = job.payload_ref.is_none() && job.payload_zlib.is_none();
     serde_json::to_vec(&Wire {
         v: VERSION,
@@ -134,7 +134,7 @@ pub(crate) fn encode<R>(job: &Job<R>, now: SystemTime) -> Result<Vec<u8>, serde_
         payload_zlib: job.payload_zlib.as_deref().map(Cow::Borrowed),
         payload_version: (job.payload_version != 1).then_some(job.payload_version),
         retry: (job.retry.retries > 0).then(|| WireRetry::from(&job.retry)),
-        timeout_ms: job.timeout.map(ms),
+        timeout_ms: job.timeout.map(millis),
         result_ttl_s: job.result_ttl.map(|d| d.as_secs().max(1)),
         keep_result: (!job.keeps_result).then_some(false),
         strict: job.strict.then_some(true),

@@ -19,6 +19,7 @@ mod presence;
 mod recurring_names;
 mod retry;
 mod spot;
+mod times;
 mod unique;
 mod unique_names;
 
@@ -32,6 +33,7 @@ pub(crate) use names::Names;
 pub use outcome::{FailureReason, JobFailure, Outcome, Status};
 pub use presence::{RunningJob, WorkerConnection, WorkerRecord, WorkerStatus};
 pub(crate) use spot::{Spot, Stage, later_patterns, parked_pattern, queue_patterns};
+pub(crate) use times::millis;
 pub(crate) use unique::{KeyHash, Place, UniqueSubject};
 
 /// Headers of this project and of the server that are used.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::times::millis;
 use crate::model::{Backoff, Jitter, RetryPolicy};
 
 /// A retry policy in an envelope.
@@ -52,7 +53,7 @@ pub(crate) enum WireJitter {
 
 impl From<&RetryPolicy> for WireRetry {
     fn from(policy: &RetryPolicy) -> Self {
-        let ms = |d: &Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        let ms = |time: &Duration| millis(*time);
         let (delay, strategy) = match &policy.backoff {
             Backoff::Fixed(delay) => (WireDelay::One(ms(delay)), None),
             Backoff::Rising(step) => (WireDelay::One(ms(step)), Some(WireStrategy::Rising)),

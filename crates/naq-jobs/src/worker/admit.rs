@@ -17,7 +17,7 @@ use async_nats::HeaderMap;
 use super::delivery::Delivered;
 use super::holds::Hold;
 use super::runner::Runner;
-use super::settle::Sleep;
+use super::sleep::Sleep;
 use super::steering::Source;
 use super::tally::Left;
 use crate::control::{News, ParkedJob, push, read_kind};

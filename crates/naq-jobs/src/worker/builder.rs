@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::handler::{Chain, Registry, States, Threads};
-use super::running::{RunningWorker, launch};
+use super::launch::launch;
+use super::running::RunningWorker;
 use crate::model::QueueName;
 use crate::server::{Link, ensure_streams, prepare};
 use crate::{JobsError, JobsErrorKind};

@@ -15,6 +15,7 @@ use naq_connection::{Connection, Subscription};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::JobContext;
 use super::holds::Holds;
 use super::verdict::Verdict;
 use crate::JobsError;
@@ -96,19 +97,23 @@ impl Cancels {
             return;
         };
         let notice = CancelNotice::read(&message.payload);
-        // Remembered first: a job shows itself as running and then looks here, so one of the two sees the other.
-        self.remember(id.clone(), notice.clone());
-        let Some(attempt) = holds.cancel(&id, &notice) else {
+        if !notice.ask {
+            // Remembered first: a job shows itself as running and then looks here, so one of the two sees the other.
+            self.remember(id.clone(), notice.clone());
+        }
+        let Some(running) = holds.attempt_of(&id) else {
             return;
         };
-        tracing::info!(%id, reason = notice.reason, "job cancelled while it runs");
+        if !notice.ask {
+            tell(&running, &notice);
+        }
         if let Some(reply) = &message.reply {
             let answer = CancelAnswer {
                 worker: worker.to_owned(),
-                attempt,
+                attempt: running.attempt(),
             };
             let body = serde_json::to_vec(&answer).unwrap_or_default();
-            // Should it be lost, the caller does not know where the job was; it is cancelled all the same.
+            // Should it be lost, the caller does not know where the job is; it is cancelled all the same.
             drop(conn.publish(reply.clone(), body).await);
         }
     }
@@ -153,6 +158,12 @@ impl Cancels {
     }
 }
 
+/// Tells the handler of a running job.
+fn tell(running: &JobContext, notice: &CancelNotice) {
+    tracing::info!(id = %running.id(), reason = notice.reason, "job cancelled while it runs");
+    running.cancel(notice);
+}
+
 /// Cancels the running jobs whose outcome says so. Nothing is asked if none runs, as at the start of a worker.
 async fn make_up(conn: &Connection, link: &Link, holds: &Holds) -> Result<(), JobsError> {
     let running = holds.running();
@@ -170,8 +181,10 @@ async fn make_up(conn: &Connection, link: &Link, holds: &Holds) -> Result<(), Jo
     iter(ids.into_iter().map(Ok))
         .try_for_each_concurrent(LOOKS, async |id| {
             if let Some(notice) = missed(conn, link, &id).await? {
-                tracing::info!(%id, "the cancel of a running job was missed; it ends now");
-                holds.cancel(&id, &notice);
+                tracing::info!(%id, "the cancel of a running job was missed");
+                if let Some(running) = holds.attempt_of(&id) {
+                    tell(&running, &notice);
+                }
             }
             Ok(())
         })

@@ -8,7 +8,7 @@ use naq_connection::Connection;
 
 use super::delivery::Delivered;
 use super::holds::Hold;
-use super::limits::{Place, Pool};
+use super::limits::Pool;
 use super::line::Standing;
 use super::runner::Runner;
 use super::shared_slots::Slot;
@@ -155,7 +155,7 @@ impl Runner {
             return Ok(Asked::NoSlot);
         }
         let pool = Pool::of_queue(job, limit);
-        match self.take_place_of_queue(&pool, job, may_be_held).await {
+        match self.take_place(&pool, job, may_be_held).await {
             Ok(Some(place)) => {
                 job.places.push(place);
                 failpoint::reach("place-taken");
@@ -168,16 +168,6 @@ impl Runner {
             }
             Err(error) => Err(error),
         }
-    }
-
-    async fn take_place_of_queue(
-        &self,
-        pool: &Pool,
-        job: &Delivered,
-        may_be_held: bool,
-    ) -> Result<Option<Place>, JobsError> {
-        let conn = self.link.lease("take a place of the queue").await?;
-        self.take_place(&conn, pool, job, may_be_held).await
     }
 
     /// A place of the queue has become free: calls who waits here, and tells the other workers.

@@ -13,7 +13,7 @@ use super::delivery::Delivered;
 use super::holds::Hold;
 use super::limits::{Holder, Place, Pool};
 use super::runner::Runner;
-use super::settle::Sleep;
+use super::sleep::Sleep;
 use super::tally::Left;
 use crate::control::{News, TakenOver, push};
 use crate::parked::{Why, release};
@@ -86,9 +86,8 @@ impl Runner {
         hold: &Hold,
         pool: &Pool,
     ) -> Result<Option<Left>, JobsError> {
-        let conn = self.link.lease("take a place").await?;
         let is_again = job.may_be_settled();
-        if let Some(place) = self.take_place(&conn, pool, job, is_again).await? {
+        if let Some(place) = self.take_place(pool, job, is_again).await? {
             job.places.push(place);
             failpoint::reach("place-taken");
             return Ok(None);
@@ -157,16 +156,16 @@ impl Runner {
     /// killed, and has forgotten that the lease was renewed.
     pub(super) async fn take_place(
         &self,
-        conn: &Connection,
         pool: &Pool,
         job: &Delivered,
         may_be_held: bool,
     ) -> Result<Option<Place>, JobsError> {
+        let conn = self.link.lease("take a place").await?;
         let holder = Holder {
             job: job.id.clone(),
             worker: Arc::clone(&self.worker),
         };
-        let place = pool.take(conn, &self.link, &holder, may_be_held).await?;
+        let place = pool.take(&conn, &self.link, &holder, may_be_held).await?;
         if place.as_ref().is_some_and(|place| place.is_taken_over) {
             let news = News::TakenOver(TakenOver {
                 id: job.id.to_string(),

@@ -1,10 +1,10 @@
 //! The worker: pulls jobs, runs handlers, renews leases, settles.
 //!
 //! ```text
-//!   pull_loop ──► delivery ──► runner ──► attempt ──► verdict ──► settle
-//!   (puller,       (message     (one job,  (handler,   (pure)      (outcome under the fence,
-//!    slots: pure)   read)        its hold)  limits)                 dead letter, retry, ack)
-//!                                  │                                     acks: many at a time)
+//!   pull_loop ──► delivery ──► runner ──► attempts ──► verdict ──► settle, sleep
+//!   (puller,       (message     (one job,  (handler,    (pure)      (outcome under the fence,
+//!    slots: pure)   read)        its hold)  limits)                  dead letter; retry)
+//!                                  │                                     acks (many at a time)
 //!                                holds ── renews all leases (lease: pure)
 //! ```
 //!
@@ -16,6 +16,7 @@
 mod acks;
 mod admit;
 mod attempt;
+mod attempts;
 mod builder;
 mod cancels;
 mod claim;
@@ -34,8 +35,8 @@ mod holds;
 mod inbox;
 mod job_log;
 mod large;
+mod launch;
 mod lazy_token;
-mod lease;
 mod limit;
 mod limits;
 mod line;
@@ -44,7 +45,6 @@ mod permits;
 mod prepare;
 mod presence;
 mod pull_loop;
-mod pull_news;
 mod puller;
 mod register;
 mod runner;
@@ -53,6 +53,7 @@ mod seen;
 mod settle;
 mod shared_slots;
 mod signal;
+mod sleep;
 mod slots;
 mod steering;
 mod tally;

@@ -1,11 +1,11 @@
 //! From a draft to a graph: names become numbers, and what cannot be is refused by name.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use super::draft::{Doing, Draft};
 use super::graph::{Graph, Node, On, Work, place};
 use crate::model::JobId;
+use crate::wire::millis;
 use crate::{JobsError, JobsErrorKind};
 
 /// Nodes that a workflow may have: more letters would make each write of its state slow.
@@ -123,7 +123,6 @@ impl<'a> Numbers<'a> {
 }
 
 fn work(doing: &Doing, default_queue: &str) -> Work {
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     match doing {
         Doing::Job(task) => {
             let mut task = task.clone();
@@ -133,7 +132,7 @@ fn work(doing: &Doing, default_queue: &str) -> Work {
             Work::Job(task)
         }
         Doing::Wait { limit } => Work::Wait {
-            limit_ms: limit.map(ms),
+            limit_ms: limit.map(millis),
         },
         Doing::Gate => Work::Gate,
         Doing::Existing(id) => Work::Existing { id: id.to_string() },

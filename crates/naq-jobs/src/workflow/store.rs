@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use super::graph::{Graph, Node, On, Piece};
 use super::state::{State, VERSION};
 use crate::model::JobId;
-use crate::server::{BatchEnd, Link, Write, last_at_leader, now_ms, persist, store_batch};
+use crate::server::{
+    BatchEnd, Link, Write, expect_newest, last_at_leader, now_ms, persist, store_batch,
+};
 use crate::{JobsError, JobsErrorKind};
 
 /// Bytes of nodes in one piece; more only if one node alone has more.
@@ -213,10 +215,7 @@ pub(super) fn state_write(
     let mut headers = HeaderMap::new();
     headers.insert("Nats-TTL", ttl(has_ended.then_some(state.keep_s)));
     headers.insert("Nats-Rollup", "sub");
-    headers.insert(
-        "Nats-Expected-Last-Subject-Sequence",
-        versioned.sequence.to_string(),
-    );
+    expect_newest(&mut headers, versioned.sequence);
     Ok(Write {
         subject: link.names().flow_state(id),
         headers,

@@ -1,10 +1,10 @@
 //! The job of a node, until it may run.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::graph::Task;
 use crate::model::{Due, Job};
-use crate::wire::encode;
+use crate::wire::{encode, millis};
 use crate::{JobsError, JobsErrorKind};
 
 /// What is kept of a job until it may run.
@@ -16,7 +16,6 @@ pub(super) fn task<R>(name: &str, mut job: Job<R>) -> Result<Task, JobsError> {
         return Err(JobsError::new(JobsErrorKind::InvalidWorkflow, context));
     }
     let now = SystemTime::now();
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     // What counts from when the job may run is set then.
     let deadline = job.deadline.take();
     let expires = match job.expires {
@@ -30,10 +29,10 @@ pub(super) fn task<R>(name: &str, mut job: Job<R>) -> Result<Task, JobsError> {
     let text = encode(&job, now).map_err(impossible)?;
     let (delay_ms, at_ms) = match job.due {
         None => (None, None),
-        Some(Due::In(delay)) => (Some(ms(delay)), None),
+        Some(Due::In(delay)) => (Some(millis(delay)), None),
         Some(Due::At(at)) => (
             None,
-            Some(ms(at.duration_since(UNIX_EPOCH).unwrap_or_default())),
+            Some(millis(at.duration_since(UNIX_EPOCH).unwrap_or_default())),
         ),
     };
     let named = |(name, values): (&async_nats::HeaderName, &Vec<async_nats::HeaderValue>)| {
@@ -53,8 +52,8 @@ pub(super) fn task<R>(name: &str, mut job: Job<R>) -> Result<Task, JobsError> {
         job: serde_json::from_slice(&text).map_err(impossible)?,
         delay_ms,
         at_ms,
-        deadline_in_ms: deadline.map(ms),
-        expires_in_ms: expires.map(ms),
+        deadline_in_ms: deadline.map(millis),
+        expires_in_ms: expires.map(millis),
         headers: job.headers.iter().flat_map(named).collect(),
     })
 }

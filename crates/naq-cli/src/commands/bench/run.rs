@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::args::Args;
 use super::child;
@@ -74,14 +74,12 @@ async fn measure(context: &Context, args: &Args, stage: &Stage) -> Result<Report
 
 /// What is measured now and for how long, for a person who waits.
 fn progress(context: &Context, rows: usize) -> ProgressBar {
-    if !context.output.err_is_terminal() {
-        return ProgressBar::hidden();
+    let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+    let template = "{pos}/{len} rows, {elapsed}: {msg}";
+    let bar = context.output.progress(Some(rows), template);
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(TICK);
     }
-    let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX));
-    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} rows, {elapsed}: {msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(TICK);
     bar
 }
 

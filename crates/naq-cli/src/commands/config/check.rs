@@ -21,6 +21,13 @@ pub(super) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// For the files that are found.
+    pub(super) fn of_all_files(json: bool) -> Self {
+        Self { file: None, json }
+    }
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     let file = args.file.as_deref();
     let out = &context.output;

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
-use naq::config::{default_file, minimal_file};
+use naq::config::{default_file, environment_file, minimal_file};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -30,13 +30,28 @@ pub(crate) struct Args {
     /// Only the four keys that most files begin with
     #[arg(long)]
     minimal: bool,
+
+    /// Switch the values of a built-in profile on; `minimal` is the same as --minimal
+    #[arg(short, long, value_name = "NAME", conflicts_with = "minimal")]
+    environment: Option<Environment>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Environment {
+    Development,
+    Production,
+    Testing,
+    Minimal,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
-    let text = if args.minimal {
-        minimal_file()
-    } else {
-        default_file()
+    let text = match args.environment {
+        None if args.minimal => minimal_file(),
+        None => default_file(),
+        Some(Environment::Minimal) => minimal_file(),
+        Some(Environment::Development) => environment_file("development")?,
+        Some(Environment::Production) => environment_file("production")?,
+        Some(Environment::Testing) => environment_file("testing")?,
     };
     let out = &context.output;
     if args.path.as_os_str() == "-" {

@@ -9,7 +9,7 @@ use crate::output::Table;
 
 /// Show every key with its value after files, profile, environment and flags; secrets are hidden
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(super) struct Args {
     /// Show where each value comes from: file with line and column, variable, profile, flag, or default
     #[arg(long, alias = "sources")]
     origin: bool,
@@ -20,10 +20,10 @@ pub(crate) struct Args {
 
     /// Print JSON: `{"settings": [{"key": ..., "value": ..., "origin": ...}]}`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
-pub(crate) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), CliError> {
     let loaded = context.loaded()?;
     let mut shown = loaded.show();
     if args.changed {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use naq::connection::wait_for_nats_connection;
 use serde_json::json;
 use tokio::time::Instant;
@@ -30,15 +29,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<(), CliError> 
     let signals = Signals::listen()?;
     let target = Target::new(context, None).await?;
     let out = &context.output;
-    let draw = match out.err_is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let spinner = ProgressBar::with_draw_target(None, draw);
     // The first line is empty: Ctrl-C makes the terminal write `^C` there and go on.
-    if let Ok(style) = ProgressStyle::with_template("\n{spinner} {wide_msg}") {
-        spinner.set_style(style);
-    }
+    let spinner = out.progress(None, "\n{spinner} {wide_msg}");
     spinner.set_message(format!("waiting for {}", target.shown()));
     spinner.enable_steady_tick(Duration::from_millis(120));
     let started = Instant::now();

@@ -1,6 +1,6 @@
 //! Many dead letters at once: `naq dead retry --all`, `naq dead delete --all`, `naq dead purge`.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use naq::{DeadBulk, DeadFilter, Jobs};
 use serde_json::json;
 
@@ -61,15 +61,11 @@ pub(super) async fn run(context: &Context, jobs: &Jobs, order: Order) -> Result<
 }
 
 fn progress(context: &Context, order: &Order, matched: u64) -> ProgressBar {
-    if order.as_json || !context.output.err_is_terminal() {
-        return ProgressBar::hidden();
+    let template = "{bar:40} {human_pos}/{human_len} {per_sec}";
+    match order.as_json {
+        true => ProgressBar::hidden(),
+        false => context.output.progress(Some(matched), template),
     }
-    let bar = ProgressBar::new(matched);
-    // The template is a constant; should it be wrong, the plain bar does as well.
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn said(context: &Context, order: &Order, matched: u64, bulk: &DeadBulk) -> Result<(), CliError> {

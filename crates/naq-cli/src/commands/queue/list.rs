@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use naq::{EventType, Jobs, QueueInfo, QueueName, StatsBy, StatsRow};
+use naq::{EventType, Jobs, ParkedJobs, QueueInfo, QueueName, StatsBy, StatsRow};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -40,6 +40,7 @@ pub(super) async fn list(context: &Context, jobs: &Jobs, args: ListArgs) -> Resu
         "QUEUE",
         "WAITING",
         "IN FLIGHT",
+        "RUNNING",
         "SCHEDULED",
         "PARKED",
         "DEAD",
@@ -53,6 +54,7 @@ pub(super) async fn list(context: &Context, jobs: &Jobs, args: ListArgs) -> Resu
             queue.name.to_string(),
             grouped(queue.waiting),
             grouped(queue.in_flight),
+            grouped(queue.running),
             grouped(queue.scheduled),
             grouped(queue.parked),
             grouped(queue.dead),
@@ -67,10 +69,17 @@ pub(super) async fn list(context: &Context, jobs: &Jobs, args: ListArgs) -> Resu
 
 pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Result<(), CliError> {
     let queue = jobs.queue(&args.queue).await?;
+    let parked = match queue.parked {
+        0 => ParkedJobs::default(),
+        _ => jobs.parked(&args.queue).await?,
+    };
     let day = last_day(jobs, &args.queue).await?;
     let out = &context.output;
     if args.json {
         let mut shown = described(&queue);
+        shown["parked_for"] = json!({
+            "limit": parked.for_limit, "kind": parked.for_kind, "job": parked.for_job,
+        });
         shown["last_day"] = json!({
             "completed": day.count(EventType::Completed),
             "failed": day.count(EventType::Failed),
@@ -91,8 +100,12 @@ pub(super) async fn show(context: &Context, jobs: &Jobs, args: ShowArgs) -> Resu
     for (name, number) in [
         ("waiting", queue.waiting),
         ("in flight", queue.in_flight),
+        ("running", queue.running),
         ("scheduled", queue.scheduled),
         ("parked", queue.parked),
+        ("parked for a limit", parked.for_limit),
+        ("parked for their kind", parked.for_kind),
+        ("parked for another job", parked.for_job),
         ("dead", queue.dead),
         ("workers", u64::from(queue.workers)),
         ("slots", u64::from(queue.slots)),
@@ -149,6 +162,7 @@ fn described(queue: &QueueInfo) -> Value {
         "state": state(queue),
         "waiting": queue.waiting,
         "in_flight": queue.in_flight,
+        "running": queue.running,
         "scheduled": queue.scheduled,
         "parked": queue.parked,
         "dead": queue.dead,

@@ -159,7 +159,7 @@ fn utc(time: Option<SystemTime>) -> Option<String> {
     Some(at.to_string())
 }
 
-fn catch_up(policy: CatchUp) -> String {
+pub(super) fn catch_up(policy: CatchUp) -> String {
     match policy {
         CatchUp::None => "none".to_owned(),
         CatchUp::One => "one".to_owned(),
@@ -170,7 +170,7 @@ fn catch_up(policy: CatchUp) -> String {
     }
 }
 
-fn overlap(policy: Overlap) -> &'static str {
+pub(super) fn overlap(policy: Overlap) -> &'static str {
     match policy {
         Overlap::Skip => "skip",
         Overlap::Queue => "queue",

@@ -91,13 +91,14 @@ impl Model {
         Some((silence, silence > self.stale_after))
     }
 
-    /// The sums: waiting, in flight, scheduled, parked, dead.
-    pub(super) fn sums(&self) -> [u64; 5] {
-        let mut sums = [0; 5];
+    /// The sums: waiting, in flight, running, scheduled, parked, dead.
+    pub(super) fn sums(&self) -> [u64; 6] {
+        let mut sums = [0; 6];
         for QueueRow { info, .. } in &self.queues {
             let all = [
                 info.waiting,
                 info.in_flight,
+                info.running,
                 info.scheduled,
                 info.parked,
                 info.dead,
@@ -115,7 +116,7 @@ impl Model {
             let info = &row.info;
             json!({
                 "queue": info.name.as_str(), "waiting": info.waiting, "in_flight": info.in_flight,
-                "scheduled": info.scheduled, "parked": info.parked, "dead": info.dead,
+                "running": info.running, "scheduled": info.scheduled, "parked": info.parked, "dead": info.dead,
                 "workers": info.workers, "slots": info.slots, "busy": info.busy,
                 "paused": info.is_paused,
             })
@@ -169,6 +170,7 @@ pub(super) mod tests {
             name: name.parse().unwrap(),
             waiting,
             in_flight: 2,
+            running: 1,
             scheduled: 0,
             parked: 0,
             dead: 1,
@@ -203,7 +205,7 @@ pub(super) mod tests {
         model.take(look(later, vec![queue("a", 0, 300), queue("b", 40, 30)]));
         assert_eq!(model.queues[0].rates, Some((5.0, 10.0)));
         assert_eq!(model.queues[1].rates, Some((100.0, 100.0)));
-        assert_eq!((model.sums(), model.trouble), ([40, 4, 0, 0, 2], None));
+        assert_eq!((model.sums(), model.trouble), ([40, 4, 2, 0, 0, 2], None));
     }
 
     #[test]

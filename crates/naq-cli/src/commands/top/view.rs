@@ -82,11 +82,11 @@ impl Paint {
 }
 
 fn headline(model: &Model, paint: Paint) -> Vec<Line<'_>> {
-    let [waiting, in_flight, scheduled, parked, dead] = model.sums().map(grouped);
+    let [waiting, in_flight, running, scheduled, parked, dead] = model.sums().map(grouped);
     let state = match &model.trouble {
         Some(trouble) => Line::styled(format!("NO DATA: {trouble}"), paint.color(Color::Red)),
         None => Line::from(format!(
-            "waiting {waiting}  in flight {in_flight}  scheduled {scheduled}  parked {parked}  dead {dead}  \
+            "waiting {waiting}  in flight {in_flight}  running {running}  scheduled {scheduled}  parked {parked}  dead {dead}  \
              workers {}",
             model.workers.len()
         )),
@@ -113,6 +113,7 @@ fn draw_queues(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: Paint) {
         "QUEUE",
         "WAITING",
         "IN FLIGHT",
+        "RUNNING",
         "SCHEDULED",
         "PARKED",
         "DEAD",
@@ -123,7 +124,7 @@ fn draw_queues(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: Paint) {
     ];
     let rows = model.queues.iter().map(|row| queue_row(row, paint));
     let mut widths = vec![Constraint::Min(14)];
-    widths.extend([9, 9, 9, 7, 7, 7, 7, 8, 10].map(Constraint::Length));
+    widths.extend([9, 9, 7, 9, 7, 7, 7, 7, 8, 10].map(Constraint::Length));
     let table = Table::new(rows, widths)
         .header(Row::new(head).style(paint.head()))
         .block(titled(title("queues", model.queues.len(), area)));
@@ -142,6 +143,7 @@ fn queue_row(row: &QueueRow, paint: Paint) -> Row<'static> {
         info.name.to_string(),
         grouped(info.waiting),
         grouped(info.in_flight),
+        grouped(info.running),
         grouped(info.scheduled),
         grouped(info.parked),
         grouped(info.dead),
@@ -257,7 +259,7 @@ mod tests {
             frame.contains("queues (50, ") && frame.contains("not shown"),
             "{frame}"
         );
-        assert!(frame.contains("in flight 100"), "{frame}");
+        assert!(frame.contains("in flight 100  running 50"), "{frame}");
         assert!(!frame.contains('\u{1b}'), "no colours");
     }
 

@@ -5,7 +5,7 @@ use naq_connection::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::model::JobId;
-use crate::server::{Link, Write, last_at_leader};
+use crate::server::{Link, Write, expect_newest, last_at_leader};
 use crate::{JobsError, JobsErrorKind};
 
 /// Longest name: an id is the name, a dash and a number.
@@ -82,8 +82,7 @@ impl Cursor {
             turn: self.turn,
         };
         let mut headers = HeaderMap::new();
-        let sequence = self.sequence.to_string();
-        headers.insert("Nats-Expected-Last-Subject-Sequence", sequence);
+        expect_newest(&mut headers, self.sequence);
         headers.insert("Nats-Rollup", "sub");
         let life = link.settings().results.ttl.as_secs().max(1);
         headers.insert("Nats-TTL", format!("{life}s"));

@@ -7,12 +7,9 @@ use bytes::Bytes;
 
 use super::decide::Found;
 use crate::model::{JobId, Policy, Priority, QueueName, Unique};
-use crate::server::{Link, Write, rfc3339};
+use crate::server::{Link, Write, expect_newest_of, rfc3339};
 use crate::wire::{KeyHash, Place, UniqueSubject, headers, text};
 use crate::{JobsError, JobsErrorKind};
-
-const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
-const EXPECTED_ON: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
 
 /// What is known of a unique job before it is sent.
 #[derive(Debug)]
@@ -126,8 +123,7 @@ impl UniquePlan {
 
 /// Lets the server store the message only if `expected` is the newest of the key; 0: if the key is free.
 fn expect(link: &Link, queue: &QueueName, key: &KeyHash, expected: u64, fields: &mut HeaderMap) {
-    fields.insert(EXPECTED, expected.to_string());
-    fields.insert(EXPECTED_ON, link.names().unique_filter(queue, key));
+    expect_newest_of(fields, &link.names().unique_filter(queue, key), expected);
 }
 
 /// The subject of a job that comes back, and the header that lets it take its key again, if it had one.

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::clock::{ServerClock, instant};
 use super::gcra::book;
-use crate::server::{Link, last_at_leader, wrong_sequence};
+use crate::server::{Link, expect_newest, last_at_leader, wrong_sequence};
 use crate::{JobsError, JobsErrorKind};
 
 /// Bookings of other workers that may come in between.
@@ -72,10 +72,7 @@ async fn book_one(
     for _ in 0..MAX_CONFLICTS {
         let (arrival, start) = book(bucket.arrival, now, rate);
         let mut fields = HeaderMap::new();
-        fields.insert(
-            "Nats-Expected-Last-Subject-Sequence",
-            bucket.sequence.to_string(),
-        );
+        expect_newest(&mut fields, bucket.sequence);
         // Once the arrival time is over, the bucket says nothing any more.
         let life = arrival.saturating_sub(now) / 1_000_000 + 2;
         fields.insert("Nats-TTL", format!("{life}s"));

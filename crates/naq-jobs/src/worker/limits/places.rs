@@ -16,7 +16,8 @@ use naq_connection::Connection;
 use crate::JobsError;
 use crate::model::JobId;
 use crate::server::{
-    Link, Stored, delete_sequence, last_at_leader, subjects_at_leader, wrong_sequence,
+    Link, Stored, delete_sequence, expect_newest, last_at_leader, subjects_at_leader,
+    wrong_sequence,
 };
 use crate::wire::{Counted, headers, text};
 use crate::worker::delivery::Delivered;
@@ -152,7 +153,7 @@ impl Pool {
     ) -> Result<Option<Place>, JobsError> {
         let mut fields = HeaderMap::new();
         fields.insert(headers::WORKER, &*holder.worker);
-        fields.insert("Nats-Expected-Last-Subject-Sequence", fence.to_string());
+        expect_newest(&mut fields, fence);
         let life = (self.ack_wait + BEYOND).as_secs() + 1;
         fields.insert("Nats-TTL", format!("{life}s"));
         let sent = conn.publish_acked(subject.clone(), fields, holder.job.to_string());

@@ -1,4 +1,4 @@
-//! The loop around [`Puller`]: one queue, one inbox per connection epoch.
+//! From one connection epoch to the next, and what comes in meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,13 @@ use naq_connection::{Phase, Subscription};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::delivery::Delivered;
-use super::inbox::{Inbox, Request, classify};
-use super::puller::{Event, Lost, Puller, Timing};
-use super::runner::Runner;
-use super::seen::Seen;
-use super::shared_slots::SharedSlots;
-use super::slots::Ask;
-use crate::control::terms;
 use crate::model::{Priority, QueueName};
-use crate::server::{ensure_consumer, repair_streams};
+use crate::worker::delivery::Delivered;
+use crate::worker::inbox::{Inbox, classify};
+use crate::worker::puller::{Event, Lost, Puller, Timing};
+use crate::worker::runner::Runner;
+use crate::worker::seen::Seen;
+use crate::worker::shared_slots::SharedSlots;
 use crate::{JobsError, JobsErrorKind};
 
 /// Longest wait of the loop when nothing is to be expected.
@@ -28,16 +25,16 @@ const IDLE: Duration = Duration::from_secs(5);
 const CROWD: usize = 64;
 
 /// Pulls from one queue.
-pub(super) struct PullLoop {
-    pub(super) runner: Arc<Runner>,
-    pub(super) queue: QueueName,
-    pub(super) priority: Priority,
-    pub(super) lane: usize,
-    pub(super) slots: SharedSlots,
-    pub(super) jobs: TaskTracker,
+pub(in crate::worker) struct PullLoop {
+    pub(in crate::worker) runner: Arc<Runner>,
+    pub(in crate::worker) queue: QueueName,
+    pub(in crate::worker) priority: Priority,
+    pub(in crate::worker) lane: usize,
+    pub(in crate::worker) slots: SharedSlots,
+    pub(in crate::worker) jobs: TaskTracker,
     /// The consumer and its lease time.
-    pub(super) consumer: (String, Duration),
-    pub(super) seen: Seen,
+    pub(in crate::worker) consumer: (String, Duration),
+    pub(in crate::worker) seen: Seen,
 }
 
 /// How a connection epoch ended for the loop.
@@ -56,7 +53,7 @@ enum Over {
 
 impl PullLoop {
     /// Pulls until the worker stops. Ends with an error only if the connection is lost for good.
-    pub(super) async fn run(mut self) -> Result<(), JobsError> {
+    pub(in crate::worker) async fn run(mut self) -> Result<(), JobsError> {
         let mut puller = Puller::new(Timing::of(self.consumer.1), Instant::now());
         if self.priority != Priority::Normal {
             // Its consumer may have to be made.
@@ -188,55 +185,6 @@ impl PullLoop {
                 }
             }
         }
-    }
-
-    /// Makes the consumer again if it is missing, and asks for jobs if slots are free.
-    async fn ask(&mut self, inbox: &Inbox, puller: &mut Puller) {
-        if puller.is_missing(Instant::now()) {
-            let Runner { link, steering, .. } = &*self.runner;
-            let terms = terms(link, &self.queue, &steering.queue(&self.queue));
-            let level = (&self.queue, self.priority);
-            match ensure_consumer(&inbox.conn, link, level, terms).await {
-                Ok(consumer) => {
-                    self.set_lease_time(consumer.1, puller);
-                    puller.found(Instant::now());
-                }
-                Err(error) => {
-                    if error.kind() == JobsErrorKind::Unavailable || !error.is_transient() {
-                        tracing::warn!(queue = %self.queue, %error, "the queue has no consumer");
-                    }
-                    if error.kind() == JobsErrorKind::Unavailable {
-                        drop(repair_streams(&self.runner.link).await);
-                    }
-                    self.give_back(puller.failed(Instant::now()));
-                    return;
-                }
-            }
-        }
-        if !puller.may_ask(Instant::now()) {
-            return;
-        }
-        let ask = self.slots.grant(self.lane);
-        if ask.count == 0 {
-            return;
-        }
-        puller.asked(ask.count, ask.no_wait, Instant::now());
-        let (link, request) = (&self.runner.link, self.request(ask));
-        if let Err(error) = inbox.ask(link, &self.consumer.0, &request).await {
-            tracing::warn!(queue = %self.queue, %error, "could not ask for jobs");
-            self.give_back(puller.failed(Instant::now()));
-        }
-    }
-
-    fn request(&self, ask: Ask) -> Request {
-        if ask.no_wait {
-            return Request::no_wait(ask.count);
-        }
-        let timing = Timing::of(self.consumer.1);
-        // Each queue keeps one slot; the others that it has asked for may be needed elsewhere.
-        let is_brief = self.slots.with(|s| s.is_shared() && s.asked(self.lane) > 1);
-        let timing = if is_brief { timing.brief() } else { timing };
-        Request::open(ask.count, timing)
     }
 
     /// Messages come in crowds, and to look at all else for each of them costs more than the message.

@@ -6,13 +6,13 @@ use async_nats::Message;
 use naq_connection::Connection;
 use tokio::time::Instant;
 
-use super::pull_loop::PullLoop;
-use super::puller::{Event, Puller, Timing};
-use super::runner::Runner;
-use super::steering::Source;
+use super::PullLoop;
 use crate::control::{News, apply_pause, hear, read_queue, terms};
 use crate::model::{JobId, Priority};
 use crate::server::{ensure_consumer, ensure_streams, find_consumer};
+use crate::worker::puller::{Event, Puller, Timing};
+use crate::worker::runner::Runner;
+use crate::worker::steering::Source;
 
 impl PullLoop {
     /// What may have been set for the queue while nobody listened.

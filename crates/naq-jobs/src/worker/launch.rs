@@ -1,0 +1,216 @@
+//! Starts a worker: its consumers, and the tasks that it consists of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::acks::Acks;
+use super::builder::Plan;
+use super::cancels::Cancels;
+use super::control_loop::ControlLoop;
+use super::ears;
+use super::errands::ErrandLoop;
+use super::fires;
+use super::flows::Flows;
+use super::holds::Holds;
+use super::limits::Buckets;
+use super::line::Lines;
+use super::presence::{Presence, worker_id};
+use super::pull_loop::PullLoop;
+use super::runner::Runner;
+use super::running::RunningWorker;
+use super::seen::Seen;
+use super::shared_slots::SharedSlots;
+use super::slots::Slots;
+use super::steering::{Source, Steering};
+use super::tally::Tally;
+use crate::JobsError;
+use crate::control::{kinds, read_queue, terms};
+use crate::model::{Priority, QueueName};
+use crate::notes::Outbox;
+use crate::server::{Link, ensure_consumer, now_ms, prepare};
+use crate::wire::Names;
+use crate::workflow::Advancer;
+
+/// Most kinds that the record of a worker names.
+const MAX_KINDS: usize = 256;
+
+/// Makes the consumers and starts the tasks.
+pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
+    let consumers = consumers(&plan.link, &plan.queues).await?;
+    let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
+    let steering = (plan.link.clone(), plan.concurrency, plan.queues.clone());
+    let runner = Arc::new(Runner {
+        link: plan.link.clone(),
+        registry: plan.registry.clone(),
+        states: Arc::clone(&plan.states),
+        threads: plan.threads.clone(),
+        notes: Outbox::default(),
+        worker: worker_id(plan.name.as_deref()).into(),
+        holds: Holds::default(),
+        cancels: Cancels::default(),
+        steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
+        buckets: Buckets::default(),
+        acks: Acks::new(),
+        lines: Lines::default(),
+        stopping: CancellationToken::new(),
+        abort: CancellationToken::new(),
+        tally: Tally::default(),
+    });
+    read_kinds(&runner).await?;
+    let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
+    let keepers = keep(&runner, &plan, &gone);
+    let mut loops = JoinSet::new();
+    for (index, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
+        let (runner, jobs, slots) = (Arc::clone(&runner), jobs.clone(), slots.clone());
+        let normal = PullLoop {
+            runner,
+            queue,
+            priority: Priority::Normal,
+            lane: Slots::lane(index, Priority::Normal),
+            slots,
+            jobs,
+            consumer,
+            seen: Seen::default(),
+        };
+        loops.spawn(pull(normal, index));
+    }
+    run_errands(&mut loops, plan.link, &runner.stopping);
+    tracing::info!(worker = %runner.worker, concurrency = plan.concurrency, "worker started");
+    Ok(RunningWorker {
+        runner,
+        jobs,
+        loops,
+        keepers,
+        gone,
+    })
+}
+
+/// Makes the consumers of the queues; says their names and lease times.
+async fn consumers(
+    link: &Link,
+    queues: &[QueueName],
+) -> Result<Vec<(String, Duration)>, JobsError> {
+    prepare(link, "prepare the queues", move |conn| async move {
+        let mut consumers = Vec::with_capacity(queues.len());
+        for queue in queues {
+            let setting = read_queue(&conn, link, queue).await?;
+            let terms = terms(link, queue, &setting.value);
+            let level = (queue, Priority::Normal);
+            consumers.push(ensure_consumer(&conn, link, level, terms).await?);
+        }
+        Ok(consumers)
+    })
+    .await
+}
+
+/// Reads what is set for kinds, before the first job comes: those of a paused kind are not to start.
+async fn read_kinds(runner: &Runner) -> Result<(), JobsError> {
+    let link = &runner.link;
+    let known = prepare(link, "read what is set for kinds", move |conn| async move {
+        kinds(&conn, link).await
+    });
+    for kind in known.await? {
+        runner.steering.set_kind(kind, Source::Read);
+    }
+    Ok(())
+}
+
+/// What each worker does for all, whatever its queues.
+fn run_errands(
+    loops: &mut JoinSet<Result<(), JobsError>>,
+    link: Link,
+    stopping: &CancellationToken,
+) {
+    loops.spawn(fires::run(link.clone(), stopping.clone()));
+    let flows = Flows(Advancer::new(link.clone()));
+    loops.spawn(ErrandLoop::new(flows, link.clone(), stopping.clone()).run());
+    loops.spawn(ears::listen(link, stopping.clone()));
+}
+
+/// Pulls from a queue, and from its other priorities as soon as they are used.
+async fn pull(normal: PullLoop, index: usize) -> Result<(), JobsError> {
+    let high = later(&normal, index, Priority::High);
+    let low = later(&normal, index, Priority::Low);
+    tokio::try_join!(normal.run(), high, low).map(drop)
+}
+
+/// Pulls from a queue at `priority` as soon as that is used; costs next to nothing before.
+fn later(
+    normal: &PullLoop,
+    index: usize,
+    priority: Priority,
+) -> impl Future<Output = Result<(), JobsError>> + use<> {
+    let (runner, queue) = (Arc::clone(&normal.runner), normal.queue.clone());
+    let (slots, jobs, lease_time) = (normal.slots.clone(), normal.jobs.clone(), normal.consumer.1);
+    async move {
+        tokio::select! {
+            () = runner.stopping.cancelled() => return Ok(()),
+            () = runner.steering.uses(&queue, priority) => {}
+        }
+        let level = PullLoop {
+            runner,
+            priority,
+            lane: Slots::lane(index, priority),
+            slots,
+            jobs,
+            consumer: (Names::consumer(&queue, priority), lease_time),
+            seen: Seen::default(),
+            queue,
+        };
+        Box::pin(level.run()).await
+    }
+}
+
+/// The tasks that go on until all jobs are settled: renewal, acknowledgements, presence.
+fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<()> {
+    let mut keepers = JoinSet::new();
+    let presence = Presence {
+        runner: Arc::clone(runner),
+        queues: plan.queues.iter().map(ToString::to_string).collect(),
+        kinds: runner
+            .registry
+            .kinds()
+            .into_iter()
+            .take(MAX_KINDS)
+            .collect(),
+        started_at_ms: now_ms(),
+    };
+    let (renewing, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move { renewing.holds.keep(&renewing.link, &until).await });
+    let (acking, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        let Runner { link, tally, .. } = &*acking;
+        acking.acks.keep(link, tally, &until).await;
+    });
+    let (telling, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        telling
+            .notes
+            .keep(&telling.link, &telling.worker, &until)
+            .await;
+    });
+    let (listening, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        let Runner {
+            link,
+            holds,
+            worker,
+            cancels,
+            ..
+        } = &*listening;
+        cancels.keep(link, holds, worker, &until).await;
+    });
+    let (stopping, until) = (runner.stopping.clone(), gone.clone());
+    keepers.spawn(async move { presence.keep(&stopping, &until).await });
+    let control = ControlLoop::new(Arc::clone(runner), plan.queues.clone());
+    let (told, until) = (Arc::clone(runner), gone.clone());
+    keepers.spawn(async move {
+        control.run(&until).await;
+        told.forget_setting().await;
+    });
+    keepers
+}
