@@ -14,7 +14,8 @@ use crate::error::CliError;
 /// One at a time.
 pub(super) async fn one(stage: &Stage, plan: Plan) -> Result<Row, CliError> {
     let raw = Raw::on(stage).await?;
-    let count = plan.size(3_000, 200);
+    // More than a second for each side: shorter rounds show the scheduler of the machine.
+    let count = plan.size(10_000, 200);
     let (mut theirs, mut ours) = (Samples::default(), Samples::default());
     let mut costs = Costs::default();
     for round in 0..plan.rounds {
