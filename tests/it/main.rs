@@ -4,6 +4,7 @@
     reason = "in a test a failure is a panic, also in the helpers"
 )]
 
+mod crowd;
 mod overtaken;
 mod setup;
 

@@ -2,15 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use async_nats::HeaderMap;
 use naq_jobs::{Job, Landing, Unique};
-use naq_testing::eventually;
 use serde_json::{Value, json};
 
+use crate::crowd::{crowd, crowd_fires};
 use crate::setup::{Bed, ECHO, LONG};
 
 /// Other jobs that are due at the same instant and were there before, so that they come first.
-const CROWD: usize = 3_000;
+const CROWD: usize = 1_000;
 
 fn invoice(value: &str, due: SystemTime) -> Job<Value> {
     let job = ECHO.job(&json!(value)).unwrap().queue("mail").unwrap();
@@ -32,28 +31,11 @@ async fn a_job_that_replaces_one_while_the_server_fires_it_is_not_lost() {
     let found = "$JS.API.DIRECT.GET.naq_jobs";
     let found = conn.request(found, r#"{"seq":1}"#).await.unwrap();
     let at = found.headers.unwrap().get("Nats-Schedule").unwrap().clone();
-    for n in 0..=CROWD {
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Schedule", at.clone());
-        headers.insert("Nats-Schedule-Target", format!("naq.queue.crowd.{n}"));
-        let subject = format!("naq.schedule.crowd.{n}");
-        match n {
-            CROWD => drop(conn.publish_acked(subject, headers, "").await.unwrap()),
-            _ => conn
-                .publish_with_headers(subject, headers, "")
-                .await
-                .unwrap(),
-        }
-    }
+    crowd(&bed, at.as_str(), CROWD).await;
     // It comes last: the server goes by age.
     let old = bed.jobs.enqueue(invoice("old", due)).await.unwrap();
     assert_eq!((old.id(), old.landing()), (last.id(), Landing::Replaced));
-    eventually(LONG, async || {
-        let first = "$JS.API.DIRECT.GET.naq_jobs.naq.queue.crowd.0";
-        let first = conn.request(first.to_owned(), "").await.unwrap();
-        first.status.map_or(Ok(()), Err)
-    })
-    .await;
+    crowd_fires(&bed).await;
     let soon = SystemTime::now() + Duration::from_secs(1);
     let new = bed.jobs.enqueue(invoice("new", soon)).await.unwrap();
     assert_eq!((new.id(), new.landing()), (old.id(), Landing::Replaced));

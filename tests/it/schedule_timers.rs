@@ -9,6 +9,7 @@ use naq_testing::{eventually, eventually_eq};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::crowd::{crowd, crowd_fires};
 use crate::process::{LedgerFile, WORK, WorkerProcess};
 use crate::schedules::{SECOND, echo_worker, ended, find, name};
 use crate::setup::{Bed, ECHO, LONG};
@@ -99,28 +100,10 @@ async fn a_change_while_the_server_fires_a_crowd_loses_no_firing() {
         .await;
     let due = due.unwrap().next().unwrap();
     let (_, at) = timer(&bed, "one").await.unwrap();
-    let conn = bed.conn().await;
-    for n in 0..=CROWD {
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Schedule", at.as_str());
-        headers.insert("Nats-Schedule-Target", format!("naq.queue.crowd.{n}"));
-        let subject = format!("naq.schedule.crowd.{n}");
-        match n {
-            CROWD => drop(conn.publish_acked(subject, headers, "").await.unwrap()),
-            _ => conn
-                .publish_with_headers(subject, headers, "")
-                .await
-                .unwrap(),
-        }
-    }
+    crowd(&bed, &at, CROWD).await;
     // The server goes by age, so this one comes last.
     assert_eq!(touch(&bed, "one").await, due);
-    eventually(LONG, async || {
-        let first = "$JS.API.DIRECT.GET.naq_jobs.naq.queue.crowd.0";
-        let first = conn.request(first.to_owned(), "").await.unwrap();
-        first.status.map_or(Ok(()), Err)
-    })
-    .await;
+    crowd_fires(&bed).await;
     touch(&bed, "one").await;
     eventually_eq(LONG, 1, async || ended(&bed.jobs).await.len()).await;
     let seen = find(&bed.jobs, "one").await;

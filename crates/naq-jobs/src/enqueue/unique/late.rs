@@ -27,7 +27,7 @@ use crate::wire::{Place, UniqueSubject};
 
 /// The longest between the server's look at its clock and the storing of a firing: a few milliseconds, and more only if thousands are
 /// due at the same moment.
-const PASS: Duration = Duration::from_secs(1);
+const PASS: Duration = Duration::from_secs(2);
 
 /// Wait between two looks.
 const PAUSE: Duration = Duration::from_millis(25);
