@@ -421,6 +421,7 @@ async fn cancels_that_race_with_the_delivery_leave_one_outcome_for_each_job() {
     let mut cancelled = 0;
     for round in 0_u32..60 {
         let job = bed.jobs.enqueue(QUICK.job(&()).unwrap()).await.unwrap();
+        // Each round meets the job a little later on its way.
         tokio::time::sleep(Duration::from_micros(u64::from(round * 20))).await;
         let report = other.cancel(job.id()).await.unwrap();
         let outcome = job.outcome(LONG).await.unwrap();
