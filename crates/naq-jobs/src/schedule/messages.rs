@@ -11,7 +11,7 @@ use super::run::Run;
 use crate::model::{JobId, QueueName, ScheduleName};
 use crate::parked::{AWAITS, Why};
 use crate::server::{Link, Write, expect_newest, rfc3339};
-use crate::wire::headers;
+use crate::wire::{headers, text};
 use crate::{JobsError, JobsErrorKind};
 
 /// Time after which somebody else goes on with a short interval whose firings stay away.
@@ -62,6 +62,11 @@ fn arm(
         headers: fields,
         body: Bytes::new(),
     })
+}
+
+/// The turn of the record for which a message was armed; a firing has it from its armed message. `None`: it is not ours.
+pub(crate) fn turn_of(fields: Option<&HeaderMap>) -> Option<u64> {
+    text(fields, headers::TURN)?.parse().ok()
 }
 
 fn record_write(

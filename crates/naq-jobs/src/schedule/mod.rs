@@ -31,6 +31,7 @@ pub use calendar::{
 pub(crate) use fire::{Fired, fire};
 pub use info::{Schedule, ScheduleRule};
 pub(crate) use kept_back::look;
+pub(crate) use messages::turn_of;
 pub use plan::ScheduleChange;
 pub use policy::{CatchUp, Overlap};
 pub use record::ScheduleState;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::calendar::Timetable;
-use super::messages::writes;
+use super::messages::{turn_of, writes};
 use super::record::{FIRST_VERSION, Record, VERSION, Versioned};
 use super::run::Run;
 use super::telling::tell_written;
@@ -18,7 +18,7 @@ use crate::server::{
     BatchEnd, Link, Write, delete_sequence, last_at_leader, last_of, last_of_each, persist,
     server_now, store_batch, store_batch_at,
 };
-use crate::wire::{Names, headers, text};
+use crate::wire::Names;
 use crate::{JobsError, JobsErrorKind};
 
 /// Changes that may come in between before a change is given up.
@@ -217,7 +217,7 @@ pub(super) async fn disarm(conn: &Connection, link: &Link, name: &ScheduleName, 
         return;
     };
     // Only the message of this very turn: somebody may have armed another one meanwhile.
-    if text(armed.headers.as_ref(), headers::TURN) == Some(turn.to_string().as_str()) {
+    if turn_of(armed.headers.as_ref()) == Some(turn) {
         drop(delete_sequence(conn, &stream, armed.sequence).await);
     }
 }

@@ -21,11 +21,12 @@ use naq_connection::Connection;
 use tokio::time::{Instant, timeout_at};
 
 use super::advance::settle_next;
+use super::messages::turn_of;
 use super::record::{ScheduleState, Versioned};
 use super::store::{commit, now, read, timetable};
 use crate::model::ScheduleName;
-use crate::server::{Link, Stored, last_at_leader, persist, subjects_at_leader};
-use crate::wire::{Names, headers, text};
+use crate::server::{Link, last_at_leader, persist, subjects_at_leader};
+use crate::wire::Names;
 use crate::{JobsError, failpoint};
 
 /// Schedules that are looked at at the same time.
@@ -52,7 +53,7 @@ pub(super) async fn place_if_gone(
     // In this order: the one becomes the other.
     for subject in [names.arm(name), names.fire(name)] {
         let last = last_at_leader(conn, &stream, &subject).await?;
-        if last.is_some_and(|last| turn_of(&last) == Some(record.turn)) {
+        if last.is_some_and(|last| turn_of(last.headers.as_ref()) == Some(record.turn)) {
             return Ok(());
         }
     }
@@ -120,8 +121,4 @@ async fn listed(
     let subjects = subjects_at_leader(conn, &link.names().jobs_stream(), &filter).await?;
     let names = subjects.iter().filter_map(|it| Names::parse_schedule(it));
     Ok(names.collect())
-}
-
-fn turn_of(message: &Stored) -> Option<u64> {
-    text(message.headers.as_ref(), headers::TURN)?.parse().ok()
 }

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::errands::{Errand, ErrandLoop};
 use crate::JobsError;
-use crate::schedule::{Beats, Fired, fire, place_all_gone};
+use crate::schedule::{Beats, Fired, fire, place_all_gone, turn_of};
 use crate::server::{Link, ensure_fires_consumer};
-use crate::wire::{Names, headers, text};
+use crate::wire::Names;
 
 /// Takes firings, and makes their jobs.
 #[derive(Debug)]
@@ -42,10 +42,9 @@ impl Errand for Fires {
 
     /// Without a turn of ours it has turn 0, which is always stale.
     fn read(message: &Message) -> Option<Fired> {
-        let turn = text(message.headers.as_ref(), headers::TURN);
         Some(Fired {
             name: Names::parse_schedule(&message.subject)?,
-            turn: turn.and_then(|turn| turn.parse().ok()).unwrap_or(0),
+            turn: turn_of(message.headers.as_ref()).unwrap_or(0),
             reply: message.reply.as_ref()?.to_string(),
         })
     }
