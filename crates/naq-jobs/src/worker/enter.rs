@@ -107,6 +107,10 @@ impl Runner {
         job.is_suspect = true;
         let order = self.steering.order(&job.queue);
         let standing = (self.lines).join(&job.queue, order, (rank, job.sequence), may_ask);
+        if !may_ask && standing.was_empty() {
+            // Those whom it saw in line have left it since.
+            self.lines.look(&job.queue);
+        }
         // Told once, whatever becomes of this delivery.
         if job.deliveries == 1 {
             let kind = decode(&job.message.payload).map(|envelope| envelope.kind.to_string());

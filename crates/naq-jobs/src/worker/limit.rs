@@ -232,10 +232,10 @@ impl Runner {
         }
         let places = std::mem::take(&mut job.places);
         let done = match places.is_empty() {
-            false => self.free_places(&places).await,
+            false => self.free_places(job, hold, &places).await,
             // A delivery before this one may have held a place, and not have come so far.
             true if job.may_be_settled() && !matches!(left, Left::Parked | Left::Limited) => {
-                self.free_places_of(job).await
+                self.free_places_of(job, hold).await
             }
             true => return,
         };
@@ -244,25 +244,40 @@ impl Runner {
         }
     }
 
-    async fn free_places(&self, places: &[Place]) -> Result<(), JobsError> {
-        let conn = self.link.lease("free a place").await?;
+    /// Tried again while the lease lasts: a place that is left to expire would keep others out for as long.
+    async fn free_places(
+        &self,
+        job: &Delivered,
+        hold: &Hold,
+        places: &[Place],
+    ) -> Result<(), JobsError> {
+        let settler = self.settler(job, hold);
         for place in places {
-            place.free(&conn, &self.link).await?;
+            settler
+                .persist_under_lease(|conn| async move { place.free(&conn, &self.link).await })
+                .await?;
             failpoint::reach("place-freed");
-            self.let_in(&conn, &place.pool, 1).await?;
+            settler
+                .persist_under_lease(|conn| async move { self.let_in(&conn, &place.pool, 1).await })
+                .await?;
             failpoint::reach("next-released");
         }
         Ok(())
     }
 
-    async fn free_places_of(&self, job: &Delivered) -> Result<(), JobsError> {
+    async fn free_places_of(&self, job: &Delivered, hold: &Hold) -> Result<(), JobsError> {
         let limits = self.steering.limits(&job.queue);
         let queue = limits.together.map(|limit| Pool::of_queue(job, limit));
-        let conn = self.link.lease("free a place").await?;
         let kind = job.kind.as_deref().unwrap_or_default();
+        let settler = self.settler(job, hold);
         for pool in queue.into_iter().chain(self.pools(job, kind, limits)) {
-            pool.free_of(&conn, &self.link, &job.id).await?;
-            self.pass_on(&[pool]).await?;
+            let pools = std::slice::from_ref(&pool);
+            settler
+                .persist_under_lease(|conn| async move {
+                    pools[0].free_of(&conn, &self.link, &job.id).await?;
+                    self.pass_on(pools).await
+                })
+                .await?;
         }
         Ok(())
     }

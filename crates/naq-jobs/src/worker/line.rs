@@ -67,6 +67,8 @@ pub(super) struct Standing<'a> {
     queue: QueueName,
     rank: Rank,
     bell: Arc<Notify>,
+    /// Nobody stood here when it came.
+    was_empty: bool,
     has_place: bool,
 }
 
@@ -93,6 +95,7 @@ impl Lines {
         let mut queues = self.lock();
         let line = queues.entry(queue.clone()).or_default();
         line.order = order;
+        let was_empty = line.waiting.is_empty();
         let waiter = Waiter {
             bell: Arc::clone(&bell),
             is_called,
@@ -105,6 +108,7 @@ impl Lines {
             queue: queue.clone(),
             rank,
             bell,
+            was_empty,
             has_place: false,
         }
     }
@@ -264,6 +268,11 @@ impl Standing<'_> {
             line.is_called(self.rank, false);
             line.wants_slot = true;
         });
+    }
+
+    /// Whether nobody stood here when it came: a call just before that has found nobody.
+    pub(super) fn was_empty(&self) -> bool {
+        self.was_empty
     }
 
     /// Its priority, 0 is the highest.

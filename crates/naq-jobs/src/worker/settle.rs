@@ -229,6 +229,21 @@ impl Settler<'_> {
     {
         persist(self.link, "settle a job", self.deadline, step).await
     }
+
+    /// As [`Self::persist`], while the lease lasts: what the next delivery takes over is left to it.
+    pub(super) async fn persist_under_lease<Fut>(
+        &self,
+        step: impl Fn(Connection) -> Fut,
+    ) -> Result<(), JobsError>
+    where
+        Fut: Future<Output = Result<(), JobsError>>,
+    {
+        tokio::select! {
+            biased;
+            () = self.hold.lost().given() => Ok(()),
+            done = self.persist(step) => done,
+        }
+    }
 }
 
 /// What a record says. One that is unreadable was not written by a worker; its job is kept as a dead letter.

@@ -19,15 +19,14 @@ impl PullLoop {
     pub(super) async fn read_setting(&self, conn: &Connection) {
         let Runner { link, steering, .. } = &*self.runner;
         match read_queue(conn, link, &self.queue).await {
-            Ok(setting) => {
-                steering.set_queue(&self.queue, setting, Source::Read);
-                self.runner.lines.look(&self.queue);
-            }
+            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
             // The connection is lost again, and with the next one this is read again.
             Err(error) => {
                 tracing::debug!(queue = %self.queue, %error, "could not read what is set");
             }
         }
+        // Nor did anybody hear of a place that became free.
+        self.runner.lines.look(&self.queue);
     }
 
     /// Something about the queue has changed.
