@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{KindSetting, QueueSetting, Versioned, WorkerSetting};
+use crate::model::Priority;
 
 /// A push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +19,18 @@ pub(crate) enum News {
     Parked(ParkedJob),
     /// A place of the queue of the subject has become free.
     Room,
+    /// What waits for a place of the queue of the subject in a worker.
+    InLine(InLine),
     /// A job that holds a place was delivered to another worker, which has taken the place over.
     TakenOver(TakenOver),
+}
+
+/// Who waits for a place in a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InLine {
+    /// The best priority that waits; `None`: nobody does, or there is no slot for it.
+    pub(crate) priority: Option<Priority>,
+    pub(crate) worker: String,
 }
 
 /// A job that another worker has now.

@@ -13,7 +13,7 @@ mod telling;
 
 pub(crate) use change::{push, use_level};
 pub use controls::Controls;
-pub(crate) use hear::{News, ParkedJob, TakenOver, hear};
+pub(crate) use hear::{InLine, News, ParkedJob, TakenOver, hear};
 pub(crate) use pause::{apply_pause, terms};
 pub use setting::{KindSetting, Paused, QueueOrder, QueueSetting, WorkerSetting};
 pub(crate) use store::{Versioned, kinds, read_kind, read_queue, read_worker, remove_worker};

@@ -14,15 +14,12 @@ use super::runner::Runner;
 use super::shared_slots::Slot;
 use super::tally::Left;
 use crate::control::{News, QueueOrder};
-use crate::model::QueueName;
+use crate::model::{Priority, QueueName};
 use crate::wire::{decode, headers, text};
 use crate::{JobsError, failpoint};
 
 /// Wait before a place is asked for again after an error.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// By so much each priority comes later than the one above it when several workers are called.
-const AFTER_HIGHER: Duration = Duration::from_millis(2);
 
 /// What came of asking for a place.
 enum Asked {
@@ -55,13 +52,25 @@ impl Runner {
         hold: &Hold,
         slot: &mut Slot,
     ) -> Result<Option<(Left, bool)>, JobsError> {
+        let entered = self.wait_for_place(job, hold, slot).await;
+        self.tell_best(&job.queue).await;
+        entered
+    }
+
+    async fn wait_for_place(
+        &self,
+        job: &mut Delivered,
+        hold: &Hold,
+        slot: &mut Slot,
+    ) -> Result<Option<(Left, bool)>, JobsError> {
         if job.may_be_settled() && self.is_settled(job, hold).await? {
             self.leave(job, hold, Left::Elsewhere).await;
             return Ok(Some((Left::Elsewhere, true)));
         }
         let mut may_be_held = job.may_be_settled();
         let mut standing: Option<Standing<'_>> = None;
-        let mut may_ask = self.lines.is_empty(&job.queue);
+        let rank = slot.rank();
+        let mut may_ask = self.lines.is_empty(&job.queue) && !self.has_better(job, rank);
         loop {
             let Some(limit) = self.steering.limits(&job.queue).together else {
                 // The limit was taken away meanwhile; the slot is not, so it may have one too many for a moment.
@@ -78,23 +87,28 @@ impl Runner {
                         return Ok(None);
                     }
                     Asked::None => standing.iter().for_each(Standing::found_none),
-                    Asked::NoSlot => standing.iter().for_each(Standing::has_no_slot),
+                    Asked::NoSlot => {
+                        standing.iter().for_each(Standing::has_no_slot);
+                        self.without_slot(job, slot).await;
+                    }
                     Asked::Unanswered => (may_be_held, wait) = (true, PAUSE),
                 }
             }
             slot.pause();
             let Some(stands) = &standing else {
                 // A place that became free just now found nobody in line, so who has asked asks once more.
-                standing = Some(self.stand_in_line(job, slot.rank(), may_ask));
+                standing = Some(self.stand_in_line(job, rank, may_ask));
+                self.tell_best(&job.queue).await;
                 continue;
             };
             may_ask = match self.stand(stands, wait, job, hold).await? {
                 Ended::Left(left) => return Ok(Some((left, false))),
-                Ended::Called => self.is_still_next(stands, &job.queue).await,
+                Ended::Called => self.is_still_next(stands, job, rank).await,
                 Ended::Waited if wait == PAUSE => true,
                 Ended::Waited => {
                     // A call may have been lost.
                     self.lines.look(&job.queue);
+                    self.tell_best_again(&job.queue).await;
                     false
                 }
             };
@@ -139,13 +153,23 @@ impl Runner {
         }
     }
 
-    /// Whether who is called is next, also a moment later: a higher priority may wait in another worker, or come here.
-    async fn is_still_next(&self, standing: &Standing<'_>, queue: &QueueName) -> bool {
-        if self.steering.order(queue) == QueueOrder::Strict {
-            let rank = u32::try_from(standing.priority()).unwrap_or_default();
-            tokio::time::sleep(AFTER_HIGHER * rank).await;
+    /// Whether who is called is next, also after it has let better ones pass that wait in other workers.
+    async fn is_still_next(&self, standing: &Standing<'_>, job: &Delivered, rank: usize) -> bool {
+        if self.steering.order(&job.queue) == QueueOrder::Strict {
+            let fresh = job.ack_wait / 2;
+            (self.elsewhere)
+                .let_pass(&job.queue, Priority::ALL[rank], fresh)
+                .await;
         }
         !standing.hands_over()
+    }
+
+    /// It was called and had no slot: the others are not to let it pass, and there may be one again by now.
+    async fn without_slot(&self, job: &Delivered, slot: &Slot) {
+        if slot.has_room() {
+            self.lines.slot_is_free();
+        }
+        self.tell_best(&job.queue).await;
     }
 
     async fn ask_for_place(

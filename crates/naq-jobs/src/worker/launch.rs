@@ -12,6 +12,7 @@ use super::builder::Plan;
 use super::cancels::Cancels;
 use super::control_loop::ControlLoop;
 use super::ears;
+use super::elsewhere::Elsewhere;
 use super::errands::ErrandLoop;
 use super::fires;
 use super::flows::Flows;
@@ -41,7 +42,8 @@ const MAX_KINDS: usize = 256;
 /// Makes the consumers and starts the tasks.
 pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     let consumers = consumers(&plan.link, &plan.queues).await?;
-    let slots = SharedSlots::new(plan.concurrency, plan.queues.len());
+    let lines = Arc::new(Lines::default());
+    let slots = SharedSlots::new(plan.concurrency, plan.queues.len(), Arc::clone(&lines));
     let steering = (plan.link.clone(), plan.concurrency, plan.queues.clone());
     let runner = Arc::new(Runner {
         link: plan.link.clone(),
@@ -55,7 +57,8 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         steering: Steering::new(steering.0, steering.1, steering.2, slots.clone()),
         buckets: Buckets::default(),
         acks: Acks::new(),
-        lines: Lines::default(),
+        lines,
+        elsewhere: Elsewhere::default(),
         stopping: CancellationToken::new(),
         abort: CancellationToken::new(),
         tally: Tally::default(),

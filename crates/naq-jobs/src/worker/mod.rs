@@ -25,6 +25,7 @@ mod context;
 mod control_loop;
 mod delivery;
 mod ears;
+mod elsewhere;
 mod enter;
 mod errands;
 mod fires;

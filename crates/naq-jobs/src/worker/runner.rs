@@ -10,6 +10,7 @@ use super::acks::{Acks, Settled};
 use super::cancels::Cancels;
 use super::conclude::Span;
 use super::delivery::Delivered;
+use super::elsewhere::Elsewhere;
 use super::handler::{Registry, States, Threads};
 use super::holds::{Hold, Holds};
 use super::limits::Buckets;
@@ -48,7 +49,9 @@ pub(super) struct Runner {
     pub(super) buckets: Buckets,
     pub(super) acks: Acks,
     /// Jobs that wait for a place of their queue.
-    pub(super) lines: Lines,
+    pub(super) lines: Arc<Lines>,
+    /// And in the other workers.
+    pub(super) elsewhere: Elsewhere,
     /// The worker takes no more jobs.
     pub(super) stopping: CancellationToken,
     /// The worker ends what runs.
@@ -76,7 +79,7 @@ impl Runner {
         tracing::debug!(target: JOB_LOG, %id, kind, attempt = job.attempt(), took = ?started.elapsed(), trace_id, "{left}");
         self.tell_left(&job, left, &hold);
         if !left.needs_ack() {
-            self.free(slot);
+            drop(slot);
             return self.tally.count(left);
         }
         let deadline = Instant::now() + job.ack_wait + SETTLE_MORE;
@@ -88,13 +91,7 @@ impl Runner {
         };
         // The slot is given back after this: should the server not answer, the worker comes to rest.
         self.acks.give(settled).await;
-        self.free(slot);
-    }
-
-    /// Gives the slot of a job back. Who waits for a place may have waited for a slot, too.
-    fn free(&self, slot: Slot) {
         drop(slot);
-        self.lines.slot_is_free();
     }
 
     /// As [`Self::process`]; if the job belongs to a workflow and has ended, that is told before it is acknowledged.

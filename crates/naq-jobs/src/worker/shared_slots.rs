@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::line::Lines;
 use super::slots::{Ask, LEVELS, QueueTerms, Slots};
 
 /// The slots of a worker, shared by its queues.
@@ -15,13 +16,16 @@ struct Shared {
     slots: Mutex<Slots>,
     /// One for each lane; each has one listener, and one that rings early is not missed.
     bells: Vec<Notify>,
+    /// Those who wait for a place may have had no slot for it.
+    lines: Arc<Lines>,
 }
 
 impl SharedSlots {
-    pub(super) fn new(capacity: u32, queues: usize) -> Self {
+    pub(super) fn new(capacity: u32, queues: usize, lines: Arc<Lines>) -> Self {
         Self(Arc::new(Shared {
             slots: Mutex::new(Slots::new(capacity, queues)),
             bells: (0..queues * LEVELS).map(|_| Notify::new()).collect(),
+            lines,
         }))
     }
 
@@ -44,6 +48,7 @@ impl SharedSlots {
         for bell in &self.0.bells {
             bell.notify_one();
         }
+        self.0.lines.slot_is_free();
     }
 
     /// What `lane` asks for now.
@@ -119,12 +124,18 @@ impl Slot {
         if std::mem::take(&mut self.is_held) {
             let lane = self.lane;
             self.slots.freed(lane, |slots| slots.paused(lane));
+            self.slots.0.lines.slot_is_free();
         }
+    }
+
+    /// Whether one is free.
+    pub(super) fn has_room(&self) -> bool {
+        self.slots.with(|slots| slots.has_room())
     }
 
     /// Takes it again, if one is free.
     pub(super) fn resume(&mut self) -> bool {
-        if !self.is_held && self.slots.with(|slots| slots.has_room()) {
+        if !self.is_held && self.has_room() {
             self.resume_anyway();
         }
         self.is_held
@@ -149,5 +160,39 @@ impl Drop for Slot {
             true => slots.finished(lane),
             false => slots.left_line(lane),
         });
+        if is_held {
+            self.slots.0.lines.slot_is_free();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::QueueOrder;
+    use crate::model::{Priority, QueueName};
+    use futures::FutureExt;
+
+    #[test]
+    fn who_had_no_slot_is_called_when_another_one_goes_in_line_or_there_are_more() {
+        let (lines, queue) = (Arc::new(Lines::default()), QueueName::new("mail").unwrap());
+        let slots = SharedSlots::new(1, 1, Arc::clone(&lines));
+        let lane = Slots::lane(0, Priority::Normal);
+        let is_called_after = |waits: &Slot, free: &mut dyn FnMut()| {
+            let standing = lines.join(&queue, QueueOrder::Strict, (1, 1), true);
+            assert!(!waits.has_room());
+            standing.has_no_slot();
+            assert!(standing.called().now_or_never().is_none());
+            free();
+            standing.called().now_or_never().is_some()
+        };
+        let (mut waits, mut arrives) = (slots.take(lane), slots.take(lane));
+        waits.pause();
+        assert!(is_called_after(&waits, &mut || arrives.pause()));
+        let mut ends = Some(slots.take(lane));
+        assert!(is_called_after(&waits, &mut || drop(ends.take())));
+        let _runs = slots.take(lane);
+        let mut more = || slots.resize(2, std::iter::once(QueueTerms::default()));
+        assert!(is_called_after(&waits, &mut more));
     }
 }

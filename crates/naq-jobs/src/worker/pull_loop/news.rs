@@ -40,8 +40,9 @@ impl PullLoop {
                 self.runner.lines.look(&self.queue);
             }
             // All loops of the queue hear it, and one place is free.
-            Some(News::Room) if self.priority != Priority::Normal => {}
+            Some(News::Room | News::InLine(_)) if self.priority != Priority::Normal => {}
             Some(News::Room) => self.runner.on_room(&self.queue, news.headers.as_ref()),
+            Some(News::InLine(told)) => self.runner.on_in_line(&self.queue, told),
             Some(News::Parked(job)) => {
                 if self.runner.registry.knows(&job.kind) {
                     self.runner.steering.hint(&self.queue, job);

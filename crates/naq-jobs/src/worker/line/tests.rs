@@ -1,0 +1,156 @@
+//! Nobody is forgotten, and the right one goes first.
+
+use super::{Lines, Standing};
+use crate::control::QueueOrder;
+use crate::model::QueueName;
+use futures::FutureExt;
+use proptest::prelude::*;
+
+fn mail() -> QueueName {
+    QueueName::new("mail").unwrap()
+}
+
+fn is_called(standing: &Standing<'_>) -> bool {
+    standing.called().now_or_never().is_some()
+}
+
+fn join(lines: &Lines, rank: (usize, u64)) -> Standing<'_> {
+    lines.join(&mail(), QueueOrder::Strict, rank, false)
+}
+
+#[test]
+fn the_highest_priority_is_called_first_and_of_that_the_oldest() {
+    let lines = Lines::default();
+    let low = join(&lines, (2, 1));
+    let younger = join(&lines, (0, 9));
+    let older = join(&lines, (0, 4));
+    lines.call(&mail(), QueueOrder::Strict);
+    assert!(is_called(&older) && !is_called(&younger) && !is_called(&low));
+    older.enters();
+    lines.call(&mail(), QueueOrder::Strict);
+    assert!(is_called(&younger) && !is_called(&low));
+    younger.enters();
+    lines.call(&mail(), QueueOrder::Strict);
+    assert!(is_called(&low));
+    assert!(!lines.is_empty(&mail()));
+    low.enters();
+    assert!(lines.is_empty(&mail()));
+    let kept = lines.lock();
+    assert!(kept.is_empty(), "nothing is kept of a line that is empty");
+}
+
+#[test]
+fn a_delivery_that_leaves_does_not_take_the_next_one_of_its_job_away() {
+    let lines = Lines::default();
+    let (lapsed, next) = (join(&lines, (1, 7)), join(&lines, (1, 7)));
+    drop(lapsed);
+    lines.look(&mail());
+    assert!(is_called(&next));
+}
+
+#[test]
+fn who_is_called_lets_one_go_first_that_has_come_meanwhile() {
+    let lines = Lines::default();
+    let low = join(&lines, (2, 1));
+    lines.call(&mail(), QueueOrder::Strict);
+    assert!(is_called(&low) && !low.hands_over());
+    let high = join(&lines, (0, 9));
+    assert!(low.hands_over() && is_called(&high));
+    assert!(!low.hands_over(), "it is called no more, and high is");
+    high.enters();
+    lines.call(&mail(), QueueOrder::Strict);
+    assert!(is_called(&low));
+}
+
+#[test]
+fn places_of_an_unknown_number_are_taken_one_after_the_other_in_order() {
+    let lines = Lines::default();
+    let [first, second, third] = [(0, 1), (0, 2), (1, 3)].map(|rank| join(&lines, rank));
+    lines.look(&mail());
+    assert!(is_called(&first) && !is_called(&second));
+    first.enters();
+    assert!(is_called(&second) && !is_called(&third));
+    second.found_none();
+    assert!(!is_called(&third) && !is_called(&second));
+    lines.call(&mail(), QueueOrder::Strict);
+    second.enters();
+    assert!(!is_called(&third), "one place, one call");
+}
+
+#[test]
+fn who_has_no_slot_is_called_when_one_is_free() {
+    let lines = Lines::default();
+    let only = join(&lines, (1, 1));
+    lines.slot_is_free();
+    assert!(!is_called(&only), "it was not for want of a slot");
+    lines.call(&mail(), QueueOrder::Strict);
+    assert!(is_called(&only));
+    only.has_no_slot();
+    lines.slot_is_free();
+    assert!(is_called(&only));
+}
+
+#[test]
+fn the_weights_decide_among_those_who_are_there() {
+    let lines = Lines::default();
+    let weighted = |rank| lines.join(&mail(), QueueOrder::Weighted, (rank, 1), false);
+    let standings = [0, 1, 2].map(weighted);
+    let counts = || {
+        let mut counts = [0; 3];
+        for chance in 0..90 {
+            let drawn = lines.lock()[&mail()].drawn(f64::from(chance) / 90.0);
+            counts[drawn.unwrap().0] += 1;
+        }
+        counts
+    };
+    assert_eq!(counts(), [60, 20, 10]);
+    let [high, ..] = standings;
+    high.enters();
+    assert_eq!(counts(), [0, 60, 30]);
+}
+
+/// Lets one act that is called: it lets another one go first, finds no place, or takes one.
+fn act(lines: &Lines, waiting: &mut Vec<Standing<'_>>, free: &mut usize) -> bool {
+    let called = |standing: &Standing<'_>| lines.lock()[&mail()].waiting[&standing.rank].is_called;
+    let Some(one) = waiting.iter().position(called) else {
+        return false;
+    };
+    if !waiting[one].hands_over() {
+        match free.checked_sub(1) {
+            None => waiting[one].found_none(),
+            Some(left) => {
+                *free = left;
+                waiting.swap_remove(one).enters();
+            }
+        }
+    }
+    true
+}
+
+proptest! {
+    #[test]
+    fn no_call_is_lost(steps in proptest::collection::vec((0_u8..6, 0_usize..3), 0..100)) {
+        let lines = Lines::default();
+        let (mut waiting, mut free, mut sequence) = (Vec::new(), 0_usize, 0);
+        for (what, n) in steps {
+            match what {
+                0 | 1 => {
+                    sequence += 1;
+                    waiting.push(join(&lines, (n, sequence)));
+                }
+                2 if !waiting.is_empty() => {
+                    free += 1;
+                    lines.call(&mail(), QueueOrder::Strict);
+                }
+                // It leaves for another reason.
+                3 if n < waiting.len() => drop(waiting.swap_remove(n)),
+                _ => drop(act(&lines, &mut waiting, &mut free)),
+            }
+            if waiting.is_empty() {
+                free = 0;
+            }
+        }
+        while act(&lines, &mut waiting, &mut free) {}
+        prop_assert!(free == 0 || waiting.is_empty(), "{free} free, {lines:?}");
+    }
+}
