@@ -109,48 +109,65 @@ fn the_weights_decide_among_those_who_are_there() {
     assert_eq!(counts(), [0, 60, 30]);
 }
 
-/// Lets one act that is called: it lets another one go first, finds no place, or takes one.
-fn act(lines: &Lines, waiting: &mut Vec<Standing<'_>>, free: &mut usize) -> bool {
-    let called = |standing: &Standing<'_>| lines.lock()[&mail()].waiting[&standing.rank].is_called;
-    let Some(one) = waiting.iter().position(called) else {
-        return false;
-    };
-    if !waiting[one].hands_over() {
-        match free.checked_sub(1) {
-            None => waiting[one].found_none(),
-            Some(left) => {
-                *free = left;
-                waiting.swap_remove(one).enters();
+/// What may be had, and who waits for it.
+struct World<'a> {
+    waiting: Vec<Standing<'a>>,
+    places: usize,
+    has_slot: bool,
+}
+
+impl World<'_> {
+    /// Lets one act that is called: it lets another one go first, finds no slot or no place, or goes in.
+    fn act(&mut self, lines: &Lines) -> bool {
+        let is_called = |standing: &Standing<'_>| {
+            let lines = lines.lock();
+            lines[&mail()].waiting[&standing.rank].is_called
+        };
+        let Some(one) = self.waiting.iter().position(is_called) else {
+            return false;
+        };
+        let standing = &self.waiting[one];
+        match (standing.hands_over(), self.has_slot, self.places) {
+            (true, ..) => {}
+            (false, false, _) => standing.has_no_slot(),
+            (false, true, 0) => standing.found_none(),
+            (false, true, _) => {
+                self.places -= 1;
+                self.waiting.swap_remove(one).enters();
             }
         }
+        true
     }
-    true
 }
 
 proptest! {
     #[test]
-    fn no_call_is_lost(steps in proptest::collection::vec((0_u8..6, 0_usize..3), 0..100)) {
+    fn no_call_is_lost(steps in proptest::collection::vec((0_u8..8, 0_usize..3), 0..100)) {
         let lines = Lines::default();
-        let (mut waiting, mut free, mut sequence) = (Vec::new(), 0_usize, 0);
-        for (what, n) in steps {
+        let mut world = World { waiting: Vec::new(), places: 0, has_slot: true };
+        for (step, (what, n)) in (0..).zip(steps) {
             match what {
-                0 | 1 => {
-                    sequence += 1;
-                    waiting.push(join(&lines, (n, sequence)));
-                }
-                2 if !waiting.is_empty() => {
-                    free += 1;
+                0 | 1 => world.waiting.push(join(&lines, (n, step))),
+                2 if !world.waiting.is_empty() => {
+                    world.places += 1;
                     lines.call(&mail(), QueueOrder::Strict);
                 }
                 // It leaves for another reason.
-                3 if n < waiting.len() => drop(waiting.swap_remove(n)),
-                _ => drop(act(&lines, &mut waiting, &mut free)),
+                3 if n < world.waiting.len() => drop(world.waiting.swap_remove(n)),
+                4 => world.has_slot = false,
+                5 if !world.has_slot => {
+                    world.has_slot = true;
+                    lines.slot_is_free();
+                }
+                _ => drop(world.act(&lines)),
             }
-            if waiting.is_empty() {
-                free = 0;
+            if world.waiting.is_empty() {
+                world.places = 0;
             }
         }
-        while act(&lines, &mut waiting, &mut free) {}
-        prop_assert!(free == 0 || waiting.is_empty(), "{free} free, {lines:?}");
+        world.has_slot = true;
+        lines.slot_is_free();
+        while world.act(&lines) {}
+        prop_assert!(world.places == 0 || world.waiting.is_empty(), "{} free, {lines:?}", world.places);
     }
 }
