@@ -1,11 +1,10 @@
-//! The limits of a delivered job: books its start, takes its place, gives it back.
+//! The limits of a delivered job: books its start, takes and keeps its place.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use naq_config::settings::Rate;
-use naq_connection::Connection;
 use tokio_util::sync::CancellationToken;
 
 use super::admit::{Parking, Waits};
@@ -16,7 +15,7 @@ use super::runner::Runner;
 use super::sleep::Sleep;
 use super::tally::Left;
 use crate::control::{News, TakenOver, push};
-use crate::parked::{Why, release};
+use crate::parked::Why;
 use crate::server::now_ms;
 use crate::wire::{Counted, headers, text};
 use crate::{JobsError, failpoint};
@@ -27,7 +26,7 @@ const NO_PLACE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_
 /// The limits of a queue that are looked at for each job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct QueueLimits {
-    /// Jobs of the queue, if it has several priorities, see `enter.rs`.
+    /// Jobs of the queue, if it has several priorities, see `line/enter.rs`.
     pub(super) together: Option<u32>,
     pub(super) per_key: Option<u32>,
     pub(super) rate: Option<Rate>,
@@ -59,23 +58,12 @@ impl Runner {
             if let Some(left) = Box::pin(self.occupy(job, hold, pool)).await? {
                 if job.was_parked {
                     // It may have been released for a place of those that it does not come to now.
-                    self.pass_on(&pools[index + 1..]).await?;
+                    self.pass_on_surely(job, hold, &pools[index + 1..]).await?;
                 }
                 return Ok(Some(left));
             }
         }
         Ok(None)
-    }
-
-    /// Lets in as many as there are free places.
-    async fn pass_on(&self, pools: &[Pool]) -> Result<(), JobsError> {
-        for pool in pools {
-            let conn = self.link.lease("look for free places").await?;
-            let free = pool.free(&conn, &self.link).await?.len();
-            let most = u64::try_from(free).unwrap_or(u64::MAX);
-            self.let_in(&conn, pool, most).await?;
-        }
-        Ok(())
     }
 
     /// Takes a place, or parks the job until one is free. A place that it has of another pool is given back then, as by each
@@ -95,7 +83,7 @@ impl Runner {
         let (why, limit, key) = match &pool.counted {
             Counted::Kind(kind) => (Why::kind_limit(kind), "kind", None),
             Counted::Key(_, key) => (Why::key(key), "per_key", Some(key.as_str())),
-            // Its jobs wait in line, see `enter.rs`.
+            // Its jobs wait in line, see `line/enter.rs`.
             Counted::Queue(_) => return Ok(None),
         };
         let waits = Waits::of(job, &why);
@@ -110,7 +98,8 @@ impl Runner {
             self.tell_limited(job, limit, key, None);
         }
         // A place may have become free in between, and who freed it found nobody.
-        self.pass_on(std::slice::from_ref(pool)).await?;
+        self.pass_on_surely(job, hold, std::slice::from_ref(pool))
+            .await?;
         Ok(Some(Left::Limited))
     }
 
@@ -182,7 +171,7 @@ impl Runner {
     }
 
     /// The pools that the job needs a place of: that of its limit key, and of its kind.
-    fn pools(&self, job: &Delivered, kind: &str, limits: QueueLimits) -> Vec<Pool> {
+    pub(super) fn pools(&self, job: &Delivered, kind: &str, limits: QueueLimits) -> Vec<Pool> {
         let key = limits.per_key.and_then(|limit| {
             let key = job.limit_key()?.to_owned();
             Some((Counted::Key(job.queue.clone(), key), limit))
@@ -222,73 +211,5 @@ impl Runner {
                 }
             }
         }
-    }
-
-    /// Gives back the places of a job that is over here, and lets go on who waits for them. A job whose lease has lapsed keeps
-    /// them: its next delivery takes them over.
-    pub(super) async fn leave_places(&self, job: &mut Delivered, hold: &Hold, left: Left) {
-        if hold.has_lapsed() {
-            return;
-        }
-        let places = std::mem::take(&mut job.places);
-        let done = match places.is_empty() {
-            false => self.free_places(job, hold, &places).await,
-            // A delivery before this one may have held a place, and not have come so far.
-            true if job.may_be_settled() && !matches!(left, Left::Parked | Left::Limited) => {
-                self.free_places_of(job, hold).await
-            }
-            true => return,
-        };
-        if let Err(error) = done {
-            tracing::warn!(id = %job.id, %error, "a place is left to expire");
-        }
-    }
-
-    /// Tried again while the lease lasts: a place that is left to expire would keep others out for as long.
-    async fn free_places(
-        &self,
-        job: &Delivered,
-        hold: &Hold,
-        places: &[Place],
-    ) -> Result<(), JobsError> {
-        let settler = self.settler(job, hold);
-        for place in places {
-            settler
-                .persist_under_lease(|conn| async move { place.free(&conn, &self.link).await })
-                .await?;
-            failpoint::reach("place-freed");
-            settler
-                .persist_under_lease(|conn| async move { self.let_in(&conn, &place.pool, 1).await })
-                .await?;
-            failpoint::reach("next-released");
-        }
-        Ok(())
-    }
-
-    async fn free_places_of(&self, job: &Delivered, hold: &Hold) -> Result<(), JobsError> {
-        let limits = self.steering.limits(&job.queue);
-        let queue = limits.together.map(|limit| Pool::of_queue(job, limit));
-        let kind = job.kind.as_deref().unwrap_or_default();
-        let settler = self.settler(job, hold);
-        for pool in queue.into_iter().chain(self.pools(job, kind, limits)) {
-            let pools = std::slice::from_ref(&pool);
-            settler
-                .persist_under_lease(|conn| async move {
-                    pools[0].free_of(&conn, &self.link, &job.id).await?;
-                    self.pass_on(pools).await
-                })
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Lets up to `most` jobs go on that wait for a place.
-    async fn let_in(&self, conn: &Connection, pool: &Pool, most: u64) -> Result<(), JobsError> {
-        let (queue, why) = match &pool.counted {
-            Counted::Queue(queue) => return self.call_next(conn, queue).await,
-            Counted::Key(queue, key) => (Some(queue), Why::key(key)),
-            Counted::Kind(kind) => (None, Why::kind_limit(kind)),
-        };
-        release(conn, &self.link, queue, &why, most).await.map(drop)
     }
 }

@@ -17,10 +17,13 @@
 //!
 //! Their number is bounded: the server hands out only some more jobs of each priority than the limit of the queue.
 
+mod elsewhere;
+mod enter;
 mod lines;
 mod order;
 
 #[cfg(test)]
 mod tests;
 
-pub(super) use lines::{Lines, Standing};
+pub(super) use elsewhere::Elsewhere;
+pub(super) use lines::Lines;

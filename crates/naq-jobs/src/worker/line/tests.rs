@@ -1,6 +1,6 @@
 //! Nobody is forgotten, and the right one goes first.
 
-use super::{Lines, Standing};
+use super::lines::{Lines, Standing};
 use crate::control::QueueOrder;
 use crate::model::QueueName;
 use futures::FutureExt;

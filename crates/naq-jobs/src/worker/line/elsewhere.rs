@@ -14,11 +14,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::delivery::Delivered;
-use super::runner::Runner;
 use crate::JobsError;
 use crate::control::{InLine, News, QueueOrder};
 use crate::model::{Priority, QueueName};
+use crate::worker::delivery::Delivered;
+use crate::worker::runner::Runner;
 
 /// How long a place is left to a better one that does not come for it.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ const MOST: usize = 1000;
 
 /// What the others have told, and what was told to them.
 #[derive(Debug, Default)]
-pub(super) struct Elsewhere {
+pub(in crate::worker) struct Elsewhere {
     queues: Mutex<HashMap<QueueName, Known>>,
     changed: Notify,
 }
@@ -87,7 +87,12 @@ impl Elsewhere {
     }
 
     /// Waits until no better one is known, or long enough.
-    pub(super) async fn let_pass(&self, queue: &QueueName, priority: Priority, fresh: Duration) {
+    pub(in crate::worker) async fn let_pass(
+        &self,
+        queue: &QueueName,
+        priority: Priority,
+        fresh: Duration,
+    ) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             // Listens first: `notify_waiters` reaches who has called `notified`, also before the first poll.
@@ -107,13 +112,13 @@ impl Elsewhere {
 
 impl Runner {
     /// Whether a better one waits in another worker.
-    pub(super) fn has_better(&self, job: &Delivered, rank: usize) -> bool {
+    pub(in crate::worker) fn has_better(&self, job: &Delivered, rank: usize) -> bool {
         self.steering.order(&job.queue) == QueueOrder::Strict
             && (self.elsewhere).has_better(&job.queue, Priority::ALL[rank], job.ack_wait / 2)
     }
 
     /// Tells the other workers who waits here, if that is news.
-    pub(super) async fn tell_best(&self, queue: &QueueName) {
+    pub(in crate::worker) async fn tell_best(&self, queue: &QueueName) {
         let is_strict = self.steering.order(queue) == QueueOrder::Strict;
         let best = self.lines.best(queue).filter(|_| is_strict);
         let priority = best.map(|rank| Priority::ALL[rank]);
@@ -138,13 +143,13 @@ impl Runner {
     }
 
     /// As [`Self::tell_best`], also if it is no news: it may not have been heard.
-    pub(super) async fn tell_best_again(&self, queue: &QueueName) {
+    pub(in crate::worker) async fn tell_best_again(&self, queue: &QueueName) {
         self.elsewhere.tell_again(queue);
         self.tell_best(queue).await;
     }
 
     /// Another worker has told who waits there.
-    pub(super) fn on_in_line(&self, queue: &QueueName, told: InLine) {
+    pub(in crate::worker) fn on_in_line(&self, queue: &QueueName, told: InLine) {
         if told.worker != *self.worker {
             self.elsewhere.heard(queue, told);
         }

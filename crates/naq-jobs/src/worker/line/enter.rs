@@ -6,16 +6,16 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use naq_connection::Connection;
 
-use super::delivery::Delivered;
-use super::holds::Hold;
-use super::limits::Pool;
-use super::line::Standing;
-use super::runner::Runner;
-use super::shared_slots::Slot;
-use super::tally::Left;
+use super::lines::Standing;
 use crate::control::{News, QueueOrder};
 use crate::model::{Priority, QueueName};
 use crate::wire::{decode, headers, text};
+use crate::worker::delivery::Delivered;
+use crate::worker::holds::Hold;
+use crate::worker::limits::Pool;
+use crate::worker::runner::Runner;
+use crate::worker::shared_slots::Slot;
+use crate::worker::tally::Left;
 use crate::{JobsError, failpoint};
 
 /// Wait before a place is asked for again after an error.
@@ -46,7 +46,7 @@ enum Ended {
 impl Runner {
     /// Takes a place of the queue, if its jobs need one. Waits for it under the lease, without a slot. `Some`: the job does
     /// not run here; how it left, and whether that is written down.
-    pub(super) async fn enter(
+    pub(in crate::worker) async fn enter(
         &self,
         job: &mut Delivered,
         hold: &Hold,
@@ -199,7 +199,7 @@ impl Runner {
     }
 
     /// A place of the queue has become free: calls who waits here, and tells the other workers.
-    pub(super) async fn call_next(
+    pub(in crate::worker) async fn call_next(
         &self,
         conn: &Connection,
         queue: &QueueName,
@@ -214,7 +214,7 @@ impl Runner {
     }
 
     /// A place of `queue` has become free; `fields` say where. Who runs here was called by [`Self::call_next`].
-    pub(super) fn on_room(&self, queue: &QueueName, fields: Option<&HeaderMap>) {
+    pub(in crate::worker) fn on_room(&self, queue: &QueueName, fields: Option<&HeaderMap>) {
         if text(fields, headers::WORKER) != Some(&*self.worker) {
             self.lines.call(queue, self.steering.order(queue));
         }
