@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use naq_jobs::{JobContext, JobError, JobNews, Kind, Outcome, RetryPolicy, Status, Watch};
 use naq_testing::eventually_eq;
 use serde_json::json;
@@ -240,4 +241,44 @@ async fn notes_go_after_the_time_of_the_settings_and_take_no_more_room_than_they
     let info = bed.ask("STREAM.INFO.naq_notes", json!({})).await;
     assert_eq!(info["config"]["max_bytes"], json!(3 << 20));
     worker.stop(LONG).await;
+}
+
+/// A thousand is what the server allows a stream that says nothing.
+#[tokio::test]
+async fn more_than_a_thousand_watch_at_the_same_time_and_leave_nothing_behind() {
+    let bed = Bed::with(|s| s.queues.ack_wait = LONG).await;
+    let gate = Gate::new();
+    let worker = talker(&bed, &gate).await;
+    let job = TALK.job(&1).unwrap().timeout(LONG);
+    let job = bed.jobs.enqueue(job).await.unwrap();
+    gate.started(1).await;
+    let mut watching = FuturesUnordered::new();
+    for _ in 0..1100 {
+        let mut watch = bed.jobs.watch(job.id());
+        watching.push(async move {
+            let first = short(&next(&mut watch).await);
+            (first, watch)
+        });
+    }
+    let mut watches = Vec::new();
+    while let Some((first, watch)) = watching.next().await {
+        assert_eq!(first, "info started");
+        watches.push(watch);
+    }
+    let readers = async || readers(&bed).await;
+    assert!(readers().await > 1000);
+    gate.open(1);
+    for watch in &mut watches {
+        assert_eq!(heard(watch).await.1.status, Status::Completed);
+    }
+    // Those that are forgotten go after ten seconds without interest.
+    eventually_eq(Duration::from_secs(9), 0, readers).await;
+    drop(watches);
+    worker.stop(LONG).await;
+}
+
+/// Consumers of the stream of notes.
+async fn readers(bed: &Bed) -> usize {
+    let jsz = bed.server.jsz().await;
+    jsz.stream("naq_notes").unwrap().consumers.len()
 }

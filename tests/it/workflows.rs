@@ -109,13 +109,7 @@ async fn jobs_run_after_what_they_depend_on_also_if_that_ended_long_ago() {
     let flow = bed.jobs.submit(flow).await.unwrap();
     becomes(&flow, "many", NodeState::Completed).await;
     // The ear for the job outside is there, and nothing else waits.
-    let ears = async || {
-        bed.server
-            .jsz()
-            .await
-            .stream("naq_results")
-            .map_or(0, |s| s.consumers.len())
-    };
+    let ears = async || ears(&bed).await;
     eventually_eq(LONG, 1, ears).await;
     assert_eq!(state(&flow, "join").await, NodeState::Waiting);
     let after = [old.id().clone(), later.id().clone()];
@@ -271,6 +265,40 @@ async fn two_hundred_dependents_do_not_starve_their_dependency() {
     assert_eq!(outcome.status, Status::Completed);
     assert_eq!(ledger.ids().len(), 201);
     drop((running, last));
+}
+
+/// Each job outside is a consumer of the server's, which allows a thousand in a stream that says nothing.
+#[tokio::test]
+async fn a_workflow_waits_for_more_than_a_thousand_jobs_outside() {
+    let (bed, ledger) = (Bed::new().await, Ledger::default());
+    let running = worker(&bed.jobs, &ledger, 20).await;
+    let outside = (0..1010).map(|number| value(number).queue("later").unwrap());
+    let outside = bed.jobs.enqueue_many(outside).await;
+    let mut flow = Workflow::new("patient");
+    let mut names = Vec::new();
+    for (number, job) in outside.into_iter().enumerate() {
+        names.push(format!("outside-{number}"));
+        flow = flow.existing(&names[number], job.unwrap().id().clone());
+    }
+    flow = flow.node("last", value(7));
+    for name in &names {
+        flow = flow.after([name]);
+    }
+    let flow = bed.jobs.submit(flow).await.unwrap();
+    let ears = async || ears(&bed).await;
+    eventually_eq(LONG, 1010, ears).await;
+    let other = bed.jobs.worker().queue("later").handle(ECHO, echo);
+    let other = other.start().await.unwrap();
+    assert_eq!(flow.wait(LONG).await.unwrap().status, Status::Completed);
+    eventually_eq(LONG, 0, ears).await;
+    drop((running, other));
+}
+
+/// Consumers that wait for a job outside.
+async fn ears(bed: &Bed) -> usize {
+    let jsz = bed.server.jsz().await;
+    let results = jsz.stream("naq_results");
+    results.map_or(0, |results| results.consumers.len())
 }
 
 /// Wider than a batch, and advanced by three workers at the same time.

@@ -132,8 +132,8 @@ fn is_fixed(field: &str, old: Option<&Value>, new: Option<&Value>) -> bool {
     let is = |value: Option<&Value>, what: &str| value.is_some_and(|value| value == what);
     let on = |value: Option<&Value>| value == Some(&json!(true));
     match field {
-        "storage" | "max_consumers" | "mirror" | "first_seq" | "persist_mode"
-        | "allow_msg_counter" | "template_owner" => true,
+        "storage" | "mirror" | "first_seq" | "persist_mode" | "allow_msg_counter"
+        | "template_owner" => true,
         "retention" => is(old, "workqueue") || is(new, "workqueue"),
         // Once said, these stay.
         "sealed" | "deny_delete" | "deny_purge" | "allow_msg_ttl" => on(old),

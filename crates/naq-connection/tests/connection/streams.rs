@@ -64,12 +64,17 @@ async fn what_differs_is_updated_and_told() {
     let other = config(|c| {
         c.subjects.push("t.>".to_owned());
         c.max_messages = 7;
+        c.max_consumers = 5000;
     });
     let Ensured::Updated { changes } = streams.ensure(&other).await.unwrap() else {
         panic!("nothing was changed")
     };
     let told: Vec<_> = changes.iter().map(ToString::to_string).collect();
-    let expected = ["max_msgs: -1 -> 7", r#"subjects: ["s.>"] -> ["s.>","t.>"]"#];
+    let expected = [
+        "max_consumers: -1 -> 5000",
+        "max_msgs: -1 -> 7",
+        r#"subjects: ["s.>"] -> ["s.>","t.>"]"#,
+    ];
     assert_eq!(told, expected);
     let info = streams.info("S").await.unwrap().unwrap();
     assert_eq!(info.config.max_messages, 7);

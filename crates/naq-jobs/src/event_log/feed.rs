@@ -75,9 +75,19 @@ impl Feed {
                     self.pause = PAUSE.0;
                     return Ok(Some(item));
                 }
-                Next::End => return Ok(None),
+                Next::End => {
+                    self.leave().await;
+                    return Ok(None);
+                }
                 Next::Lost => self.session = None,
             }
+        }
+    }
+
+    /// Nobody reads any more, or not before another call.
+    pub(super) async fn leave(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.leave().await;
         }
     }
 

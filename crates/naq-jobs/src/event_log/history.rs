@@ -84,8 +84,9 @@ pub(super) async fn read(link: &Link, job: &JobId) -> Result<JobHistory, JobsErr
         durable: None,
         is_bounded: true,
     };
-    let feed = Feed::new(link.clone(), plan, start);
-    let (mut events, was_cut) = search(feed, &filter, end_ms).await?;
+    let mut feed = Feed::new(link.clone(), plan, start);
+    let (mut events, was_cut) = search(&mut feed, &filter, end_ms).await?;
+    feed.leave().await;
     events.sort_by_key(Event::order);
     // Without a known beginning, nothing may have gone before it.
     let is_kept =
@@ -98,7 +99,7 @@ pub(super) async fn read(link: &Link, job: &JobId) -> Result<JobHistory, JobsErr
 
 /// The events that are wanted, until a message that cannot have any; and whether there was too much to look through.
 async fn search(
-    mut feed: Feed,
+    feed: &mut Feed,
     filter: &EventFilter,
     end_ms: Option<u64>,
 ) -> Result<(Vec<Event>, bool), JobsError> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::server::{ApiError, call, refused, rfc3339};
+use crate::server::{ApiError, call, leave_reader, refused, rfc3339};
 use crate::{JobsError, JobsErrorKind};
 
 /// Messages that one request asks for.
@@ -19,8 +19,9 @@ const BATCH: u64 = 256;
 const EXPIRES: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Time after which the server forgets a consumer that nobody asks.
-const INACTIVE: Duration = Duration::from_secs(60);
+/// Time after which the server forgets a consumer that nobody asks, and one that ends where the stream does: many of those may
+/// come and go. Who is slower makes another one.
+const INACTIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
 
 /// A delivery of a durable consumer that is not acknowledged comes again after this time.
 const ACK_WAIT: Duration = Duration::from_secs(60);
@@ -72,7 +73,7 @@ pub(super) struct Session {
     epoch: u64,
     inbox: String,
     replies: Subscription,
-    ask: String,
+    name: String,
     /// Messages that may still come of the last request.
     credit: u64,
     /// Its number in the consumer of the last message; only counted where nothing is delivered twice.
@@ -94,7 +95,7 @@ impl Session {
         let replies = conn.subscribe(inbox.clone()).await;
         let replies = replies.map_err(|e| JobsError::connection("listen for events", e))?;
         Ok(Self {
-            ask: format!("$JS.API.CONSUMER.MSG.NEXT.{}.{name}", plan.stream),
+            name,
             conn,
             states,
             epoch,
@@ -141,6 +142,13 @@ impl Session {
         }
     }
 
+    /// Nobody reads any more.
+    pub(super) async fn leave(self) {
+        if self.plan.durable.is_none() {
+            leave_reader(&self.conn, &self.plan.stream, &self.name).await;
+        }
+    }
+
     fn take(&mut self, message: Message) -> Next {
         self.credit = self.credit.saturating_sub(1);
         let Some((item, number)) = read(message) else {
@@ -169,7 +177,11 @@ impl Session {
             request["expires"] = nanos(EXPIRES).into();
             request["idle_heartbeat"] = nanos(HEARTBEAT).into();
         }
-        let (ask, inbox) = (self.ask.clone(), self.inbox.clone());
+        let ask = format!(
+            "$JS.API.CONSUMER.MSG.NEXT.{}.{}",
+            self.plan.stream, self.name
+        );
+        let inbox = self.inbox.clone();
         let sent = self
             .conn
             .publish_with_reply(ask, inbox, HeaderMap::new(), request.to_string());
@@ -182,12 +194,16 @@ impl Session {
 
 /// Makes the consumer; one that is there already and durable goes on where it was.
 async fn make(conn: &Connection, plan: &Plan, name: &str, start: Start) -> Result<(), JobsError> {
+    let inactive = match plan.is_bounded {
+        true => INACTIVE.1,
+        false => INACTIVE.0,
+    };
     let mut config = json!({
         "name": name,
         "filter_subjects": plan.filters,
         "ack_policy": "none",
         "replay_policy": "instant",
-        "inactive_threshold": nanos(INACTIVE),
+        "inactive_threshold": nanos(inactive),
         "mem_storage": true,
         "num_replicas": 1,
     });

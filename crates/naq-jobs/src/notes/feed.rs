@@ -12,7 +12,7 @@ use serde_json::json;
 use super::JobNews;
 use crate::JobsError;
 use crate::model::JobId;
-use crate::server::{Link, create_reader};
+use crate::server::{Link, create_reader, leave_reader};
 use crate::wire::text;
 
 /// How often the server shows that it is there, and how long a reader without interest lives at the server.
@@ -20,9 +20,10 @@ const TIMES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 
 /// One reader.
 pub(super) struct Feed {
-    /// Keeps the connection.
-    _conn: Connection,
+    conn: Connection,
     messages: Subscription,
+    /// The stream and the consumer.
+    reader: (String, String),
     /// Messages that this consumer has delivered.
     count: u64,
 }
@@ -52,12 +53,20 @@ impl Feed {
             "mem_storage": true,
             "num_replicas": 1,
         });
-        create_reader(&conn, &link.names().notes_stream(), &filter, config).await?;
+        let stream = link.names().notes_stream();
+        let name = create_reader(&conn, &stream, &filter, config).await?;
         Ok(Self {
-            _conn: conn,
+            conn,
             messages,
+            reader: (stream, name),
             count: 0,
         })
+    }
+
+    /// Nobody reads any more.
+    pub(super) async fn leave(self) {
+        let (stream, name) = &self.reader;
+        leave_reader(&self.conn, stream, name).await;
     }
 
     /// The next note; `None` if another feed is to be opened. Safe to drop and call again.

@@ -120,6 +120,9 @@ impl Watcher {
         if let Some(outcome) = &self.ended {
             let outcome = outcome.clone();
             self.read_rest().await?;
+            if let Some(feed) = self.feed.take() {
+                feed.leave().await;
+            }
             self.rest.push_back(JobNews::End(Box::new(outcome)));
             self.is_over = true;
             return Ok(None);

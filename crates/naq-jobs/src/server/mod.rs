@@ -36,7 +36,7 @@ pub(crate) use fence::{expect_newest, expect_newest_of, wrong_sequence};
 pub(crate) use link::Link;
 pub(crate) use pages::{count, count_from, first_since, last_of_each, oldest, page};
 pub(crate) use persist::{persist, prepare};
-pub(crate) use reader::create_reader;
+pub(crate) use reader::{create_reader, leave_reader};
 pub(crate) use removal::{delete_sequence, purge, purge_before};
 pub(crate) use shared_consumer::{ensure_fires_consumer, ensure_flows_consumer};
 pub(crate) use stored::{Stored, first_from, last_at_leader, last_of, next_at_leader};
