@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use naq_jobs::{Event, EventFilter, EventType, JobContext, JobError, Kind};
+use naq_testing::eventually_eq;
 use serde_json::json;
 
 use crate::events::{echoed, quick, types, until};
@@ -60,4 +61,27 @@ async fn without_events_there_is_no_stream_and_nothing_is_sent() {
     worker.stop(LONG).await;
     let info = bed.ask("STREAM.INFO.naq_events", json!({})).await;
     assert_eq!(info["error"]["err_code"], 10059, "{info}");
+}
+
+/// Each reading is a consumer, and a stream may have so many.
+#[tokio::test]
+async fn who_reads_stored_events_often_leaves_no_consumers() {
+    let bed = Bed::with(quick).await;
+    let mut live = bed.jobs.events().live(EventFilter::new()).await.unwrap();
+    let [job] = &echoed(&bed, 1).await[..] else {
+        panic!("one job")
+    };
+    until(&mut live, EventType::Enqueued).await;
+    for _ in 0..1100 {
+        let events = bed.jobs.events();
+        let recent = events.recent(10, EventFilter::new()).await.unwrap();
+        assert_eq!(types(&recent), [EventType::Enqueued]);
+    }
+    let history = bed.jobs.events().history(job.id()).await.unwrap();
+    assert_eq!(types(&history.events), [EventType::Enqueued]);
+    eventually_eq(LONG, 1, async || {
+        let jsz = bed.server.jsz().await;
+        jsz.stream("naq_events").unwrap().consumers.len()
+    })
+    .await;
 }

@@ -6,7 +6,7 @@ use naq_config::Settings;
 use naq_jobs::{
     Event, EventFilter, EventStream, EventType, JobContext, JobError, JobHandle, Kind, RetryPolicy,
 };
-use naq_testing::{FaultProxy, eventually, eventually_eq};
+use naq_testing::{FaultProxy, eventually};
 use serde_json::{Value, json};
 
 use crate::setup::{Bed, ECHO, LONG, echo, job_id};
@@ -489,27 +489,4 @@ async fn events_go_on_after_their_streams_were_deleted() {
     };
     while !is_its_end(&next(&mut live).await) {}
     worker.stop(LONG).await;
-}
-
-/// Each reading is a consumer, and a stream may have so many.
-#[tokio::test]
-async fn who_reads_stored_events_often_leaves_no_consumers() {
-    let bed = Bed::with(quick).await;
-    let mut live = bed.jobs.events().live(EventFilter::new()).await.unwrap();
-    let [job] = &echoed(&bed, 1).await[..] else {
-        panic!("one job")
-    };
-    until(&mut live, EventType::Enqueued).await;
-    for _ in 0..1100 {
-        let events = bed.jobs.events();
-        let recent = events.recent(10, EventFilter::new()).await.unwrap();
-        assert_eq!(types(&recent), [EventType::Enqueued]);
-    }
-    let history = bed.jobs.events().history(job.id()).await.unwrap();
-    assert_eq!(types(&history.events), [EventType::Enqueued]);
-    eventually_eq(LONG, 1, async || {
-        let jsz = bed.server.jsz().await;
-        jsz.stream("naq_events").unwrap().consumers.len()
-    })
-    .await;
 }

@@ -66,9 +66,30 @@ pub(super) async fn nothing_left(jobs: &Jobs) {
         }
         let consumer = format!("CONSUMER.INFO.naq_jobs.naq-worker-{MIX}");
         let consumer = ask(jobs, &consumer, "").await?;
-        Err(format!("{left:?}, {places:?}, {consumer:#}"))
+        let mut stuck = Vec::new();
+        for subject in &left {
+            stuck.push(whereabouts(jobs, subject).await?);
+        }
+        Err(format!("{stuck:#?}, {places:?}, {consumer:#}"))
     })
     .await;
+}
+
+/// Where a job is that has not gone: its message, and its outcome if it has one.
+async fn whereabouts(jobs: &Jobs, subject: &str) -> Result<String, String> {
+    let last = |stream: &str, subject: &str| {
+        let verb = format!("STREAM.MSG.GET.{stream}");
+        let body = serde_json::json!({ "last_by_subj": subject }).to_string();
+        async move { ask(jobs, &verb, &body).await }
+    };
+    let job = last("naq_jobs", subject).await?;
+    let id = subject.rsplit('.').next().unwrap_or_default();
+    let outcome = last("naq_results", &format!("naq.result.{id}")).await;
+    let (sequence, time) = (&job["message"]["seq"], &job["message"]["time"]);
+    Ok(format!(
+        "{subject}: {sequence} of {time}, outcome {:?}",
+        outcome.map(|o| o["message"]["time"].to_string())
+    ))
 }
 
 /// All outcomes.
