@@ -202,3 +202,36 @@ async fn two_builds_side_by_side_run_what_they_know_and_leave_the_rest_to_each_o
     assert_eq!(bed.server.jsz().await.messages("naq_failed_jobs"), 0);
     assert!(other.terminate().await);
 }
+
+/// As it was after a cluster had lost a leader: the job is there, its consumer is past it, and no worker starts.
+#[tokio::test]
+async fn a_job_that_its_consumer_has_passed_by_is_found_by_a_worker_that_runs() {
+    let bed = Bed::new().await;
+    let worker = serve(&bed.jobs).await;
+    put(&bed, mail(json!("first")))
+        .await
+        .result(LONG)
+        .await
+        .unwrap();
+    let others =
+        |config: &mut Value| config["filter_subjects"] = json!(["naq.unique.mail.normal.*.*"]);
+    filter(&bed, others).await;
+    let passed = put(&bed, mail(json!("passed by"))).await;
+    put(&bed, unique("after it"))
+        .await
+        .result(LONG)
+        .await
+        .unwrap();
+    filter(&bed, |config| {
+        config["filter_subjects"] = json!(["naq.queue.mail.*", "naq.unique.mail.normal.*.*"]);
+    })
+    .await;
+    // The server has no more for the worker, and says so when its request ends.
+    let consumer = bed.consumer("mail").await;
+    let left = (&consumer["num_pending"], &consumer["num_ack_pending"]);
+    assert_eq!(left, (&json!(0), &json!(0)), "{consumer:#}");
+    let outcome = passed.outcome(LONG).await.unwrap();
+    assert_eq!((outcome.attempt, outcome.is_success()), (1, true));
+    bed.emptied().await;
+    assert_eq!(worker.stop(LONG).await.completed, 3);
+}

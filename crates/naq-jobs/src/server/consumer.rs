@@ -8,7 +8,7 @@ use super::Link;
 use super::api::{ApiError, call, refused};
 use super::consumer_config::{Consumer, ConsumerInfo, lease_time};
 use super::restock::restock;
-use super::{last_sequence, rfc3339, server_now};
+use super::{last_sequence, next_at_leader, rfc3339, server_now};
 use crate::JobsError;
 use crate::model::{Priority, QueueName};
 use crate::wire::Names;
@@ -146,6 +146,40 @@ pub(crate) async fn find_consumer(
             .iter()
             .all(|filter| found.config.filter_subjects.contains(filter)),
     }))
+}
+
+/// The first job of `level` that its consumer will never deliver, as far as the server shows; a job that is being removed, or that
+/// comes this moment, looks the same.
+pub(crate) async fn passed_by(
+    conn: &Connection,
+    link: &Link,
+    level: Level<'_>,
+) -> Result<Option<u64>, JobsError> {
+    let stream = link.names().jobs_stream();
+    let mut first: Option<u64> = None;
+    for filter in link.names().level_filters(level.0, level.1) {
+        let found = next_at_leader(conn, &stream, &filter, 1).await?;
+        let found = found.map(|found| found.sequence);
+        first = first.into_iter().chain(found).min();
+    }
+    let (Some(first), Some(found)) = (first, find(conn, link, level).await?) else {
+        return Ok(None);
+    };
+    let has_none = found.num_pending == 0 && found.num_ack_pending == 0;
+    Ok(Some(first).filter(|first| has_none || *first <= found.ack_floor.stream_seq))
+}
+
+/// Stores the jobs of `level` again that its consumer has passed by, up to `sequence`.
+pub(crate) async fn restock_level(
+    conn: &Connection,
+    link: &Link,
+    level: Level<'_>,
+    sequence: u64,
+) -> Result<(), JobsError> {
+    for filter in link.names().level_filters(level.0, level.1) {
+        restock(conn, link, &filter, sequence).await?;
+    }
+    Ok(())
 }
 
 async fn find(

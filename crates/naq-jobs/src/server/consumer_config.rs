@@ -54,6 +54,12 @@ pub(super) struct ConsumerInfo {
     /// All up to here was acknowledged, so a message that is there all the same was never delivered.
     #[serde(default)]
     pub(super) ack_floor: Position,
+    /// Messages that were not delivered yet.
+    #[serde(default)]
+    pub(super) num_pending: u64,
+    /// Messages that were delivered and not acknowledged.
+    #[serde(default)]
+    pub(super) num_ack_pending: u64,
 }
 
 impl Consumer {

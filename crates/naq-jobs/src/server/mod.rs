@@ -27,7 +27,9 @@ mod subjects;
 pub(crate) use api::{ApiError, call, refused};
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch, store_batch_at};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
-pub(crate) use consumer::{Terms, ensure_consumer, find_consumer, has_consumer, pause_consumer};
+pub(crate) use consumer::{
+    Terms, ensure_consumer, find_consumer, has_consumer, passed_by, pause_consumer, restock_level,
+};
 pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub(crate) use delivered::delivered_up_to;
 pub(crate) use ear::{ensure_ear, remove_ear};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +21,7 @@ use super::limits::Buckets;
 use super::line::Elsewhere;
 use super::line::Lines;
 use super::presence::{Presence, worker_id};
-use super::pull_loop::PullLoop;
+use super::pull_loop::{Behind, PullLoop};
 use super::runner::Runner;
 use super::running::RunningWorker;
 use super::seen::Seen;
@@ -78,6 +79,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
             jobs,
             consumer,
             seen: Seen::default(),
+            behind: Behind::new(Instant::now()),
         };
         loops.spawn(pull(normal, index));
     }
@@ -162,6 +164,7 @@ fn later(
             jobs,
             consumer: (Names::consumer(&queue, priority), lease_time),
             seen: Seen::default(),
+            behind: Behind::new(Instant::now()),
             queue,
         };
         Box::pin(level.run()).await

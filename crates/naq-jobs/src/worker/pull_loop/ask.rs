@@ -12,8 +12,9 @@ use crate::worker::runner::Runner;
 use crate::worker::slots::Ask;
 
 impl PullLoop {
-    /// Makes the consumer again if it is missing, and asks for jobs if slots are free.
+    /// Makes the consumer again if it is missing, looks behind it if it is time, and asks for jobs if slots are free.
     pub(super) async fn ask(&mut self, inbox: &Inbox, puller: &mut Puller) {
+        self.look_behind(&inbox.conn).await;
         if puller.is_missing(Instant::now()) {
             let Runner { link, steering, .. } = &*self.runner;
             let terms = terms(link, &self.queue, &steering.queue(&self.queue));

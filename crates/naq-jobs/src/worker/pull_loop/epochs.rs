@@ -9,6 +9,7 @@ use naq_connection::{Phase, Subscription};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::behind::Behind;
 use crate::model::{Priority, QueueName};
 use crate::worker::delivery::Delivered;
 use crate::worker::inbox::{Inbox, classify};
@@ -35,6 +36,7 @@ pub(in crate::worker) struct PullLoop {
     /// The consumer and its lease time.
     pub(in crate::worker) consumer: (String, Duration),
     pub(in crate::worker) seen: Seen,
+    pub(in crate::worker) behind: Behind,
 }
 
 /// How a connection epoch ended for the loop.
@@ -76,11 +78,7 @@ impl PullLoop {
                 Ok((inbox, news)) => {
                     let lost = puller.on(Event::Reconnected, Instant::now());
                     self.give_back(lost);
-                    let queues = &self.runner.link.settings().queues;
-                    if last_epoch.replace(inbox.epoch) != Some(inbox.epoch) {
-                        self.seen
-                            .reconnected(queues.max_ack_pending_of(self.queue.as_str()));
-                    }
+                    self.enter(inbox.epoch, &mut last_epoch);
                     match self.epoch(inbox, news, &mut puller).await {
                         Over::Stopped => break Ok(()),
                         Over::Again => {}
@@ -111,6 +109,20 @@ impl PullLoop {
         };
         self.give_back(puller.on(Event::Reconnected, Instant::now()));
         result
+    }
+
+    /// The connection has this epoch now.
+    fn enter(&mut self, epoch: u64, last: &mut Option<u64>) {
+        let before = last.replace(epoch);
+        if before == Some(epoch) {
+            return;
+        }
+        if before.is_some() {
+            self.behind.reconnected(Instant::now());
+        }
+        let queues = &self.runner.link.settings().queues;
+        let most = queues.max_ack_pending_of(self.queue.as_str());
+        self.seen.reconnected(most);
     }
 
     /// An inbox, and news of the queue.
@@ -202,8 +214,14 @@ impl PullLoop {
         if event == Event::Missing {
             tracing::warn!(queue = %self.queue, "the consumer was deleted; making it again");
         }
-        let lost = puller.on(event, Instant::now());
+        let now = Instant::now();
+        let lost = puller.on(event, now);
         self.give_back(lost);
+        match event {
+            Event::Job => self.behind.came(now),
+            Event::Ended(_) => self.behind.no_more(now),
+            _ => {}
+        }
         if event == Event::Job {
             self.start(message);
         }

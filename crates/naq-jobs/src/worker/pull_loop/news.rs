@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::PullLoop;
 use crate::control::{News, apply_pause, hear, read_queue, terms};
 use crate::model::{JobId, Priority};
-use crate::server::{ensure_consumer, ensure_streams, find_consumer};
+use crate::server::{ensure_consumer, ensure_streams, find_consumer, passed_by, restock_level};
 use crate::worker::puller::{Event, Puller, Timing};
 use crate::worker::runner::Runner;
 use crate::worker::steering::Source;
@@ -56,6 +56,26 @@ impl PullLoop {
                 }
             }
             _ => self.read_lease_time(conn, puller).await,
+        }
+    }
+
+    /// Looks for jobs that the consumer has passed by, if it is time.
+    pub(super) async fn look_behind(&mut self, conn: &Connection) {
+        if !self.behind.is_due(Instant::now()) {
+            return;
+        }
+        let (link, level) = (&self.runner.link, (&self.queue, self.priority));
+        let looked = passed_by(conn, link, level).await;
+        let (now, is_working) = (Instant::now(), self.slots.with(|s| s.is_working(self.lane)));
+        let restocked = match looked {
+            Ok(found) if self.behind.saw(found, is_working, now) => {
+                restock_level(conn, link, level, found.unwrap_or_default()).await
+            }
+            looked => looked.map(drop),
+        };
+        if let Err(error) = restocked {
+            tracing::debug!(queue = %self.queue, %error, "could not look for jobs that nobody gets");
+            self.behind.failed(now);
         }
     }
 

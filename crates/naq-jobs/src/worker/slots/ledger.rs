@@ -209,6 +209,15 @@ impl Slots {
         self.change(lane, |queue, rank| queue.lanes[rank].running += 1);
     }
 
+    /// Whether jobs of `lane` are here.
+    pub(in crate::worker) fn is_working(&self, lane: usize) -> bool {
+        let queue = self.queues.get(lane / LEVELS);
+        queue.is_some_and(|queue| {
+            let lane = &queue.lanes[lane % LEVELS];
+            lane.running + lane.in_line > 0
+        })
+    }
+
     /// Whether `lane` has asked for all that the server gives out.
     pub(in crate::worker) fn is_full(&self, lane: usize) -> bool {
         let queue = self.queues.get(lane / LEVELS);
