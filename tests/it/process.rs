@@ -159,6 +159,11 @@ impl LedgerFile {
             .collect()
     }
 
+    /// Whether a handler of this process has written anything.
+    pub(crate) fn has_seen(&self, pid: u32) -> bool {
+        self.entries().iter().any(|entry| entry.pid == pid)
+    }
+
     /// Waits for a line that fits.
     pub(crate) async fn wait_for(&self, limit: Duration, fits: impl Fn(&Entry) -> bool) -> Entry {
         eventually(limit, async || {

@@ -83,6 +83,8 @@ impl Crew {
                 self.stand(pid, from, now());
                 "worker frozen"
             }
+            // One that is only starting would be killed by the signal.
+            _ if !ledger.has_seen(self.workers[index].pid()) => "worker left alone",
             _ => {
                 let leaving = self.workers.swap_remove(index);
                 self.hire(ledger);

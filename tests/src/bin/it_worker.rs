@@ -27,6 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
+    // First of all: a process that is told to end while it starts ends well, too.
+    let mut terminate = signal(SignalKind::terminate())?;
     let settings = Loader::new().process_env().load()?.settings;
     let jobs = Jobs::connect(settings).await?;
     // A process that does one thing else, to be killed in the middle of it.
@@ -60,7 +62,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         None => {}
     }
-    let mut terminate = signal(SignalKind::terminate())?;
     let queues = std::env::var("IT_QUEUES").unwrap_or_default();
     let names = queues.split(',').filter(|name| !name.is_empty());
     names

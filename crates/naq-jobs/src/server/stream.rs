@@ -135,6 +135,12 @@ async fn update(conn: &Connection, wanted: &Config, found: &Config) -> Result<()
 fn impossible(wanted: &Config, error: ApiError) -> JobsError {
     let name = &wanted.name;
     match error.err_code {
+        // Also of a cluster that has only just started, as its leader has not heard of all nodes yet.
+        ApiError::NO_SUITABLE_PEERS if error.description.contains("offline") => JobsError::new(
+            JobsErrorKind::Unavailable,
+            format!("make the stream {name}: a node of the cluster is away"),
+        )
+        .because(error),
         ApiError::REPLICAS_NOT_SUPPORTED | ApiError::NO_SUITABLE_PEERS => JobsError::new(
             JobsErrorKind::Configuration,
             format!(
@@ -145,5 +151,26 @@ fn impossible(wanted: &Config, error: ApiError) -> JobsError {
         )
         .because(error),
         _ => refused(format!("make the stream {name}"), error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_away_is_waited_for_and_too_few_are_not() {
+        let refusal = |description: &str| {
+            let error = ApiError {
+                code: 400,
+                err_code: ApiError::NO_SUITABLE_PEERS,
+                description: description.to_owned(),
+            };
+            impossible(&Config::default(), error)
+        };
+        let away = refusal("no suitable peers for placement, peer offline");
+        assert!(away.is_transient(), "{away}");
+        let few = refusal("no suitable peers for placement");
+        assert_eq!(few.kind(), JobsErrorKind::Configuration);
     }
 }
