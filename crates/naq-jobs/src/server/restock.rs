@@ -2,7 +2,8 @@
 //!
 //! A consumer goes through the stream once. If it gets a further filter (a new version of the program, see
 //! `docs/design/0012-faults.md`), what was stored under that before lies behind it and would never be delivered. Such a job
-//! is stored again, on its own subject and in one step with the removal of the old message.
+//! is stored again, on its own subject and in one step with the removal of the old message. So is one that a cluster's server
+//! has taken for delivered in the change of a leader.
 
 use naq_connection::Connection;
 

@@ -59,11 +59,11 @@ impl Runner {
         let kind = job.kind.as_deref().unwrap_or_default();
         let settler = self.settler(job, hold);
         for pool in queue.into_iter().chain(self.pools(job, kind, limits)) {
-            let pools = std::slice::from_ref(&pool);
+            let pool = &pool;
             settler
                 .persist_under_lease(|conn| async move {
-                    pools[0].free_of(&conn, &self.link, &job.id).await?;
-                    self.pass_on(&conn, pools).await
+                    pool.free_of(&conn, &self.link, &job.id).await?;
+                    self.pass_on(&conn, std::slice::from_ref(pool)).await
                 })
                 .await?;
         }

@@ -72,17 +72,22 @@ impl Behind {
         self.due.is_some_and(|due| now >= due)
     }
 
-    /// Whether the job that was seen shall be stored again. `is_working`: jobs of the queue are here that have not ended.
-    pub(super) fn saw(&mut self, found: Option<u64>, is_working: bool, now: Instant) -> bool {
+    /// Says up to where jobs shall be stored again. `is_working`: jobs of the queue are here that have not ended.
+    pub(super) fn saw(
+        &mut self,
+        found: Option<u64>,
+        is_working: bool,
+        now: Instant,
+    ) -> Option<u64> {
         self.is_used = false;
         self.rests_until = now + PAUSE;
-        let is_confirmed = found.is_some() && found == self.suspect;
-        self.suspect = found.filter(|_| !is_confirmed);
+        let confirmed = found.filter(|_| found == self.suspect);
+        self.suspect = found.filter(|_| confirmed.is_none());
         self.due = match found {
             Some(_) => Some(now + CONFIRM),
             None => is_working.then(|| now + BUSY),
         };
-        is_confirmed
+        confirmed
     }
 
     /// The look failed.
@@ -105,7 +110,7 @@ mod tests {
         assert!(!behind.is_due(now));
         behind.no_more(now);
         assert!(behind.is_due(now));
-        assert!(!behind.saw(None, false, now));
+        assert_eq!(behind.saw(None, false, now), None);
         behind.no_more(now);
         assert!(!behind.is_due(now + 2 * BUSY));
         behind.came(now);
@@ -113,7 +118,7 @@ mod tests {
         assert!(!behind.is_due(now));
         now += PAUSE;
         assert!(behind.is_due(now));
-        assert!(!behind.saw(None, true, now));
+        assert_eq!(behind.saw(None, true, now), None);
         assert!(!behind.is_due(now) && behind.is_due(now + BUSY), "one runs");
     }
 
@@ -123,19 +128,19 @@ mod tests {
         let mut behind = Behind::new(now);
         behind.reconnected(now);
         now += CONFIRM;
-        assert!(behind.is_due(now) && !behind.saw(Some(7), false, now));
+        assert!(behind.is_due(now));
+        assert_eq!(behind.saw(Some(7), false, now), None);
         behind.came(now);
         behind.no_more(now);
         assert!(!behind.is_due(now), "it is given its time");
         now += CONFIRM;
-        assert!(
-            behind.is_due(now) && !behind.saw(Some(8), false, now),
-            "another one"
-        );
+        assert!(behind.is_due(now));
+        assert_eq!(behind.saw(Some(8), false, now), None, "another one");
         now += CONFIRM;
-        assert!(behind.saw(Some(8), false, now));
+        assert_eq!(behind.saw(Some(8), false, now), Some(8));
         now += CONFIRM;
-        assert!(behind.is_due(now) && !behind.saw(None, false, now));
+        assert!(behind.is_due(now));
+        assert_eq!(behind.saw(None, false, now), None);
         assert!(!behind.is_due(now + BUSY));
     }
 }

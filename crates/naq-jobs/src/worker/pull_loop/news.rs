@@ -1,4 +1,4 @@
-//! What a loop of a queue hears and reads about it: settings, pauses, the lease time.
+//! What a loop of a queue hears and reads about it: settings, pauses, the lease time, jobs that nobody gets.
 
 use std::time::Duration;
 
@@ -65,13 +65,14 @@ impl PullLoop {
             return;
         }
         let (link, level) = (&self.runner.link, (&self.queue, self.priority));
-        let looked = passed_by(conn, link, level).await;
+        let looked = tokio::select! {
+            () = self.runner.stopping.cancelled() => return,
+            looked = passed_by(conn, link, level) => looked,
+        };
         let (now, is_working) = (Instant::now(), self.slots.with(|s| s.is_working(self.lane)));
-        let restocked = match looked {
-            Ok(found) if self.behind.saw(found, is_working, now) => {
-                restock_level(conn, link, level, found.unwrap_or_default()).await
-            }
-            looked => looked.map(drop),
+        let restocked = match looked.map(|found| self.behind.saw(found, is_working, now)) {
+            Ok(Some(sequence)) => restock_level(conn, link, level, sequence).await,
+            nothing => nothing.map(drop),
         };
         if let Err(error) = restocked {
             tracing::debug!(queue = %self.queue, %error, "could not look for jobs that nobody gets");
