@@ -40,6 +40,7 @@ mod process;
 mod python;
 mod python_examples;
 mod queues;
+mod removed;
 mod results;
 mod retry;
 mod run;

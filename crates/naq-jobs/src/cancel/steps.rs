@@ -13,7 +13,7 @@ use crate::model::JobId;
 use crate::parked::release_after;
 use crate::payload::release;
 use crate::results::{outcome_headers, parse, strict_headers};
-use crate::server::{Link, last_at_leader, now_ms, persist, purge, wrong_sequence};
+use crate::server::{Link, delete_sequence, last_at_leader, now_ms, persist, wrong_sequence};
 use crate::wire::{CancelNotice, FailureReason, JobFailure, Outcome, Status, holder};
 use crate::{JobsError, JobsErrorKind};
 
@@ -262,7 +262,7 @@ async fn remove(conn: &Connection, link: &Link, id: &JobId) -> Result<(), JobsEr
             break;
         }
         for found in found {
-            purge(conn, &stream, &found.message.subject).await?;
+            delete_sequence(conn, &stream, found.message.sequence).await?;
             release(link, &found.message.payload).await?;
         }
     }

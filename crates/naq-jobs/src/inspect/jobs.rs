@@ -172,7 +172,20 @@ impl Jobs {
     /// # Cancel safety
     /// Safe to drop and call again: what is removed is removed.
     pub async fn purge(&self, queue: &QueueName, plan: PurgePlan) -> Result<u64, JobsError> {
-        purge(self.link(), queue, plan).await
+        self.purge_with(queue, plan, |_| {}).await
+    }
+
+    /// As [`Self::purge`]; `told` hears now and then how many are gone so far: on a cluster they are removed one by one.
+    ///
+    /// # Errors
+    /// As [`Self::purge`].
+    pub async fn purge_with(
+        &self,
+        queue: &QueueName,
+        plan: PurgePlan,
+        mut told: impl FnMut(u64),
+    ) -> Result<u64, JobsError> {
+        purge(self.link(), queue, plan, &mut told).await
     }
 
     /// Removes a job that has not started: waiting, due later or parked. `false` if there was nothing to remove. It

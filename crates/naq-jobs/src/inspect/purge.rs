@@ -1,4 +1,7 @@
 //! Removes jobs that have not started.
+//!
+//! What a consumer gives out goes in one request only where that is safe (`server/removal.rs`): nothing is in hand, and the stream is on
+//! one node. Else one by one.
 
 use futures::{StreamExt, TryStreamExt};
 use naq_connection::Connection;
@@ -8,7 +11,8 @@ use super::nodes::cancel_nodes;
 use crate::JobsError;
 use crate::model::QueueName;
 use crate::server::{
-    ConsumerState, Link, consumer_states, count, delete_sequence, page, purge as remove,
+    ConsumerState, Link, consumer_states, count, count_from, delete_sequence, is_replicated, page,
+    purge as remove,
 };
 use crate::wire::{later_patterns, parked_pattern, queue_patterns};
 
@@ -62,120 +66,140 @@ impl PurgePlan {
     }
 }
 
+/// Does what the plan says; `told` hears how many are gone so far.
 pub(super) async fn purge(
     link: &Link,
     queue: &QueueName,
     plan: PurgePlan,
+    told: &mut impl FnMut(u64),
 ) -> Result<u64, JobsError> {
     let conn = link.lease("purge a queue").await?;
-    if plan.is_dry_run {
-        return removed(&conn, link, queue, plan).await;
+    let names = link.names();
+    let mut sweep = Sweep {
+        conn: &conn,
+        link,
+        plan,
+        is_replicated: is_replicated(&conn, &names.jobs_stream()).await?,
+        removed: 0,
+        told,
+    };
+    let large = match plan.is_dry_run {
+        true => Vec::new(),
+        false => large_jobs(&conn, link, &plan.patterns(queue)).await?,
+    };
+    if plan.waiting || plan.running {
+        let consumers = consumer_states(&conn, link).await?;
+        for pattern in queue_patterns(queue.as_str()) {
+            sweep.given_out(&names.filter(&pattern), &consumers).await?;
+        }
     }
-    let large = large_jobs(&conn, link, &plan.patterns(queue)).await?;
-    let removed = removed(&conn, link, queue, plan).await?;
+    if plan.scheduled {
+        for pattern in later_patterns(queue.as_str()) {
+            sweep.kept(&names.filter(&pattern)).await?;
+        }
+    }
+    if plan.parked {
+        let filter = names.filter(&parked_pattern(queue.as_str()));
+        sweep.kept(&filter).await?;
+    }
+    let removed = sweep.removed;
     release_gone(&conn, link, &large).await?;
     Ok(removed)
 }
 
-/// Removes the messages, or counts them.
-async fn removed(
-    conn: &Connection,
-    link: &Link,
-    queue: &QueueName,
+/// Goes from one filter to the next.
+struct Sweep<'a, T> {
+    conn: &'a Connection,
+    link: &'a Link,
     plan: PurgePlan,
-) -> Result<u64, JobsError> {
-    let names = link.names();
-    let (mut whole, mut removed) = (Vec::new(), 0);
-    if plan.running {
-        whole.extend(queue_patterns(queue.as_str()));
-    } else if plan.waiting {
-        removed += waiting(conn, link, queue, plan).await?;
-    }
-    if plan.scheduled {
-        whole.extend(later_patterns(queue.as_str()));
-    }
-    if plan.parked {
-        whole.push(parked_pattern(queue.as_str()));
-    }
-    let stream = names.jobs_stream();
-    for pattern in whole {
-        let filter = names.filter(&pattern);
-        removed += if plan.is_dry_run {
-            count(conn, &stream, &filter).await?
-        } else {
-            cancel_nodes(conn, link, &filter, 0).await? + remove(conn, &stream, &filter).await?
-        };
-    }
-    Ok(removed)
+    /// Whether the stream of jobs is on more than one node.
+    is_replicated: bool,
+    removed: u64,
+    told: &'a mut T,
 }
 
-/// The waiting jobs of each priority.
-async fn waiting(
-    conn: &Connection,
-    link: &Link,
-    queue: &QueueName,
-    plan: PurgePlan,
-) -> Result<u64, JobsError> {
-    let names = link.names();
-    let stream = names.jobs_stream();
-    let consumers = consumer_states(conn, link).await?;
-    let mut removed = 0;
-    for pattern in queue_patterns(queue.as_str()) {
-        let filter = names.filter(&pattern);
-        let consumer = consumers
-            .iter()
-            .find(|consumer| consumer.filters().any(|one| one == filter));
-        let in_hand = consumer.map_or(0, |consumer| consumer.num_ack_pending);
-        if !plan.is_dry_run {
-            let from = consumer.filter(|_| in_hand > 0);
-            let from = from.map_or(0, |consumer| consumer.delivered.stream_seq + 1);
-            removed += cancel_nodes(conn, link, &filter, from).await?;
+impl<T: FnMut(u64)> Sweep<'_, T> {
+    /// Jobs that no consumer gives out.
+    async fn kept(&mut self, filter: &str) -> Result<(), JobsError> {
+        if self.plan.is_dry_run {
+            let found = count(self.conn, &self.stream(), filter).await?;
+            self.gone(found);
+            return Ok(());
         }
-        removed += match (consumer, plan.is_dry_run) {
-            (Some(consumer), true) => beyond(conn, link, &filter, consumer).await?,
-            (None, true) => count(conn, &stream, &filter).await?,
-            (Some(consumer), false) if in_hand > 0 => {
-                one_by_one(conn, link, &filter, consumer.delivered.stream_seq + 1).await?
-            }
-            (_, false) => remove(conn, &stream, &filter).await?,
-        };
+        self.cancel_nodes(filter, 0).await?;
+        self.at_once(filter).await
     }
-    Ok(removed)
-}
 
-/// How many were not delivered yet.
-async fn beyond(
-    conn: &Connection,
-    link: &Link,
-    filter: &str,
-    consumer: &ConsumerState,
-) -> Result<u64, JobsError> {
-    if consumer.filters().count() == 1 {
-        return Ok(consumer.num_pending);
+    /// Jobs that wait for a worker, and those that workers have if the plan says so.
+    async fn given_out(
+        &mut self,
+        filter: &str,
+        consumers: &[ConsumerState],
+    ) -> Result<(), JobsError> {
+        let mut consumers = consumers.iter();
+        let consumer = consumers.find(|consumer| consumer.filters().any(|one| one == filter));
+        let in_hand = consumer.filter(|one| one.num_ack_pending > 0);
+        let spared = if self.plan.running { None } else { in_hand };
+        if self.plan.is_dry_run {
+            let found = match consumer {
+                Some(consumer) if !self.plan.running => self.beyond(filter, consumer).await?,
+                _ => count(self.conn, &self.stream(), filter).await?,
+            };
+            self.gone(found);
+            return Ok(());
+        }
+        let from = spared.map_or(0, |consumer| consumer.delivered.stream_seq + 1);
+        self.cancel_nodes(filter, from).await?;
+        match spared.is_none() && !self.is_replicated {
+            true => self.at_once(filter).await,
+            false => self.one_by_one(filter, from).await,
+        }
     }
-    let next = consumer.delivered.stream_seq + 1;
-    let found = crate::server::count_from(conn, &link.names().jobs_stream(), filter, next).await?;
-    Ok(found.0)
-}
 
-/// Removes what lies from `from` on, and nothing before it.
-async fn one_by_one(
-    conn: &Connection,
-    link: &Link,
-    filter: &str,
-    from: u64,
-) -> Result<u64, JobsError> {
-    let stream = link.names().jobs_stream();
-    let (mut removed, mut next) = (0, Some(from));
-    while let Some(from) = next {
-        let part = page(conn, &stream, filter, from, PAGE).await?;
-        next = part.next;
-        let gone = futures::stream::iter(part.messages)
-            .map(|stored| delete_sequence(conn, &stream, stored.sequence))
-            .buffer_unordered(AT_ONCE);
-        removed += gone
-            .try_fold(0, async |sum, gone| Ok(sum + u64::from(gone)))
-            .await?;
+    /// How many were not delivered yet.
+    async fn beyond(&self, filter: &str, consumer: &ConsumerState) -> Result<u64, JobsError> {
+        if consumer.filters().count() == 1 {
+            return Ok(consumer.num_pending);
+        }
+        let next = consumer.delivered.stream_seq + 1;
+        Ok(count_from(self.conn, &self.stream(), filter, next).await?.0)
     }
-    Ok(removed)
+
+    async fn cancel_nodes(&mut self, filter: &str, from: u64) -> Result<(), JobsError> {
+        let cancelled = cancel_nodes(self.conn, self.link, filter, from).await?;
+        self.gone(cancelled);
+        Ok(())
+    }
+
+    async fn at_once(&mut self, filter: &str) -> Result<(), JobsError> {
+        let gone = remove(self.conn, &self.stream(), filter).await?;
+        self.gone(gone);
+        Ok(())
+    }
+
+    /// Removes what lies from `from` on, and nothing before it.
+    async fn one_by_one(&mut self, filter: &str, from: u64) -> Result<(), JobsError> {
+        let stream = self.stream();
+        let mut next = Some(from);
+        while let Some(from) = next {
+            let part = page(self.conn, &stream, filter, from, PAGE).await?;
+            next = part.next;
+            let gone = futures::stream::iter(part.messages)
+                .map(|stored| delete_sequence(self.conn, &stream, stored.sequence))
+                .buffer_unordered(AT_ONCE)
+                .try_fold(0, async |sum, gone| Ok(sum + u64::from(gone)))
+                .await?;
+            self.gone(gone);
+        }
+        Ok(())
+    }
+
+    fn stream(&self) -> String {
+        self.link.names().jobs_stream()
+    }
+
+    fn gone(&mut self, more: u64) {
+        self.removed += more;
+        (self.told)(self.removed);
+    }
 }

@@ -39,10 +39,10 @@ pub(crate) use link::Link;
 pub(crate) use pages::{count, count_from, first_since, last_of_each, oldest, page};
 pub(crate) use persist::{persist, prepare};
 pub(crate) use reader::{create_reader, leave_reader};
-pub(crate) use removal::{delete_sequence, purge, purge_before};
+pub(crate) use removal::{delete_older, delete_sequence, purge, purge_before};
 pub(crate) use shared_consumer::{ensure_fires_consumer, ensure_flows_consumer};
 pub(crate) use stored::{Stored, first_from, last_at_leader, last_of, next_at_leader};
 pub(crate) use stream::{
-    ensure_event_streams, ensure_payloads, ensure_streams, exists, repair_streams,
+    ensure_event_streams, ensure_payloads, ensure_streams, exists, is_replicated, repair_streams,
 };
 pub(crate) use subjects::{subjects_at_leader, subjects_page};

@@ -1,9 +1,14 @@
 //! Removing stored messages.
+//!
+//! What a consumer gives out is removed one by one on a replicated stream, by its sequence, and neither purged nor rolled up: with either, the
+//! node that leads the consumer writes down what it has in memory, agreed or not. Measured: should it lose its lead then,
+//! jobs are behind the consumer that nobody was given (`docs/design/0012-faults.md`).
 
 use naq_connection::Connection;
 use serde::Deserialize;
 
 use super::api::{call, refused};
+use super::stored::next_at_leader;
 use crate::JobsError;
 
 #[derive(Deserialize)]
@@ -63,5 +68,23 @@ pub(crate) async fn delete_sequence(
             format!("remove a message of the stream {stream}"),
             error,
         )),
+    }
+}
+
+/// Removes the messages on `subject` that were stored before `newest`, which has taken their place.
+pub(crate) async fn delete_older(
+    conn: &Connection,
+    stream: &str,
+    subject: &str,
+    newest: u64,
+) -> Result<(), JobsError> {
+    let mut from = 0;
+    loop {
+        let found = next_at_leader(conn, stream, subject, from + 1).await?;
+        let Some(older) = found.filter(|found| found.sequence < newest) else {
+            return Ok(());
+        };
+        from = older.sequence;
+        delete_sequence(conn, stream, from).await?;
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! A consumer goes through the stream once. If it gets a further filter (a new version of the program, see
 //! `docs/design/0012-faults.md`), what was stored under that before lies behind it and would never be delivered. Such a job
-//! is stored again, on its own subject and in one step with the removal of the old message. So is one that a cluster's server
+//! is stored again on its own subject, then the old message is removed. So is one that a cluster's server
 //! has taken for delivered in the change of a leader.
 
 use naq_connection::Connection;
 
-use super::{Link, Stored, expect_newest, next_at_leader, wrong_sequence};
+use super::{Link, Stored, delete_sequence, expect_newest, next_at_leader, wrong_sequence};
 use crate::JobsError;
 use crate::wire::{headers, moved};
 
@@ -26,7 +26,7 @@ pub(super) async fn restock(
             break;
         };
         from = found.sequence;
-        count += u64::from(store_again(conn, &found).await?);
+        count += u64::from(store_again(conn, &stream, &found).await?);
     }
     if count > 0 {
         tracing::warn!(
@@ -38,17 +38,23 @@ pub(super) async fn restock(
     Ok(count)
 }
 
-/// Whether it was still there.
-async fn store_again(conn: &Connection, found: &Stored) -> Result<bool, JobsError> {
+/// Whether it was still there, and nothing newer on its subject.
+///
+/// Should this end between the two steps, the next look finds the old message behind the newer one.
+async fn store_again(conn: &Connection, stream: &str, found: &Stored) -> Result<bool, JobsError> {
     let mut fields = moved(found.headers.as_ref());
-    fields.insert("Nats-Rollup", "sub");
     expect_newest(&mut fields, found.sequence);
     // Whoever gets it looks for an outcome first.
     fields.insert(headers::PARKED, "1 restock");
     let sent = conn.publish_acked(found.subject.clone(), fields, found.payload.clone());
-    match sent.await {
-        Ok(_) => Ok(true),
-        Err(error) if wrong_sequence(&error).is_some() => Ok(false),
-        Err(error) => Err(JobsError::connection("store a job again", error)),
-    }
+    let is_stored = match sent.await {
+        Ok(_) => true,
+        Err(error) => match wrong_sequence(&error) {
+            Some(newest) if newest > found.sequence => false,
+            Some(_) => return Ok(false),
+            None => return Err(JobsError::connection("store a job again", error)),
+        },
+    };
+    delete_sequence(conn, stream, found.sequence).await?;
+    Ok(is_stored)
 }

@@ -33,6 +33,15 @@ pub(crate) async fn exists(conn: &Connection, name: &str) -> Result<bool, JobsEr
     }
 }
 
+/// Whether the stream is on more than one node.
+pub(crate) async fn is_replicated(conn: &Connection, name: &str) -> Result<bool, JobsError> {
+    match call::<StreamInfo>(conn, &format!("STREAM.INFO.{name}"), &()).await? {
+        Ok(found) => Ok(found.config.num_replicas > 1),
+        Err(error) if error.err_code == ApiError::STREAM_NOT_FOUND => Ok(false),
+        Err(error) => Err(refused(format!("look at the stream {name}"), error)),
+    }
+}
+
 /// Time between two attempts to make vanished streams again.
 const REPAIR_EVERY: Duration = Duration::from_secs(1);
 

@@ -1,11 +1,13 @@
 //! `naq queue purge`, also `naq purge`.
 
+use indicatif::ProgressBar;
 use naq::{Jobs, PurgePlan, QueueName};
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::CliError;
 use crate::output::{Table, grouped};
+use crate::signals::Signals;
 
 /// What is removed.
 #[derive(Debug, clap::Args)]
@@ -43,7 +45,13 @@ pub(crate) struct PurgeArgs {
 
 /// Removes the jobs of queues.
 pub(crate) async fn purge(context: &Context, jobs: &Jobs, args: PurgeArgs) -> Result<(), CliError> {
-    let purged = all(jobs, &args).await?;
+    let bar = progress(context, &args);
+    let purged = Signals::listen()?
+        .unless_stopped(all(jobs, &args, &bar))
+        .await;
+    bar.finish_and_clear();
+    let purged =
+        purged.map_err(|error| error.hint("call it again: it goes on with what is left"))??;
     let sum: u64 = purged.iter().map(|(_, count)| count).sum();
     let out = &context.output;
     if args.json {
@@ -71,7 +79,22 @@ pub(crate) async fn purge(context: &Context, jobs: &Jobs, args: PurgeArgs) -> Re
     Ok(out.table(table)?)
 }
 
-async fn all(jobs: &Jobs, args: &PurgeArgs) -> Result<Vec<(QueueName, u64)>, CliError> {
+/// One by one takes a while, and how many there are is not known before.
+fn progress(context: &Context, args: &PurgeArgs) -> ProgressBar {
+    match args.json || args.dry_run {
+        true => ProgressBar::hidden(),
+        false => {
+            let template = "{spinner} {human_pos} removed {per_sec}";
+            context.output.progress(None, template)
+        }
+    }
+}
+
+async fn all(
+    jobs: &Jobs,
+    args: &PurgeArgs,
+    bar: &ProgressBar,
+) -> Result<Vec<(QueueName, u64)>, CliError> {
     let plan = PurgePlan {
         waiting: true,
         scheduled: args.scheduled,
@@ -81,7 +104,9 @@ async fn all(jobs: &Jobs, args: &PurgeArgs) -> Result<Vec<(QueueName, u64)>, Cli
     };
     let mut purged = Vec::new();
     for queue in &args.queues {
-        purged.push((queue.clone(), jobs.purge(queue, plan).await?));
+        let before = bar.position();
+        let told = |gone| bar.set_position(before + gone);
+        purged.push((queue.clone(), jobs.purge_with(queue, plan, told).await?));
     }
     Ok(purged)
 }

@@ -76,25 +76,27 @@ impl UniquePlan {
         mut fields: HeaderMap,
         body: Bytes,
     ) -> Result<Write, JobsError> {
-        let own = |place| UniqueSubject {
-            place,
-            id: found.id.clone(),
-            ..self.subject.clone()
-        };
         self.guard(link, found.sequence, &mut fields);
         let nonce = self.nonce.wrapping_add(u64::from(turn));
         fields.insert("Nats-Msg-Id", format!("{}:{nonce}", found.id));
         if found.place == Place::Later {
             let due = due.unwrap_or_else(SystemTime::now);
-            let target = link.names().unique(&own(self.subject.place));
+            let target = self.taken(link, found, self.subject.place);
             schedule(&mut fields, due, &target)?;
-        } else {
-            fields.insert("Nats-Rollup", "sub");
         }
         Ok(Write {
-            subject: link.names().unique(&own(found.place)),
+            subject: self.taken(link, found, found.place),
             headers: fields,
             body,
+        })
+    }
+
+    /// Where the job that has the key is, or would be, in `place`.
+    pub(super) fn taken(&self, link: &Link, found: &Found, place: Place) -> String {
+        link.names().unique(&UniqueSubject {
+            place,
+            id: found.id.clone(),
+            ..self.subject.clone()
         })
     }
 

@@ -13,7 +13,8 @@ use super::messages::UniquePlan;
 use crate::enqueue::one::{Landed, withdraw};
 use crate::enqueue::prepared::{Prepared, check_size};
 use crate::model::Landing;
-use crate::server::{BatchEnd, Link, Write, persist, store_batch, wrong_sequence};
+use crate::server::{BatchEnd, Link, Write, delete_older, persist, store_batch, wrong_sequence};
+use crate::wire::Place;
 use crate::{JobsError, JobsErrorKind};
 
 const CONTEXT: &str = "enqueue a unique job";
@@ -34,6 +35,7 @@ pub(in crate::enqueue) async fn store(
         plan,
         is_in_doubt: AtomicBool::new(false),
         taken_along: AtomicU32::new(0),
+        is_replacing: AtomicBool::new(false),
     };
     persist(link, CONTEXT, deadline, move |conn| async move {
         call.once(&conn).await
@@ -49,6 +51,8 @@ struct Call<'a> {
     is_in_doubt: AtomicBool,
     /// Replacements that a firing has taken along.
     taken_along: AtomicU32,
+    /// A replacement was sent: what it replaces may still be there.
+    is_replacing: AtomicBool,
 }
 
 impl Call<'_> {
@@ -64,6 +68,9 @@ impl Call<'_> {
                 expected = 0;
                 continue;
             };
+            if self.is_replacing.load(Ordering::Relaxed) {
+                self.leave_newest(conn, &found, found.sequence).await?;
+            }
             if found.id == self.job.id && self.is_in_doubt.load(Ordering::Relaxed) {
                 return Ok(self.landed(Landing::New, &found));
             }
@@ -118,15 +125,31 @@ impl Call<'_> {
         let turn = self.taken_along.load(Ordering::Relaxed);
         let plan = self.plan;
         let write = plan.replacement(self.link, (found, turn), due, fields, body.clone())?;
+        self.is_replacing.store(true, Ordering::Relaxed);
         let Some(ack) = self.publish(conn, write).await? else {
             return Ok(false);
         };
+        self.leave_newest(conn, found, ack.sequence).await?;
         let stands = stands(self.link, conn, plan, found, (ack.sequence, &body)).await?;
         if !stands {
             tracing::debug!(id = %found.id, "the job that was replaced has fired all the same");
             self.taken_along.fetch_add(1, Ordering::Relaxed);
         }
         Ok(stands)
+    }
+
+    /// Removes what was on the subject of `found` before `newest`. A schedule is replaced by the server itself.
+    async fn leave_newest(
+        &self,
+        conn: &Connection,
+        found: &Found,
+        newest: u64,
+    ) -> Result<(), JobsError> {
+        if matches!(found.place, Place::Later | Place::Window) {
+            return Ok(());
+        }
+        let subject = self.plan.taken(self.link, found, found.place);
+        delete_older(conn, &self.link.names().jobs_stream(), &subject, newest).await
     }
 
     async fn send(&self, conn: &Connection, write: Write) -> Result<Sent, JobsError> {
