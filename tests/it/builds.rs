@@ -203,26 +203,23 @@ async fn two_builds_side_by_side_run_what_they_know_and_leave_the_rest_to_each_o
     assert!(other.terminate().await);
 }
 
-/// As it was after a cluster had lost a leader: the job is there, its consumer is past it, and no worker starts.
-#[tokio::test]
-async fn a_job_that_its_consumer_has_passed_by_is_found_by_a_worker_that_runs() {
-    let bed = Bed::new().await;
-    let worker = serve(&bed.jobs).await;
-    put(&bed, mail(json!("first")))
+/// Enqueues a job and lets its consumer pass it by, as a cluster did that had lost a leader: the job is there, the consumer is past it.
+async fn pass_by<R>(bed: &Bed, job: Job<R>) -> JobHandle<R> {
+    put(bed, mail(json!("first")))
         .await
         .result(LONG)
         .await
         .unwrap();
     let others =
         |config: &mut Value| config["filter_subjects"] = json!(["naq.unique.mail.normal.*.*"]);
-    filter(&bed, others).await;
-    let passed = put(&bed, mail(json!("passed by"))).await;
-    put(&bed, unique("after it"))
+    filter(bed, others).await;
+    let passed = bed.jobs.enqueue(job).await.unwrap();
+    put(bed, unique("after it"))
         .await
         .result(LONG)
         .await
         .unwrap();
-    filter(&bed, |config| {
+    filter(bed, |config| {
         config["filter_subjects"] = json!(["naq.queue.mail.*", "naq.unique.mail.normal.*.*"]);
     })
     .await;
@@ -230,8 +227,36 @@ async fn a_job_that_its_consumer_has_passed_by_is_found_by_a_worker_that_runs() 
     let consumer = bed.consumer("mail").await;
     let left = (&consumer["num_pending"], &consumer["num_ack_pending"]);
     assert_eq!(left, (&json!(0), &json!(0)), "{consumer:#}");
+    passed
+}
+
+/// No worker starts.
+#[tokio::test]
+async fn a_job_that_its_consumer_has_passed_by_is_found_by_a_worker_that_runs() {
+    let bed = Bed::new().await;
+    let worker = serve(&bed.jobs).await;
+    let passed = pass_by(&bed, mail(json!("passed by"))).await;
     let outcome = passed.outcome(LONG).await.unwrap();
     assert_eq!((outcome.attempt, outcome.is_success()), (1, true));
     bed.emptied().await;
     assert_eq!(worker.stop(LONG).await.completed, 3);
+}
+
+/// Whoever stores it again dies before the old message is removed.
+#[tokio::test]
+async fn a_job_that_is_there_twice_since_it_was_stored_again_runs_once() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let worker = serve(&bed.jobs).await;
+    let work = WORK.job(&1).unwrap().queue("mail").unwrap();
+    let passed = pass_by(&bed, work).await;
+    worker.stop(LONG).await;
+    let url = bed.server.url();
+    let die = [("NAQ_DIE_AT", "job-restocked"), ("IT_QUEUES", "mail")];
+    WorkerProcess::start(&url, &ledger, &die).died().await;
+    assert_eq!(bed.waiting().await, 2);
+    let heir = WorkerProcess::start(&url, &ledger, &[("IT_QUEUES", "mail")]);
+    bed.emptied().await;
+    assert_eq!(passed.outcome(LONG).await.unwrap().attempt, 1);
+    assert_eq!(ledger.ends().remove(passed.id().as_str()), Some(1));
+    assert!(heir.terminate().await);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naq_jobs::{Job, JobId, Outcome, RetryPolicy, Status};
+use naq_jobs::{Job, JobId, Outcome, RetryPolicy, Status, Unique};
 use naq_testing::eventually;
 
 use crate::process::{FAIL, LedgerFile, WORK, WorkerProcess};
@@ -173,6 +173,40 @@ async fn a_requeue_that_died_before_it_removed_the_dead_letter_enqueues_once() {
     let dead = bed.jobs.stock().await.unwrap().dead_letters;
     assert_eq!(dead, 0);
     assert_eq!(status(&bed, &id).await, Status::Failed);
+}
+
+/// A producer dies while it replaces the job of a key: both messages are there.
+async fn half_replaced(bed: &Bed) -> JobId {
+    let ledger = LedgerFile::new();
+    let first = work().id(job_id("one")).unique(Unique::key("k").replace());
+    bed.jobs.enqueue(first).await.unwrap();
+    let die = [("NAQ_DIE_AT", "replacement-stored"), ("IT_DO", "replace:k")];
+    WorkerProcess::start(&bed.server.url(), &ledger, &die)
+        .died()
+        .await;
+    assert_eq!(bed.waiting().await, 2);
+    job_id("one")
+}
+
+#[tokio::test]
+async fn a_replacement_that_died_before_it_removed_the_old_job_leaves_one_outcome() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let id = half_replaced(&bed).await;
+    let worker = WorkerProcess::start(&bed.server.url(), &ledger, &[]);
+    nothing_left(&bed).await;
+    assert_eq!(status(&bed, &id).await, Status::Completed);
+    let outcomes = bed.server.jsz().await;
+    assert_eq!(outcomes.stream("naq_results").unwrap().last_seq, 1);
+    assert!(worker.terminate().await);
+}
+
+#[tokio::test]
+async fn a_replacement_that_died_is_made_good_by_the_next_one() {
+    let bed = Bed::new().await;
+    let id = half_replaced(&bed).await;
+    let next = WORK.job(&3).unwrap().unique(Unique::key("k").replace());
+    assert_eq!(bed.jobs.enqueue(next).await.unwrap().id(), &id);
+    assert_eq!(bed.waiting().await, 1);
 }
 
 async fn status(bed: &Bed, id: &JobId) -> Status {

@@ -47,6 +47,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             jobs.enqueue(job.queue("mail")?.id(JobId::new(id)?)).await?;
             return Ok(());
         }
+        Some(Some(("replace", key))) => {
+            let unique = naq_jobs::Unique::key(key).replace();
+            jobs.enqueue(WORK.job(&2)?.unique(unique)).await?;
+            return Ok(());
+        }
         Some(Some(("requeue", id))) => {
             return Ok(jobs.dead_letters().requeue(&JobId::new(id)?).await?);
         }
@@ -56,9 +61,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             return Ok(());
         }
         Some(_) => {
-            let known =
-                "`enqueue:<id>`, `enqueue-large:<id>`, `requeue:<id>` or `cancel-workflow:<id>`";
-            return Err(format!("IT_DO is {known}").into());
+            let known = "`enqueue:<id>`, `enqueue-large:<id>`, `replace:<key>`, `requeue:<id>`";
+            return Err(format!("IT_DO is {known} or `cancel-workflow:<id>`").into());
         }
         None => {}
     }

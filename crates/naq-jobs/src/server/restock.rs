@@ -8,8 +8,8 @@
 use naq_connection::Connection;
 
 use super::{Link, Stored, delete_sequence, expect_newest, next_at_leader, wrong_sequence};
-use crate::JobsError;
 use crate::wire::{headers, moved};
+use crate::{JobsError, failpoint};
 
 /// Stores the jobs on `filter` up to sequence `bound` again; says how many.
 pub(super) async fn restock(
@@ -55,6 +55,7 @@ async fn store_again(conn: &Connection, stream: &str, found: &Stored) -> Result<
             None => return Err(JobsError::connection("store a job again", error)),
         },
     };
+    failpoint::reach("job-restocked");
     delete_sequence(conn, stream, found.sequence).await?;
     Ok(is_stored)
 }

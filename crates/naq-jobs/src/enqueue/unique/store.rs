@@ -15,7 +15,7 @@ use crate::enqueue::prepared::{Prepared, check_size};
 use crate::model::Landing;
 use crate::server::{BatchEnd, Link, Write, delete_older, persist, store_batch, wrong_sequence};
 use crate::wire::Place;
-use crate::{JobsError, JobsErrorKind};
+use crate::{JobsError, JobsErrorKind, failpoint};
 
 const CONTEXT: &str = "enqueue a unique job";
 
@@ -129,6 +129,7 @@ impl Call<'_> {
         let Some(ack) = self.publish(conn, write).await? else {
             return Ok(false);
         };
+        failpoint::reach("replacement-stored");
         self.leave_newest(conn, found, ack.sequence).await?;
         let stands = stands(self.link, conn, plan, found, (ack.sequence, &body)).await?;
         if !stands {
