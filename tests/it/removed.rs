@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use naq_connection::Connection;
-use naq_jobs::{Jobs, JobsErrorKind, Unique};
+use naq_jobs::{Jobs, JobsErrorKind, PurgePlan, QueueName, Unique};
 use naq_testing::{TestCluster, eventually};
 use serde_json::{Value, json};
 
@@ -142,4 +142,33 @@ async fn what_is_removed_while_leaders_move_leaves_no_other_job_behind_its_consu
     };
     let (behind, ()) = tokio::join!(drained, take(&jobs, &stop, false));
     assert_eq!(behind, 0, "jobs that nobody would get");
+}
+
+#[tokio::test]
+async fn a_queue_of_a_cluster_is_purged_without_the_servers_purge() {
+    show_logs();
+    let cluster = TestCluster::start().await;
+    let jobs = Jobs::connect(cluster.settings()).await.unwrap();
+    for n in 0..20 {
+        let job = ECHO.job(&json!(n)).unwrap();
+        jobs.enqueue(job).await.unwrap();
+    }
+    let conn = jobs.connections().connection().await.unwrap();
+    let purge = "$JS.API.STREAM.PURGE.naq_jobs";
+    let mut heard = conn.subscribe(purge.to_owned()).await.unwrap();
+    let (queue, mut told) = (QueueName::new("naq_default_queue").unwrap(), Vec::new());
+    let plan = PurgePlan::default();
+    let gone = jobs.purge_with(&queue, plan, |gone| told.push(gone)).await;
+    assert_eq!((gone.unwrap(), told.last()), (20, Some(&20)));
+    assert_eq!(jobs.stock().await.unwrap().waiting, 0);
+    // The first purge that is heard is this one.
+    let own = r#"{"filter":"naq.bulk.none"}"#;
+    ask(
+        &conn,
+        "STREAM.PURGE.naq_jobs",
+        serde_json::from_str(own).unwrap(),
+    )
+    .await;
+    let first = tokio::time::timeout(LONG, heard.next()).await.unwrap();
+    assert_eq!(first.unwrap().payload, own);
 }
