@@ -19,6 +19,9 @@ const FAR: &str = "2250-01-01T00:00:00Z";
 /// How long a queue stays paused that is resumed.
 const RESUME: Duration = Duration::from_millis(20);
 
+/// For so long a job may be in the stream that was acknowledged: the consumer knows it first.
+const JUST_ENDED: Duration = Duration::from_secs(1);
+
 /// The jobs of one priority in a queue.
 pub(crate) type Level<'a> = (&'a QueueName, Priority);
 
@@ -56,9 +59,7 @@ pub(crate) async fn ensure_consumer(
     if let Some(found) = &found {
         added = wanted.add_filters_of(&found.config);
         let floor = found.ack_floor.stream_seq;
-        for filter in wanted.filter_subjects.iter().filter(|_| floor > 0) {
-            restock(conn, link, filter, floor).await?;
-        }
+        restock_below(conn, link, &wanted.filter_subjects, floor).await?;
         if found.config == wanted {
             return Ok((name, lease_time(&wanted)));
         }
@@ -77,6 +78,29 @@ pub(crate) async fn ensure_consumer(
         }
     }
     Ok((name, lease_time(&made.config)))
+}
+
+/// Stores the jobs again that lie below the acknowledgement floor of their consumer, and stay there.
+async fn restock_below(
+    conn: &Connection,
+    link: &Link,
+    filters: &[String],
+    floor: u64,
+) -> Result<(), JobsError> {
+    let (stream, mut lie_there) = (link.names().jobs_stream(), Vec::new());
+    for filter in filters.iter().filter(|_| floor > 0) {
+        let first = next_at_leader(conn, &stream, filter, 1).await?;
+        if first.is_some_and(|first| first.sequence <= floor) {
+            lie_there.push(filter);
+        }
+    }
+    if !lie_there.is_empty() {
+        tokio::time::sleep(JUST_ENDED).await;
+    }
+    for filter in lie_there {
+        restock(conn, link, filter, floor).await?;
+    }
+    Ok(())
 }
 
 /// Lets the server deliver nothing of `level`, or deliver again. A consumer that is not there is left alone.
