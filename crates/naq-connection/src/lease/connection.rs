@@ -38,6 +38,8 @@ pub struct Connection {
     token: Token,
     place: Place,
     key: Key,
+    /// In place of the one of the settings.
+    request_timeout: Option<Duration>,
 }
 
 impl Connection {
@@ -60,6 +62,7 @@ impl Connection {
             token,
             place,
             key,
+            request_timeout: None,
         }
     }
 
@@ -75,7 +78,9 @@ impl Connection {
     pub(super) fn clone_at(&self, place: Place) -> Self {
         let link = self.link.clone();
         let token = link.leases().double(&self.token);
-        Self::new(link, token, place)
+        let mut clone = Self::new(link, token, place);
+        clone.request_timeout = self.request_timeout;
+        clone
     }
 
     /// The client itself, for what this type does not offer.
@@ -113,9 +118,17 @@ impl Connection {
         self.link.is_retired()
     }
 
-    /// The time that one request may take (`nats.request_timeout`).
+    /// The time that one request may take: `nats.request_timeout`, or what [`with_request_timeout`](Self::with_request_timeout) said.
     pub fn request_timeout(&self) -> Duration {
-        self.link.request_timeout
+        self.request_timeout.unwrap_or(self.link.request_timeout)
+    }
+
+    /// The same lease with another time for each call. Shorter: for who would rather ask again, since a request that falls into
+    /// an election of a cluster may never be answered.
+    #[must_use]
+    pub fn with_request_timeout(mut self, limit: Duration) -> Self {
+        self.request_timeout = Some(limit);
+        self
     }
 }
 

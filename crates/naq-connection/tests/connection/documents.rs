@@ -215,6 +215,10 @@ async fn every_call_to_a_server_that_does_not_answer_ends_at_its_limit() {
         connection.request_within("a", none(), "", own),
     )
     .await;
+    let hurried = connection.clone().with_request_timeout(own);
+    assert_ends("request, hurried", own, hurried.request("a", "")).await;
+    let clone = hurried.clone();
+    assert_ends("request of a clone", own, clone.request("a", "")).await;
     assert_ends(
         "publish_acked",
         limit,

@@ -11,6 +11,9 @@ use crate::{JobsError, JobsErrorKind};
 /// Waits between two tries: the first, and the longest; the waits have jitter.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
+/// Longest waits for an answer in the first tries: a request that falls into an election is never answered, and the next one may be.
+const ANSWERS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
 /// Patience at the start of a program with servers that are there and have no leader: an election takes up to 9 s, and the next
 /// node may go right after it.
 const ELECTIONS: Duration = Duration::from_secs(30);
@@ -29,7 +32,7 @@ where
     drop(link.lease(context).await?);
     let patience = ELECTIONS.max(link.settings().nats.request_timeout * 3);
     tokio::select! {
-        done = persist(link, context, Instant::now() + patience, step) => done,
+        done = tried(link, context, Instant::now() + patience, &[], step) => done,
         text = refusal(events) => {
             let context = format!("{context}: the server does not allow it to this user: {text}");
             Err(JobsError::new(JobsErrorKind::Server, context))
@@ -67,11 +70,26 @@ pub(crate) async fn persist<T, Fut>(
 where
     Fut: Future<Output = Result<T, JobsError>>,
 {
-    let mut pause = PAUSE.0;
+    tried(link, context, deadline, &ANSWERS, step).await
+}
+
+/// `answers`: how long the first tries wait for an answer, if that is shorter than what is set.
+async fn tried<T, Fut>(
+    link: &Link,
+    context: &str,
+    deadline: Instant,
+    answers: &[Duration],
+    step: impl Fn(Connection) -> Fut,
+) -> Result<T, JobsError>
+where
+    Fut: Future<Output = Result<T, JobsError>>,
+{
+    let (mut pause, mut answers) = (PAUSE.0, answers.iter());
     loop {
-        let result = match link.lease(context).await {
-            Ok(conn) => step(conn).await,
-            Err(error) => Err(error),
+        let result = match (link.lease(context).await, answers.next()) {
+            (Ok(conn), Some(&answer)) => step(hurried(conn, answer)).await,
+            (Ok(conn), None) => step(conn).await,
+            (Err(error), _) => Err(error),
         };
         let error = match result {
             Err(error) if error.is_transient() => error,
@@ -89,4 +107,10 @@ where
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(PAUSE.1);
     }
+}
+
+/// The connection, waiting no longer than `answer` for each answer.
+pub(crate) fn hurried(conn: Connection, answer: Duration) -> Connection {
+    let limit = conn.request_timeout().min(answer);
+    conn.with_request_timeout(limit)
 }
