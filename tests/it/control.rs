@@ -4,11 +4,14 @@
 use std::time::{Duration, Instant};
 
 use naq_jobs::{
-    JobContext, JobError, Jobs, JobsErrorKind, Kind, KindName, QueueName, RunningWorker,
+    JobContext, JobError, Jobs, JobsErrorKind, Kind, KindName, QueueName, QueueSetting,
+    RunningWorker,
 };
 use naq_testing::{eventually, eventually_eq};
+use rustix::process::Signal;
 use serde_json::json;
 
+use crate::process::{LedgerFile, WORK, WorkerProcess};
 use crate::setup::{Bed, ECHO, Gate, LONG, echo};
 
 /// Stands before the gate.
@@ -373,4 +376,27 @@ async fn what_was_set_at_run_time_counts_after_a_restart_of_the_server_for_new_w
     for worker in workers {
         worker.stop(LONG).await;
     }
+}
+
+/// What is set cannot be read when the first request goes out, as in an election: it was read before.
+#[tokio::test]
+async fn a_worker_never_begins_without_what_is_set() {
+    let (bed, ledger) = (Bed::new().await, LedgerFile::new());
+    let one = |set: &mut QueueSetting| set.max_running_per_key = Some(1);
+    bed.jobs.controls().limit_queue(&mail(), one).await.unwrap();
+    let work = || WORK.job(&100).unwrap().queue("mail").unwrap();
+    for _ in 0..4 {
+        let job = work().limit_key("k").unwrap();
+        bed.jobs.enqueue(job).await.unwrap();
+    }
+    let stop = [("NAQ_STOP_AT", "queues-prepared"), ("IT_QUEUES", "mail")];
+    let worker = WorkerProcess::start(&bed.server.url(), &ledger, &stop);
+    worker.stopped().await;
+    let gone = bed.ask("STREAM.DELETE.naq_settings", json!({})).await;
+    assert_eq!(gone["success"], true, "{gone}");
+    worker.signal(Signal::CONT);
+    bed.emptied().await;
+    let what: Vec<String> = ledger.entries().into_iter().map(|e| e.what).collect();
+    assert_eq!(what, ["start", "end"].repeat(4), "one at a time");
+    assert!(worker.terminate().await);
 }

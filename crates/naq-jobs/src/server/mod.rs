@@ -28,7 +28,8 @@ pub(crate) use api::{ApiError, call, refused};
 pub(crate) use batch::{BatchEnd, MAX_BATCH, Write, store_batch, store_batch_at};
 pub(crate) use clock::{last_sequence, now_ms, read_rfc3339, rfc3339, server_now, unix_ms};
 pub(crate) use consumer::{
-    Terms, ensure_consumer, find_consumer, has_consumer, passed_by, pause_consumer, restock_level,
+    Found, Terms, ensure_consumer, find_consumer, has_consumer, passed_by, pause_consumer,
+    restock_level,
 };
 pub(crate) use consumer_state::{ConsumerState, consumer_state, consumer_states};
 pub(crate) use delivered::delivered_up_to;
@@ -37,7 +38,7 @@ pub use feature::MINIMUM_SERVER;
 pub(crate) use fence::{expect_newest, expect_newest_of, wrong_sequence};
 pub(crate) use link::Link;
 pub(crate) use pages::{count, count_from, first_since, last_of_each, oldest, page};
-pub(crate) use persist::{persist, prepare};
+pub(crate) use persist::{hurried, persist, prepare};
 pub(crate) use reader::{create_reader, leave_reader};
 pub(crate) use removal::{delete_older, delete_sequence, purge, purge_before};
 pub(crate) use shared_consumer::{ensure_fires_consumer, ensure_flows_consumer};

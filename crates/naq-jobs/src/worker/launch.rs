@@ -29,20 +29,20 @@ use super::shared_slots::SharedSlots;
 use super::slots::Slots;
 use super::steering::{Source, Steering};
 use super::tally::Tally;
-use crate::JobsError;
-use crate::control::{kinds, read_queue, terms};
+use crate::control::{QueueSetting, Versioned, kinds, read_queue, terms};
 use crate::model::{Priority, QueueName};
 use crate::notes::Outbox;
 use crate::server::{Link, ensure_consumer, now_ms, prepare};
 use crate::wire::Names;
 use crate::workflow::Advancer;
+use crate::{JobsError, failpoint};
 
 /// Most kinds that the record of a worker names.
 const MAX_KINDS: usize = 256;
 
 /// Makes the consumers and starts the tasks.
 pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
-    let consumers = consumers(&plan.link, &plan.queues).await?;
+    let prepared = prepare_queues(&plan.link, &plan.queues).await?;
     let lines = Arc::new(Lines::default());
     let slots = SharedSlots::new(plan.concurrency, plan.queues.len(), Arc::clone(&lines));
     let steering = (plan.link.clone(), plan.concurrency, plan.queues.clone());
@@ -65,10 +65,16 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         tally: Tally::default(),
     });
     read_kinds(&runner).await?;
+    failpoint::reach("queues-prepared");
+    // Before the first job comes: none may start beyond the limits.
+    for (queue, prepared) in plan.queues.iter().zip(&prepared) {
+        let setting = prepared.setting.clone();
+        runner.steering.set_queue(queue, setting, Source::Read);
+    }
     let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
     let keepers = keep(&runner, &plan, &gone);
     let mut loops = JoinSet::new();
-    for (index, (queue, consumer)) in plan.queues.into_iter().zip(consumers).enumerate() {
+    for (index, (queue, prepared)) in plan.queues.into_iter().zip(prepared).enumerate() {
         let (runner, jobs, slots) = (Arc::clone(&runner), jobs.clone(), slots.clone());
         let normal = PullLoop {
             runner,
@@ -77,7 +83,7 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
             lane: Slots::lane(index, Priority::Normal),
             slots,
             jobs,
-            consumer,
+            consumer: prepared.consumer,
             seen: Seen::default(),
             behind: Behind::new(Instant::now()),
         };
@@ -94,20 +100,25 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
     })
 }
 
-/// Makes the consumers of the queues; says their names and lease times.
-async fn consumers(
-    link: &Link,
-    queues: &[QueueName],
-) -> Result<Vec<(String, Duration)>, JobsError> {
+/// A queue that can be pulled from.
+struct Prepared {
+    /// Its consumer and the lease time.
+    consumer: (String, Duration),
+    setting: Versioned<QueueSetting>,
+}
+
+/// Reads what is set for the queues and makes their consumers.
+async fn prepare_queues(link: &Link, queues: &[QueueName]) -> Result<Vec<Prepared>, JobsError> {
     prepare(link, "prepare the queues", move |conn| async move {
-        let mut consumers = Vec::with_capacity(queues.len());
+        let mut prepared = Vec::with_capacity(queues.len());
         for queue in queues {
             let setting = read_queue(&conn, link, queue).await?;
             let terms = terms(link, queue, &setting.value);
             let level = (queue, Priority::Normal);
-            consumers.push(ensure_consumer(&conn, link, level, terms).await?);
+            let consumer = ensure_consumer(&conn, link, level, terms).await?;
+            prepared.push(Prepared { consumer, setting });
         }
-        Ok(consumers)
+        Ok(prepared)
     })
     .await
 }
@@ -140,7 +151,8 @@ fn run_errands(
 async fn pull(normal: PullLoop, index: usize) -> Result<(), JobsError> {
     let high = later(&normal, index, Priority::High);
     let low = later(&normal, index, Priority::Low);
-    tokio::try_join!(normal.run(), high, low).map(drop)
+    // Those that are in use already open their lanes before the first request: a high job is to be the first.
+    tokio::try_join!(high, low, normal.run()).map(drop)
 }
 
 /// Pulls from a queue at `priority` as soon as that is used; costs next to nothing before.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::Message;
 use futures::FutureExt;
-use naq_connection::{Phase, Subscription};
+use naq_connection::{Phase, State, Subscription};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +51,17 @@ enum Over {
     Withdrawn,
     /// A request for what is there was not answered, and is withdrawn.
     Stood,
+}
+
+impl Over {
+    /// Whether the epoch is over by the state of its connection.
+    fn of(state: State, epoch: u64) -> Option<Self> {
+        match state.phase {
+            Phase::Failed { .. } => Some(Self::Lost),
+            _ if state.epoch != epoch || !state.is_connected() => Some(Self::Again),
+            _ => None,
+        }
+    }
 }
 
 impl PullLoop {
@@ -148,8 +159,7 @@ impl PullLoop {
         let mut states = inbox.conn.states();
         let slots = self.slots.clone();
         let mut steered = self.runner.steering.watch();
-        self.read_setting(&inbox.conn).await;
-        self.read_lease_time(&inbox.conn, puller).await;
+        let mut looking = self.looking(&inbox.conn, 0);
         loop {
             let has_excess = self.slots.with(|slots| slots.has_excess(self.lane));
             if has_excess || steered.borrow_and_update().is_quiet {
@@ -166,12 +176,9 @@ impl PullLoop {
                     return Over::Stopped;
                 }
                 changed = states.changed() => {
-                    let state = *states.borrow_and_update();
-                    if matches!(state.phase, Phase::Failed { .. }) {
-                        return Over::Lost;
-                    }
-                    if changed.is_err() || state.epoch != inbox.epoch || !state.is_connected() {
-                        return Over::Again;
+                    let over = Over::of(*states.borrow_and_update(), inbox.epoch);
+                    if let Some(over) = over.or(changed.is_err().then_some(Over::Again)) {
+                        return over;
                     }
                 }
                 message = inbox.replies.next() => match message {
@@ -181,7 +188,12 @@ impl PullLoop {
                     }
                     None => return Over::Again,
                 },
-                Some(news) = news.next() => self.on_news(&inbox.conn, &news, puller).await,
+                Some(news) = news.next() => if self.on_news(&news) {
+                    looking = self.looking(&inbox.conn, 0);
+                },
+                Some(looked) = &mut looking => {
+                    looking = self.on_looked(&inbox.conn, looked, puller).await;
+                }
                 _ = steered.changed() => {}
                 () = slots.changed(self.lane) => {}
                 () = tokio::time::sleep_until(wake) => {
@@ -190,13 +202,17 @@ impl PullLoop {
                         self.drain(inbox).await;
                         return Over::Stood;
                     }
-                    if lost != Lost::Nothing {
-                        tracing::warn!(queue = %self.queue, "no heartbeat from the server; asking again");
-                    }
-                    self.give_back(lost);
+                    self.on_silence(lost);
                 }
             }
         }
+    }
+
+    fn on_silence(&self, lost: Lost) {
+        if lost != Lost::Nothing {
+            tracing::warn!(queue = %self.queue, "no heartbeat from the server; asking again");
+        }
+        self.give_back(lost);
     }
 
     /// Messages come in crowds, and to look at all else for each of them costs more than the message.

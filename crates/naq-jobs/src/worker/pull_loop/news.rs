@@ -1,36 +1,102 @@
 //! What a loop of a queue hears and reads about it: settings, pauses, the lease time, jobs that nobody gets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
+use futures::FutureExt;
+use futures::future::{BoxFuture, OptionFuture};
 use naq_connection::Connection;
 use tokio::time::Instant;
 
 use super::PullLoop;
-use crate::control::{News, apply_pause, hear, read_queue, terms};
+use crate::JobsError;
+use crate::control::{News, QueueSetting, Versioned, apply_pause, hear, read_queue, terms};
 use crate::model::{JobId, Priority};
-use crate::server::{ensure_consumer, ensure_streams, find_consumer, passed_by, restock_level};
+use crate::server::{
+    Found, ensure_consumer, ensure_streams, find_consumer, hurried, passed_by, restock_level,
+};
 use crate::worker::puller::{Event, Puller, Timing};
 use crate::worker::runner::Runner;
 use crate::worker::steering::Source;
 
+/// Wait for an answer of a first look: in an election there may be none.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// After so long it is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the server has of the queue, where it could be read.
+pub(super) struct Looked {
+    /// Looks before this one that were in vain.
+    failures: u32,
+    setting: Result<Versioned<QueueSetting>, JobsError>,
+    consumer: Result<Option<Found>, JobsError>,
+}
+
+/// The look that is under way, if one is.
+pub(super) type Looking = OptionFuture<BoxFuture<'static, Looked>>;
+
 impl PullLoop {
-    /// What may have been set for the queue while nobody listened.
-    pub(super) async fn read_setting(&self, conn: &Connection) {
-        let Runner { link, steering, .. } = &*self.runner;
-        match read_queue(conn, link, &self.queue).await {
-            Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
-            // The connection is lost again, and with the next one this is read again.
-            Err(error) => {
-                tracing::debug!(queue = %self.queue, %error, "could not read what is set");
+    /// Looks at what nobody may have heard of, beside the jobs: after `failures` in vain a moment later, and with more patience.
+    pub(super) fn looking(&self, conn: &Connection, failures: u32) -> Looking {
+        let (link, queue) = (self.runner.link.clone(), self.queue.clone());
+        let (conn, priority) = (conn.clone(), self.priority);
+        let looked = async move {
+            let conn = match failures {
+                0 => hurried(conn, ANSWER),
+                _ => {
+                    tokio::time::sleep(AGAIN).await;
+                    conn
+                }
+            };
+            Looked {
+                failures,
+                setting: read_queue(&conn, &link, &queue).await,
+                consumer: find_consumer(&conn, &link, (&queue, priority)).await,
             }
-        }
-        // Nor did anybody hear of a place that became free.
-        self.runner.lines.look(&self.queue);
+        };
+        Some(looked.boxed()).into()
     }
 
-    /// Something about the queue has changed.
-    pub(super) async fn on_news(&mut self, conn: &Connection, news: &Message, puller: &mut Puller) {
+    /// Follows what was found; looks again if something could not be read.
+    pub(super) async fn on_looked(
+        &mut self,
+        conn: &Connection,
+        looked: Looked,
+        puller: &mut Puller,
+    ) -> Looking {
+        let runner = Arc::clone(&self.runner);
+        // Nor did anybody hear of a place that became free.
+        runner.lines.look(&self.queue);
+        let (mut is_done, queue) = (true, self.queue.clone());
+        match looked.setting {
+            Ok(setting) => runner.steering.set_queue(&queue, setting, Source::Read),
+            Err(error) => {
+                tracing::debug!(%queue, %error, "could not read what is set");
+                is_done = false;
+            }
+        }
+        match looked.consumer {
+            Ok(Some(found)) if !found.is_whole => self.mend(conn, puller).await,
+            Ok(Some(found)) => {
+                self.set_lease_time(found.lease_time, puller);
+                self.pause_as_set(conn, found.is_paused).await;
+            }
+            Ok(None) => self.give_back(puller.on(Event::Missing, Instant::now())),
+            Err(error) => {
+                tracing::debug!(%queue, %error, "could not read the lease time");
+                is_done = false;
+            }
+        }
+        match is_done {
+            true => None.into(),
+            false => self.looking(conn, looked.failures + 1),
+        }
+    }
+
+    /// Something about the queue has changed; `true` if it has to be looked up.
+    pub(super) fn on_news(&mut self, news: &Message) -> bool {
         match hear(&news.payload) {
             Some(News::Queue(pushed)) => {
                 let setting = pushed.into();
@@ -55,8 +121,10 @@ impl PullLoop {
                     self.runner.holds.give_up(&id, job.sequence);
                 }
             }
-            _ => self.read_lease_time(conn, puller).await,
+            // Its consumer is another one.
+            _ => return true,
         }
+        false
     }
 
     /// Looks for jobs that the consumer has passed by, if it is time.
@@ -94,22 +162,6 @@ impl PullLoop {
             Ok(setting) => steering.set_queue(&self.queue, setting, Source::Read),
             Err(error) => {
                 tracing::debug!(queue = %self.queue, %error, "could not pause or resume the queue");
-            }
-        }
-    }
-
-    /// Another worker may have given the consumer another lease time.
-    pub(super) async fn read_lease_time(&mut self, conn: &Connection, puller: &mut Puller) {
-        match find_consumer(conn, &self.runner.link, (&self.queue, self.priority)).await {
-            Ok(Some(found)) if !found.is_whole => self.mend(conn, puller).await,
-            Ok(Some(found)) => {
-                self.set_lease_time(found.lease_time, puller);
-                self.pause_as_set(conn, found.is_paused).await;
-            }
-            Ok(None) => self.give_back(puller.on(Event::Missing, Instant::now())),
-            // The connection is lost again, and with the next one this is read again.
-            Err(error) => {
-                tracing::debug!(queue = %self.queue, %error, "could not read the lease time");
             }
         }
     }
