@@ -36,7 +36,7 @@ impl Connection {
         let (client, subject, payload) = (&self.link.client, subject.to_subject(), payload.into());
         let size = subject.len() + payload.len();
         let accepted = pin!(client.publish(Given::new(subject), payload));
-        let deadline = self.link.request_timeout;
+        let deadline = self.request_timeout();
         let handed = hand_over(&self.link, size, accepted, deadline).await?;
         self.accepted_in(epoch, handed);
         Ok(())
