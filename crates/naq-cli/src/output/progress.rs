@@ -1,6 +1,8 @@
 //! How far long work is, for a person who waits.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::Output;
 
@@ -14,6 +16,10 @@ impl Output {
         let bar = ProgressBar::with_draw_target(steps, target);
         // The templates are constants; should one be wrong, the plain bar does as well.
         if let Ok(style) = ProgressStyle::with_template(template) {
+            let style = style.with_key("per_sec", |state: &ProgressState, out: &mut dyn Write| {
+                // Whole ones: who waits does not read thousandths. A bar that cannot be drawn is no failure.
+                let _ignored = write!(out, "{:.0}/s", state.per_sec());
+            });
             bar.set_style(style.progress_chars("━╸─"));
         }
         bar
