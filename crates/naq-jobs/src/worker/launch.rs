@@ -20,7 +20,7 @@ use super::holds::Holds;
 use super::limits::Buckets;
 use super::line::Elsewhere;
 use super::line::Lines;
-use super::presence::{Presence, worker_id};
+use super::presence::{Presence, Shown, worker_id};
 use super::pull_loop::{Behind, PullLoop};
 use super::runner::Runner;
 use super::running::RunningWorker;
@@ -72,7 +72,9 @@ pub(super) async fn launch(plan: Plan) -> Result<RunningWorker, JobsError> {
         runner.steering.set_queue(queue, setting, Source::Read);
     }
     let (jobs, gone) = (TaskTracker::new(), CancellationToken::new());
-    let keepers = keep(&runner, &plan, &gone);
+    let presence = presence(&runner, &plan);
+    let shown = presence.begin().await;
+    let keepers = keep(&runner, &plan, (presence, shown), &gone);
     let mut loops = JoinSet::new();
     for (index, (queue, prepared)) in plan.queues.into_iter().zip(prepared).enumerate() {
         let (runner, jobs, slots) = (Arc::clone(&runner), jobs.clone(), slots.clone());
@@ -183,20 +185,24 @@ fn later(
     }
 }
 
-/// The tasks that go on until all jobs are settled: renewal, acknowledgements, presence.
-fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<()> {
-    let mut keepers = JoinSet::new();
-    let presence = Presence {
+fn presence(runner: &Arc<Runner>, plan: &Plan) -> Presence {
+    let kinds = runner.registry.kinds().into_iter().take(MAX_KINDS);
+    Presence {
         runner: Arc::clone(runner),
         queues: plan.queues.iter().map(ToString::to_string).collect(),
-        kinds: runner
-            .registry
-            .kinds()
-            .into_iter()
-            .take(MAX_KINDS)
-            .collect(),
+        kinds: kinds.collect(),
         started_at_ms: now_ms(),
-    };
+    }
+}
+
+/// The tasks that go on until all jobs are settled: renewal, acknowledgements, presence.
+fn keep(
+    runner: &Arc<Runner>,
+    plan: &Plan,
+    (presence, shown): (Presence, Option<Shown>),
+    gone: &CancellationToken,
+) -> JoinSet<()> {
+    let mut keepers = JoinSet::new();
     let (renewing, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move { renewing.holds.keep(&renewing.link, &until).await });
     let (acking, until) = (Arc::clone(runner), gone.clone());
@@ -223,7 +229,7 @@ fn keep(runner: &Arc<Runner>, plan: &Plan, gone: &CancellationToken) -> JoinSet<
         cancels.keep(link, holds, worker, &until).await;
     });
     let (stopping, until) = (runner.stopping.clone(), gone.clone());
-    keepers.spawn(async move { presence.keep(&stopping, &until).await });
+    keepers.spawn(async move { presence.keep(shown, &stopping, &until).await });
     let control = ControlLoop::new(Arc::clone(runner), plan.queues.clone());
     let (told, until) = (Arc::clone(runner), gone.clone());
     keepers.spawn(async move {

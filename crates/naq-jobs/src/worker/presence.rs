@@ -17,6 +17,9 @@ use crate::{JobsError, JobsErrorKind};
 /// Time between two records; a busy worker writes at most this often.
 const CHANGE: Duration = Duration::from_millis(500);
 
+/// The longest that the first record may hold up the start.
+const BEGIN: Duration = Duration::from_secs(1);
+
 /// Keeps the record of one worker.
 #[derive(Debug)]
 pub(super) struct Presence {
@@ -26,15 +29,34 @@ pub(super) struct Presence {
     pub(super) started_at_ms: u64,
 }
 
+/// A record that was written, and when.
+pub(super) type Shown = (WorkerRecord, Instant);
+
 impl Presence {
+    /// Writes the first record, so that a worker is seen before it has a job; `None` if that does not succeed at once.
+    pub(super) async fn begin(&self) -> Option<Shown> {
+        let now = self.record(false);
+        match tokio::time::timeout(BEGIN, self.write(&now)).await {
+            Ok(Ok(())) => Some((now, Instant::now())),
+            _ => None,
+        }
+    }
+
     /// Writes the record on each change and at each heartbeat, until `gone`; then removes it. No failure here
     /// touches a job.
-    pub(super) async fn keep(&self, stopping: &CancellationToken, gone: &CancellationToken) {
+    pub(super) async fn keep(
+        &self,
+        mut shown: Option<Shown>,
+        stopping: &CancellationToken,
+        gone: &CancellationToken,
+    ) {
         let beat = self.runner.link.settings().workers.heartbeat_interval;
         let link = &self.runner.link;
         tell_worker(link, &self.record(false), EventType::WorkerStarted, None);
         let mut signs = Signs::default();
-        let mut shown: Option<(WorkerRecord, Instant)> = None;
+        if let Some((first, _)) = &shown {
+            signs.tell(link, first, beat);
+        }
         let mut steered = self.runner.steering.watch();
         loop {
             steered.mark_unchanged();
